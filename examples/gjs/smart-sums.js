@@ -1,0 +1,208 @@
+#!/usr/bin/env -S gjs -m
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+// smart-sums FOLDER RESULTS: the SHA-256 of every regular file below FOLDER
+// (symbolic links are not followed), by a blocking and by an asynchronous
+// function, each called from plain code and from inside a running main loop.
+// Each run writes a file in RESULTS, in sha256sum's format, and one line of
+// figures to standard output.
+
+import Gio from 'gi://Gio';
+import GLib from 'gi://GLib';
+import GObject from 'gi://GObject';
+import SmartAsync from 'gi://SmartAsync?version=1.0';
+import SmartSums from 'gi://SmartSums?version=1.0';
+import System from 'system';
+
+Gio._promisify(Gio.File.prototype, 'read_async');
+Gio._promisify(Gio.InputStream.prototype, 'read_bytes_async');
+
+// Hashing this much takes the loop a quarter of a millisecond.
+const CHUNK_SIZE = 64 * 1024;
+
+// GIO's own pool has ten threads: more would only queue.
+const MAX_IN_FLIGHT = 16;
+
+// The author's side: the SHA-256 of a file, as an asynchronous function.
+// Promises settle from the default context, which is why this function has
+// the policy CURRENT: a sync caller iterates that one, not a private one.
+// The blocking function is SmartSums' own, in C: a blocking body runs on a
+// worker when it is called from the loop, and JavaScript cannot run there.
+
+async function hashFile(call) {
+    const file = call.get_object(0);
+    const cancellable = call.get_cancellable();
+    const checksum = GLib.Checksum.new(GLib.ChecksumType.SHA256);
+    const stream = await file.read_async(GLib.PRIORITY_DEFAULT, cancellable);
+    for (;;) {
+        const chunk = await stream.read_bytes_async(CHUNK_SIZE, GLib.PRIORITY_DEFAULT, cancellable);
+        if (chunk.get_size() === 0)
+            return checksum.get_string();
+        checksum.update(chunk.toArray());
+    }
+}
+
+function hashAsynchronous(call) {
+    hashFile(call).then(
+        sum => call.return_string(sum),
+        error => call.return_error(error));
+}
+
+// The caller's side, the same in both contexts. In a sync context each future
+// comes back settled; inside the loop most are pending, and the rest is called
+// as they settle.
+
+class Run {
+    constructor(func, files, title) {
+        Object.assign(this, {func, files, title, futures: [], inFlight: 0});
+        this.loop = null;  // in a sync context
+        this.ticks = this.lastTick = this.longestGap = this.lastProgress = 0;
+    }
+
+    callForFiles() {
+        while (this.futures.length < this.files.length && this.inFlight < MAX_IN_FLIGHT) {
+            const future = this.func.callv(null, [this.files[this.futures.length]], null);
+            this.futures.push(future);
+            if (future.get_status() === SmartAsync.FutureStatus.PENDING) {
+                this.inFlight++;
+                future.wait_async(null, () => this.onSettled());
+            }
+            this.showProgress();
+        }
+        if (this.inFlight === 0)
+            this.loop?.quit();
+    }
+
+    onSettled() {
+        this.inFlight--;
+        this.callForFiles();
+    }
+
+    callInLoop() {
+        this.loop = new GLib.MainLoop(null, false);
+        const tick = GLib.timeout_add(GLib.PRIORITY_DEFAULT, 1, () => this.onTick());
+        this.lastTick = GLib.get_monotonic_time();
+        GLib.idle_add(GLib.PRIORITY_DEFAULT_IDLE, () => this.callForFiles());
+        this.loop.run();
+        this.noteGap();
+        GLib.source_remove(tick);
+    }
+
+    onTick() {
+        this.ticks++;
+        this.noteGap();
+        return GLib.SOURCE_CONTINUE;
+    }
+
+    noteGap() {
+        const now = GLib.get_monotonic_time();
+        this.longestGap = Math.max(this.longestGap, now - this.lastTick);
+        this.lastTick = now;
+    }
+
+    showProgress() {
+        const now = GLib.get_monotonic_time();
+        if (now - this.lastProgress < 100000)
+            return;
+        showOnTerminal(`\r${this.title}: ${this.futures.length - this.inFlight} of ${this.files.length}\x1b[K`);
+        this.lastProgress = now;
+    }
+}
+
+const terminal = GLib.log_writer_supports_color(2)
+    ? Gio.File.new_for_path('/dev/stderr').append_to(Gio.FileCreateFlags.NONE, null)
+    : null;
+
+function showOnTerminal(text) {
+    terminal?.write_all(new TextEncoder().encode(text), null);
+}
+
+function* listFiles(folder, complain) {
+    try {
+        const children = folder.enumerate_children('standard::name,standard::type',
+            Gio.FileQueryInfoFlags.NOFOLLOW_SYMLINKS, null);
+        for (let info; (info = children.next_file(null));) {
+            if (info.get_file_type() === Gio.FileType.DIRECTORY)
+                yield* listFiles(children.get_child(info), complain);
+            else if (info.get_file_type() === Gio.FileType.REGULAR)
+                yield children.get_child(info);
+        }
+    } catch (error) {
+        complain(folder, error);
+    }
+}
+
+// A file name is bytes, of any encoding, and JavaScript has no string for
+// them. Here it is a string of one character for each byte, as unescape()
+// makes it from a URI: such strings also sort like the bytes.
+function pathOf(file) {
+    return unescape(file.get_uri().slice('file://'.length));
+}
+
+// Like sha256sum: a name that would break the line is escaped, and the line says so.
+function lineOf(sum, file) {
+    const path = pathOf(file);
+    const name = path.replaceAll('\\', '\\\\').replaceAll('\n', '\\n').replaceAll('\r', '\\r');
+    return `${name === path ? '' : '\\'}${sum}  ${name}\n`;
+}
+
+function runOnce(func, inLoop, files, complain, results) {
+    const context = inLoop ? 'async' : 'sync';
+    const kind = func === blocking ? 'blocking' : 'asynchronous';
+    const run = new Run(func, files, `JavaScript, ${context}, ${kind}`);
+    const begin = GLib.get_monotonic_time();
+    if (inLoop)
+        run.callInLoop();
+    else
+        run.callForFiles();
+    const seconds = (GLib.get_monotonic_time() - begin) / 1e6;
+    showOnTerminal('\r\x1b[K');
+
+    const lines = [];
+    run.futures.forEach((future, i) => {
+        try {
+            lines.push(lineOf(future.get_string(), files[i]));
+        } catch (error) {
+            complain(files[i], error);
+        }
+    });
+    GLib.file_set_contents(GLib.build_filenamev([results, `${context}-${kind}`]),
+        Uint8Array.from(lines.join(''), character => character.charCodeAt(0)));
+
+    const loop = inLoop ? [run.ticks, (run.longestGap / 1e3).toFixed(1)] : ['-', '-'];
+    print(['JavaScript', context, kind, lines.length, seconds.toFixed(3), ...loop].join('\t'));
+}
+
+function main(folder, results) {
+    const unreadable = new Set();
+
+    // Says what is wrong with a file once, however many runs stumble over it.
+    function complain(file, error) {
+        if (!unreadable.has(file.get_uri()))
+            printerr(`smart-sums: ${file.get_parse_name()}: ${error.message}`);
+        unreadable.add(file.get_uri());
+    }
+
+    const files = [...listFiles(Gio.File.new_for_commandline_arg(folder), complain)];
+    const paths = new Map(files.map(file => [file, pathOf(file)]));
+    files.sort((a, b) => paths.get(a) < paths.get(b) ? -1 : 1);
+
+    for (const inLoop of [false, true]) {
+        for (const func of [blocking, asynchronous])
+            runOnce(func, inLoop, files, complain, results);
+    }
+
+    return unreadable.size > 0 ? 1 : 0;
+}
+
+const blocking = SmartSums.hash_blocking_func();
+const asynchronous = SmartAsync.AsyncFunc.new(hashAsynchronous);
+asynchronous.set_name('hash_asynchronous');
+asynchronous.set_signature(GObject.TYPE_STRING, [Gio.File.$gtype]);
+asynchronous.set_main_context_policy(SmartAsync.MainContextPolicy.CURRENT);
+
+if (ARGV.length !== 2) {
+    printerr('Usage: smart-sums FOLDER RESULTS');
+    System.exit(2);
+}
+System.exit(main(...ARGV));

@@ -4,9 +4,7 @@
 
 #include <smartasync-glib/smartasync-glib.h>
 
-#include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 typedef struct
 {
@@ -19,10 +17,18 @@ typedef struct
 
 static GThread *main_thread;
 
-static void G_GNUC_NORETURN
-fail_at (const char *where, const char *format, const char *what)
+static void fail_at (const char *where, const char *format, ...) G_GNUC_NORETURN
+    G_GNUC_PRINTF (2, 3);
+
+static void
+fail_at (const char *where, const char *format, ...)
 {
-  g_autofree char *message = g_strdup_printf (format, what);
+  g_autofree char *message = NULL;
+  va_list args;
+
+  va_start (args, format);
+  message = g_strdup_vprintf (format, args);
+  va_end (args);
 
   g_printerr ("# %s: %s\n", where, message);
   g_assertion_message (G_LOG_DOMAIN, where, 0, "smart_test", message);
@@ -198,6 +204,19 @@ smart_test_add_subprocess (const char *path,
   scenario->stderr_pattern = stderr_pattern;
   scenario->subprocess = TRUE;
   scenario_register (scenario, path);
+}
+
+/**
+ * smart_test_add_main:
+ *
+ * Registers `<path>/main` only: for what the contract has on no other thread.
+ */
+void
+smart_test_add_main (const char *path, SmartTestFunc func)
+{
+  g_autofree char *on_main = g_strconcat (path, "/main", NULL);
+
+  g_test_add_func (on_main, func);
 }
 
 /* What valgrind and the sanitizers make of time; the set-ups say so. */

@@ -32,6 +32,8 @@ void      smart_test_add               (const char         *path,
 void      smart_test_add_data          (const char         *path,
                                         gconstpointer       data,
                                         SmartTestDataFunc   func);
+void      smart_test_add_main          (const char         *path,
+                                        SmartTestFunc       func);
 gboolean  smart_test_on_main_thread    (void);
 void      smart_test_on_thread         (SmartTestCallback   func,
                                         gpointer            data);

@@ -131,11 +131,11 @@ void      smart_test_add_subprocess    (const char         *path,
                                         const char         *stderr_pattern);
 
 /* The statement must log one critical of the library that matches the pattern, and go on */
-#define smart_test_expect_critical(pattern, statement) \
+#define smart_test_expect_critical(pattern, ...) \
   G_STMT_START \
   { \
     g_test_expect_message ("SmartAsync", G_LOG_LEVEL_CRITICAL, (pattern)); \
-    statement; \
+    __VA_ARGS__; \
     g_test_assert_expected_messages (); \
   } \
   G_STMT_END

@@ -1,0 +1,1271 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The contract's section B: bad input. */
+
+#include "smart-test.h"
+
+#include <smartasync-glib/smartasync-glib.h>
+
+#include <string.h>
+
+static void
+body_note (SmartCall *call, gpointer data)
+{
+  g_atomic_int_inc ((int *) data);
+  smart_call_return_int (call, 42);
+}
+
+/* B1, first sentence: a signature, and what it says */
+
+typedef enum
+{
+  KIND_ASYNC,
+  KIND_BLOCKING,
+  KIND_DUAL,
+  N_KINDS
+} Kind;
+
+static SmartAsyncFunc *
+func_new (Kind kind, SmartBody body, gpointer data)
+{
+  switch (kind)
+    {
+    case KIND_ASYNC:
+      return smart_async_func_new (body, data, NULL);
+    case KIND_BLOCKING:
+      return smart_async_func_new_blocking (body, data, NULL);
+    case KIND_DUAL:
+    case N_KINDS:
+    default:
+      return smart_async_func_new_dual (body, data, NULL, body, data, NULL);
+    }
+}
+
+/* One call, in one of the ways to make it. */
+typedef struct
+{
+  SmartAsyncFunc *func;
+  const GValue *args;
+  guint n_args;
+  SmartFuture *future;
+  gboolean over;
+  gboolean success;
+  GValue value;
+  GError *error;
+} Attempt;
+
+static void
+attempt_reset (Attempt *attempt)
+{
+  g_clear_object (&attempt->future);
+  g_clear_error (&attempt->error);
+  if (G_IS_VALUE (&attempt->value))
+    g_value_unset (&attempt->value);
+  attempt->over = FALSE;
+}
+
+static void
+attempt_smart (gpointer data)
+{
+  Attempt *attempt = data;
+
+  attempt->future =
+      smart_async_func_callv (attempt->func, NULL, attempt->args, attempt->n_args, NULL);
+}
+
+static gboolean
+attempt_is_settled (gpointer data)
+{
+  return smart_future_get_status (((Attempt *) data)->future) != SMART_FUTURE_PENDING;
+}
+
+static void
+attempt_get (Attempt *attempt)
+{
+  g_assert_true (attempt_is_settled (attempt));
+  attempt->success = smart_future_get_value (attempt->future, &attempt->value, &attempt->error);
+}
+
+static void
+attempt_smart_sync (Attempt *attempt)
+{
+  attempt_smart (attempt);
+  attempt_get (attempt);
+}
+
+static void
+attempt_smart_async (Attempt *attempt)
+{
+  smart_test_in_loop (attempt_smart, attempt_is_settled, attempt);
+  attempt_get (attempt);
+}
+
+static void
+attempt_ready (GObject *source, GAsyncResult *result, gpointer data)
+{
+  Attempt *attempt = data;
+
+  attempt->success = smart_async_func_call_finish (SMART_ASYNC_FUNC (source), result,
+                                                   &attempt->value, &attempt->error);
+  attempt->over = TRUE;
+}
+
+static void
+attempt_begin (gpointer data)
+{
+  Attempt *attempt = data;
+
+  smart_async_func_call_async (attempt->func, NULL, attempt->args, attempt->n_args, NULL,
+                               attempt_ready, attempt);
+  g_assert_false (attempt->over);
+}
+
+static gboolean
+attempt_is_over (gpointer data)
+{
+  return ((Attempt *) data)->over;
+}
+
+static void
+attempt_call_async (Attempt *attempt)
+{
+  smart_test_in_loop (attempt_begin, attempt_is_over, attempt);
+}
+
+static void
+attempt_call_sync (Attempt *attempt)
+{
+  attempt->success =
+      smart_async_func_call_sync (attempt->func, NULL, attempt->args, attempt->n_args, NULL,
+                                  &attempt->value, &attempt->error);
+}
+
+static void (*const attempts[]) (Attempt *attempt) = {
+  attempt_smart_sync,
+  attempt_smart_async,
+  attempt_call_sync,
+  attempt_call_async,
+};
+
+static void
+assert_says (const GError *error, const char *words)
+{
+  if (words != NULL && strstr (error->message, words) == NULL)
+    g_error ("“%s” does not say “%s”", error->message, words);
+}
+
+/* Makes the call in every way; it is refused with a message that has both words. */
+static void
+check_refused (SmartAsyncFunc *func,
+               const GValue *args,
+               guint n_args,
+               const char *expected,
+               const char *came)
+{
+  for (guint n = 0; n < G_N_ELEMENTS (attempts); n++)
+    {
+      Attempt attempt = { 0 };
+
+      attempt.func = func;
+      attempt.args = args;
+      attempt.n_args = n_args;
+      attempts[n](&attempt);
+
+      g_assert_false (attempt.success);
+      g_assert_error (attempt.error, SMART_ERROR, SMART_ERROR_INVALID_ARGUMENTS);
+      assert_says (attempt.error, expected);
+      assert_says (attempt.error, came);
+      g_assert_true (G_VALUE_HOLDS_BOOLEAN (&attempt.value));
+      attempt_reset (&attempt);
+    }
+}
+
+static void
+check_accepted (SmartAsyncFunc *func, const GValue *args, guint n_args)
+{
+  for (guint n = 0; n < G_N_ELEMENTS (attempts); n++)
+    {
+      Attempt attempt = { 0 };
+
+      attempt.func = func;
+      attempt.args = args;
+      attempt.n_args = n_args;
+      attempts[n](&attempt);
+
+      g_assert_no_error (attempt.error);
+      g_assert_true (attempt.success);
+      attempt_reset (&attempt);
+    }
+}
+
+/* A function of a string and an int. */
+static SmartAsyncFunc *
+signed_func_new (Kind kind, int *n_begun)
+{
+  const GType params[] = { G_TYPE_STRING, G_TYPE_INT };
+  SmartAsyncFunc *func = func_new (kind, body_note, n_begun);
+
+  smart_async_func_set_signature (func, G_TYPE_INT, params, G_N_ELEMENTS (params));
+
+  return func;
+}
+
+static void
+init_args (GValue args[3])
+{
+  g_value_init (&args[0], G_TYPE_STRING);
+  g_value_set_static_string (&args[0], "one");
+  g_value_init (&args[1], G_TYPE_INT);
+  g_value_set_int (&args[1], 1);
+  g_value_init (&args[2], G_TYPE_INT);
+}
+
+static void
+clear_args (GValue args[3])
+{
+  for (guint n = 0; n < 3; n++)
+    g_value_unset (&args[n]);
+}
+
+static void
+test_wrong_number (void)
+{
+  GValue args[3] = { G_VALUE_INIT, G_VALUE_INIT, G_VALUE_INIT };
+
+  init_args (args);
+  for (Kind kind = 0; kind < N_KINDS; kind++)
+    {
+      int n_begun = 0;
+      g_autoptr (SmartAsyncFunc) func = signed_func_new (kind, &n_begun);
+
+      check_refused (func, args, 0, "2", "0");
+      check_refused (func, args, 1, "2", "1");
+      check_refused (func, args, 3, "2", "3");
+      g_assert_cmpint (n_begun, ==, 0);
+      check_accepted (func, args, 2);
+    }
+  clear_args (args);
+}
+
+static void
+test_wrong_number_varargs (void)
+{
+  int n_begun = 0;
+  g_autoptr (SmartAsyncFunc) func = signed_func_new (KIND_ASYNC, &n_begun);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (SmartFuture) future =
+      smart_async_func_call (func, NULL, NULL, G_TYPE_STRING, "one", G_TYPE_INVALID);
+
+  g_assert_false (smart_future_get_value (future, NULL, &error));
+  g_assert_error (error, SMART_ERROR, SMART_ERROR_INVALID_ARGUMENTS);
+}
+
+static void
+test_number (void)
+{
+  test_wrong_number ();
+  test_wrong_number_varargs ();
+}
+
+static void
+check_second_refused (SmartAsyncFunc *func, GType type, const char *came)
+{
+  GValue args[3] = { G_VALUE_INIT, G_VALUE_INIT, G_VALUE_INIT };
+
+  init_args (args);
+  g_value_unset (&args[1]);
+  if (type != G_TYPE_INVALID)
+    g_value_init (&args[1], type);
+  check_refused (func, args, 2, "gint", came);
+
+  if (type == G_TYPE_INVALID)
+    g_value_init (&args[1], G_TYPE_INT);
+  clear_args (args);
+}
+
+static void
+test_wrong_type (void)
+{
+  for (Kind kind = 0; kind < N_KINDS; kind++)
+    {
+      int n_begun = 0;
+      g_autoptr (SmartAsyncFunc) func = signed_func_new (kind, &n_begun);
+
+      check_second_refused (func, G_TYPE_STRING, "gchararray");
+      check_second_refused (func, G_TYPE_INT64, "gint64");
+      check_second_refused (func, G_TYPE_OBJECT, "GObject");
+      /* A number cannot be null. */
+      check_second_refused (func, G_TYPE_INVALID, "null");
+      g_assert_cmpint (n_begun, ==, 0);
+    }
+}
+
+static void
+test_right_type (void)
+{
+  const GType params[] = { G_TYPE_OBJECT, G_TYPE_STRING, G_TYPE_BYTES };
+  int n_begun = 0;
+  g_autoptr (SmartAsyncFunc) func = func_new (KIND_ASYNC, body_note, &n_begun);
+  GValue args[3] = { G_VALUE_INIT, G_VALUE_INIT, G_VALUE_INIT };
+
+  /* Without a type it is null; a derived type is as good as the one asked for. */
+  smart_async_func_set_signature (func, G_TYPE_INT, params, G_N_ELEMENTS (params));
+  check_accepted (func, args, 3);
+  g_value_init (&args[0], G_TYPE_CANCELLABLE);
+  check_accepted (func, args, 3);
+  g_assert_cmpint (n_begun, ==, 2 * G_N_ELEMENTS (attempts));
+  g_value_unset (&args[0]);
+}
+
+static void
+test_types (void)
+{
+  test_wrong_type ();
+  test_right_type ();
+}
+
+static void
+body_return_string (SmartCall *call, gpointer data)
+{
+  smart_call_return_string (call, g_strdup ("forty-two"));
+}
+
+static void
+body_return_none (SmartCall *call, gpointer data)
+{
+  smart_call_return_none (call);
+}
+
+static void
+body_return_cancellable (SmartCall *call, gpointer data)
+{
+  smart_call_return_object (call, g_cancellable_new ());
+}
+
+static gboolean
+return_string_cb (gpointer data)
+{
+  body_return_string (data, NULL);
+
+  return G_SOURCE_REMOVE;
+}
+
+static void
+body_return_string_later (SmartCall *call, gpointer data)
+{
+  smart_call_add_timeout (call, 1, return_string_cb, g_object_ref (call), g_object_unref);
+}
+
+static void
+body_return_future_of_string (SmartCall *call, gpointer data)
+{
+  g_auto (GValue) value = G_VALUE_INIT;
+  g_autoptr (SmartFuture) future = NULL;
+
+  g_value_init (&value, G_TYPE_STRING);
+  future = smart_future_new_for_value (&value);
+  smart_call_return_future (call, future);
+}
+
+static void
+check_result (Kind kind, SmartBody body, GType type, const char *expected, const char *came)
+{
+  g_autoptr (SmartAsyncFunc) func = func_new (kind, body, NULL);
+
+  smart_async_func_set_signature (func, type, NULL, 0);
+  if (came != NULL)
+    check_refused (func, NULL, 0, expected, came);
+  else
+    check_accepted (func, NULL, 0);
+}
+
+static void
+test_wrong_result (void)
+{
+  for (Kind kind = 0; kind < N_KINDS; kind++)
+    {
+      check_result (kind, body_return_string, G_TYPE_INT, "gint", "gchararray");
+      check_result (kind, body_return_future_of_string, G_TYPE_INT, "gint", "gchararray");
+      check_result (kind, body_return_cancellable, G_TYPE_FILE_INFO, "GFileInfo", "GCancellable");
+      check_result (kind, body_return_none, G_TYPE_INT, "gint", "");
+
+      check_result (kind, body_return_string, G_TYPE_STRING, NULL, NULL);
+      check_result (kind, body_return_cancellable, G_TYPE_OBJECT, NULL, NULL);
+      check_result (kind, body_return_none, G_TYPE_NONE, NULL, NULL);
+    }
+
+  check_result (KIND_ASYNC, body_return_string_later, G_TYPE_INT, "gint", "gchararray");
+}
+
+static void
+test_before_body (void)
+{
+  GValue args[3] = { G_VALUE_INIT, G_VALUE_INIT, G_VALUE_INIT };
+
+  init_args (args);
+  for (Kind kind = 0; kind < N_KINDS; kind++)
+    {
+      int n_begun = 0;
+      g_autoptr (SmartAsyncFunc) func = signed_func_new (kind, &n_begun);
+
+      for (guint n = 0; n < G_N_ELEMENTS (attempts); n++)
+        {
+          Attempt attempt = { 0 };
+
+          attempt.func = func;
+          attempt.args = args;
+          attempt.n_args = 3;
+          attempts[n](&attempt);
+          g_assert_error (attempt.error, SMART_ERROR, SMART_ERROR_INVALID_ARGUMENTS);
+          attempt_reset (&attempt);
+        }
+      g_assert_cmpint (n_begun, ==, 0);
+    }
+  clear_args (args);
+}
+
+/* B1, second sentence: misuse, each function in a process of its own. The
+ * critical names the argument, and the function gives up: nothing else happens. */
+
+#define refused(argument, ...) \
+  smart_test_expect_critical ("*: assertion '*" argument "*' failed", __VA_ARGS__)
+
+/* An object of another type than any that is asked for. */
+static gpointer
+stranger (void)
+{
+  static GObject *object;
+
+  if (object == NULL)
+    object = g_object_new (G_TYPE_OBJECT, NULL);
+
+  return object;
+}
+
+static void
+body_nothing (SmartCall *call, gpointer data)
+{
+  smart_call_return_none (call);
+}
+
+static SmartAsyncFunc *
+some_func (void)
+{
+  return smart_async_func_new (body_nothing, NULL, NULL);
+}
+
+static SmartFuture *
+some_future (void)
+{
+  return smart_future_new (NULL);
+}
+
+static void
+ready_never (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_assert_not_reached ();
+}
+
+static void
+continue_never (SmartCall *call, SmartFuture *settled, gpointer data)
+{
+  g_assert_not_reached ();
+}
+
+static void
+notify_never (SmartFuture *future, gpointer data)
+{
+  g_assert_not_reached ();
+}
+
+static void
+misuse_func_new (gconstpointer data)
+{
+  refused ("begin", g_assert_null (smart_async_func_new (NULL, NULL, NULL)));
+}
+
+static void
+misuse_func_new_blocking (gconstpointer data)
+{
+  refused ("body", g_assert_null (smart_async_func_new_blocking (NULL, NULL, NULL)));
+}
+
+static void
+misuse_func_new_dual (gconstpointer data)
+{
+  refused ("begin",
+           g_assert_null (smart_async_func_new_dual (NULL, NULL, NULL, body_nothing, NULL, NULL)));
+  refused ("body",
+           g_assert_null (smart_async_func_new_dual (body_nothing, NULL, NULL, NULL, NULL, NULL)));
+}
+
+static void
+misuse_func_new_for_pair (gconstpointer data)
+{
+  GCallback callback = G_CALLBACK (body_nothing);
+
+  refused ("begin",
+           g_assert_null (smart_async_func_new_for_pair (NULL, callback, G_TYPE_INT, NULL, 0)));
+  refused ("finish",
+           g_assert_null (smart_async_func_new_for_pair (callback, NULL, G_TYPE_INT, NULL, 0)));
+  refused ("params",
+           g_assert_null (smart_async_func_new_for_pair (callback, callback, G_TYPE_INT, NULL, 1)));
+}
+
+static void
+misuse_func_derive (gconstpointer data)
+{
+  refused ("func", g_assert_null (smart_async_func_derive (NULL, "name", "x", NULL)));
+  refused ("func", g_assert_null (smart_async_func_derive (stranger (), "name", "x", NULL)));
+}
+
+static void
+misuse_func_derivev (gconstpointer data)
+{
+  g_autoptr (SmartAsyncFunc) func = some_func ();
+
+  refused ("func", g_assert_null (smart_async_func_derivev (NULL, 0, NULL, NULL)));
+  refused ("names", g_assert_null (smart_async_func_derivev (func, 1, NULL, NULL)));
+}
+
+static void
+misuse_func_set_signature (gconstpointer data)
+{
+  g_autoptr (SmartAsyncFunc) func = some_func ();
+
+  refused ("func", smart_async_func_set_signature (NULL, G_TYPE_INT, NULL, 0));
+  refused ("params", smart_async_func_set_signature (func, G_TYPE_INT, NULL, 1));
+}
+
+static void
+misuse_func_name (gconstpointer data)
+{
+  refused ("func", g_assert_null (smart_async_func_get_name (NULL)));
+  refused ("func", smart_async_func_set_name (NULL, "name"));
+}
+
+static void
+misuse_func_kind (gconstpointer data)
+{
+  refused ("func", smart_async_func_get_kind (NULL));
+}
+
+static void
+misuse_func_priority (gconstpointer data)
+{
+  refused ("func", smart_async_func_get_priority (NULL));
+  refused ("func", smart_async_func_set_priority (NULL, 0));
+}
+
+static void
+misuse_func_timeout (gconstpointer data)
+{
+  refused ("func", g_assert_cmpuint (smart_async_func_get_timeout (NULL), ==, 0));
+  refused ("func", smart_async_func_set_timeout (NULL, 1));
+}
+
+static void
+misuse_func_abandon_on_cancel (gconstpointer data)
+{
+  refused ("func", g_assert_false (smart_async_func_get_abandon_on_cancel (NULL)));
+  refused ("func", smart_async_func_set_abandon_on_cancel (NULL, TRUE));
+}
+
+static void
+misuse_func_inherit_cancellable (gconstpointer data)
+{
+  refused ("func", smart_async_func_get_inherit_cancellable (NULL));
+  refused ("func", smart_async_func_set_inherit_cancellable (NULL, TRUE));
+}
+
+static void
+misuse_func_policy (gconstpointer data)
+{
+  refused ("func", smart_async_func_get_main_context_policy (NULL));
+  refused ("func", smart_async_func_set_main_context_policy (NULL, SMART_MAIN_CONTEXT_CURRENT));
+}
+
+static void
+misuse_func_call (gconstpointer data)
+{
+  g_autoptr (SmartAsyncFunc) func = some_func ();
+
+  refused ("func", g_assert_null (smart_async_func_call (NULL, NULL, NULL, G_TYPE_INVALID)));
+  refused ("cancellable",
+           g_assert_null (smart_async_func_call (func, NULL, stranger (), G_TYPE_INVALID)));
+}
+
+static void
+misuse_func_callv (gconstpointer data)
+{
+  g_autoptr (SmartAsyncFunc) func = some_func ();
+
+  refused ("func", g_assert_null (smart_async_func_callv (NULL, NULL, NULL, 0, NULL)));
+  refused ("args", g_assert_null (smart_async_func_callv (func, NULL, NULL, 1, NULL)));
+  refused ("cancellable",
+           g_assert_null (smart_async_func_callv (func, NULL, NULL, 0, stranger ())));
+}
+
+static void
+misuse_func_call_sync (gconstpointer data)
+{
+  g_autoptr (SmartAsyncFunc) func = some_func ();
+
+  refused ("func",
+           g_assert_false (smart_async_func_call_sync (NULL, NULL, NULL, 0, NULL, NULL, NULL)));
+  refused ("args",
+           g_assert_false (smart_async_func_call_sync (func, NULL, NULL, 1, NULL, NULL, NULL)));
+  refused ("cancellable", g_assert_false (smart_async_func_call_sync (func, NULL, NULL, 0,
+                                                                      stranger (), NULL, NULL)));
+}
+
+static void
+misuse_func_call_async (gconstpointer data)
+{
+  g_autoptr (SmartAsyncFunc) func = some_func ();
+
+  refused ("func", smart_async_func_call_async (NULL, NULL, NULL, 0, NULL, ready_never, NULL));
+  refused ("args", smart_async_func_call_async (func, NULL, NULL, 1, NULL, ready_never, NULL));
+  refused ("cancellable",
+           smart_async_func_call_async (func, NULL, NULL, 0, stranger (), ready_never, NULL));
+}
+
+static void
+misuse_func_call_finish (gconstpointer data)
+{
+  g_autoptr (SmartAsyncFunc) func = some_func ();
+  g_autoptr (GTask) task = g_task_new (NULL, NULL, NULL, NULL);
+  g_autoptr (SmartFuture) future = smart_future_new_for_value (NULL);
+
+  refused ("func", g_assert_false (
+                       smart_async_func_call_finish (NULL, G_ASYNC_RESULT (future), NULL, NULL)));
+  refused ("result", g_assert_false (smart_async_func_call_finish (func, NULL, NULL, NULL)));
+  refused ("result",
+           g_assert_false (smart_async_func_call_finish (func, G_ASYNC_RESULT (task), NULL, NULL)));
+}
+
+static void
+misuse_run_blocking (gconstpointer data)
+{
+  refused ("body", g_assert_null (smart_run_blocking (NULL, NULL, NULL, NULL)));
+  refused ("cancellable",
+           g_assert_null (smart_run_blocking (body_nothing, NULL, NULL, stranger ())));
+}
+
+static void
+misuse_future_new (gconstpointer data)
+{
+  refused ("cancellable", g_assert_null (smart_future_new (stranger ())));
+}
+
+static void
+misuse_future_new_for_error (gconstpointer data)
+{
+  refused ("error", g_assert_null (smart_future_new_for_error (NULL)));
+}
+
+static void
+misuse_future_settle (gconstpointer data)
+{
+  g_autoptr (SmartFuture) future = some_future ();
+
+  refused ("future", g_assert_false (smart_future_resolve (NULL, NULL)));
+  refused ("future", g_assert_false (smart_future_resolve (stranger (), NULL)));
+  refused ("future", g_assert_false (smart_future_reject (NULL, NULL)));
+  refused ("error", g_assert_false (smart_future_reject (future, NULL)));
+  g_assert_cmpint (smart_future_get_status (future), ==, SMART_FUTURE_PENDING);
+}
+
+static void
+body_never (SmartCall *call, gpointer data)
+{
+  *(SmartCall **) data = g_object_ref (call);
+}
+
+/* The result of a call is its body's to settle. */
+static void
+misuse_future_of_call (gconstpointer data)
+{
+  SmartCall *call = NULL;
+  g_autoptr (SmartAsyncFunc) func = smart_async_func_new (body_never, &call, NULL);
+  g_autoptr (SmartFuture) future = NULL;
+  GError *unused = g_error_new_literal (G_IO_ERROR, G_IO_ERROR_FAILED, "It failed");
+
+  smart_context_push_mode (SMART_MODE_ASYNC);
+  future = smart_async_func_callv (func, NULL, NULL, 0, NULL);
+  smart_context_pop_mode ();
+
+  refused ("future", g_assert_false (smart_future_resolve (future, NULL)));
+  refused ("future", g_assert_false (smart_future_reject (future, unused)));
+  g_assert_cmpint (smart_future_get_status (future), ==, SMART_FUTURE_PENDING);
+
+  smart_call_return_none (call);
+  g_assert_cmpint (smart_future_get_status (future), ==, SMART_FUTURE_RESOLVED);
+  g_object_unref (call);
+}
+
+static void
+misuse_future_cancel (gconstpointer data)
+{
+  refused ("future", smart_future_cancel (NULL));
+}
+
+static void
+misuse_future_status (gconstpointer data)
+{
+  refused ("future", smart_future_get_status (NULL));
+}
+
+static void
+misuse_future_name (gconstpointer data)
+{
+  refused ("future", g_assert_null (smart_future_dup_name (NULL)));
+  refused ("future", smart_future_set_name (NULL, "name"));
+}
+
+static void
+misuse_future_get (gconstpointer data)
+{
+  refused ("future", g_assert_false (smart_future_get_value (NULL, NULL, NULL)));
+  refused ("future", g_assert_false (smart_future_get_boolean (NULL, NULL)));
+  refused ("future", g_assert_cmpint (smart_future_get_int (NULL, NULL), ==, 0));
+  refused ("future", g_assert_cmpuint (smart_future_get_uint (NULL, NULL), ==, 0));
+  refused ("future", g_assert_cmpint (smart_future_get_int64 (NULL, NULL), ==, 0));
+  refused ("future", g_assert_cmpuint (smart_future_get_uint64 (NULL, NULL), ==, 0));
+  refused ("future", g_assert_cmpfloat (smart_future_get_double (NULL, NULL), ==, 0));
+  refused ("future", g_assert_null (smart_future_get_string (NULL, NULL)));
+  refused ("future", g_assert_null (smart_future_get_object (NULL, NULL)));
+  refused ("future", g_assert_null (smart_future_get_boxed (NULL, NULL)));
+  refused ("future", g_assert_null (smart_future_get_variant (NULL, NULL)));
+}
+
+/* There is no result yet: an error, in every getter. */
+static void
+misuse_future_get_pending (gconstpointer data)
+{
+  g_autoptr (SmartFuture) future = some_future ();
+  GError *error = NULL;
+
+#define pending(expression) \
+  g_assert_true (expression); \
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_PENDING); \
+  g_clear_error (&error)
+
+  pending (!smart_future_get_value (future, NULL, &error));
+  pending (!smart_future_get_boolean (future, &error));
+  pending (smart_future_get_int (future, &error) == 0);
+  pending (smart_future_get_uint (future, &error) == 0);
+  pending (smart_future_get_int64 (future, &error) == 0);
+  pending (smart_future_get_uint64 (future, &error) == 0);
+  pending (!(smart_future_get_double (future, &error) > 0));
+  pending (smart_future_get_string (future, &error) == NULL);
+  pending (smart_future_get_object (future, &error) == NULL);
+  pending (smart_future_get_boxed (future, &error) == NULL);
+  pending (smart_future_get_variant (future, &error) == NULL);
+
+#undef pending
+}
+
+/* A result of another type than the one asked for: an error that says both. */
+static void
+misuse_future_get_other_type (gconstpointer data)
+{
+  g_auto (GValue) value = G_VALUE_INIT;
+  g_autoptr (SmartFuture) future = NULL;
+  GError *error = NULL;
+
+#define mismatch(expression, type) \
+  g_assert_true (expression); \
+  g_assert_error (error, SMART_ERROR, SMART_ERROR_INVALID_ARGUMENTS); \
+  assert_says (error, type); \
+  assert_says (error, "gchararray"); \
+  g_clear_error (&error)
+
+  g_value_init (&value, G_TYPE_STRING);
+  g_value_set_static_string (&value, "a string");
+  future = smart_future_new_for_value (&value);
+
+  mismatch (!smart_future_get_boolean (future, &error), "gboolean");
+  mismatch (smart_future_get_int (future, &error) == 0, "gint");
+  mismatch (smart_future_get_uint (future, &error) == 0, "guint");
+  mismatch (smart_future_get_int64 (future, &error) == 0, "gint64");
+  mismatch (smart_future_get_uint64 (future, &error) == 0, "guint64");
+  mismatch (!(smart_future_get_double (future, &error) > 0), "gdouble");
+  mismatch (smart_future_get_object (future, &error) == NULL, "GObject");
+  mismatch (smart_future_get_boxed (future, &error) == NULL, "GBoxed");
+  mismatch (smart_future_get_variant (future, &error) == NULL, "GVariant");
+
+#undef mismatch
+}
+
+static void
+misuse_future_wait (gconstpointer data)
+{
+  g_autoptr (SmartFuture) future = some_future ();
+
+  refused ("future", g_assert_false (smart_future_wait (NULL, -1, NULL, NULL, NULL)));
+  refused ("cancellable", g_assert_false (smart_future_wait (future, 0, stranger (), NULL, NULL)));
+}
+
+static void
+misuse_future_wait_async (gconstpointer data)
+{
+  g_autoptr (SmartFuture) future = some_future ();
+  g_autoptr (GTask) task = g_task_new (NULL, NULL, NULL, NULL);
+
+  refused ("future", smart_future_wait_async (NULL, NULL, ready_never, NULL));
+  refused ("cancellable", smart_future_wait_async (future, stranger (), ready_never, NULL));
+  refused ("callback", smart_future_wait_async (future, NULL, NULL, NULL));
+  refused ("future", g_assert_false (smart_future_wait_finish (NULL, NULL, NULL, NULL)));
+  refused ("result", g_assert_false (smart_future_wait_finish (future, NULL, NULL, NULL)));
+  refused ("result",
+           g_assert_false (smart_future_wait_finish (future, G_ASYNC_RESULT (task), NULL, NULL)));
+}
+
+static void
+misuse_future_then (gconstpointer data)
+{
+  g_autoptr (SmartFuture) future = some_future ();
+
+  refused ("future", g_assert_null (smart_future_then (NULL, continue_never, NULL, NULL)));
+  refused ("future", g_assert_null (smart_future_catch (NULL, continue_never, NULL, NULL)));
+  refused ("future", g_assert_null (smart_future_finally (NULL, continue_never, NULL, NULL)));
+  refused ("continuation", g_assert_null (smart_future_then (future, NULL, NULL, NULL)));
+  refused ("continuation", g_assert_null (smart_future_catch (future, NULL, NULL, NULL)));
+  refused ("continuation", g_assert_null (smart_future_finally (future, NULL, NULL, NULL)));
+}
+
+static void
+misuse_future_add_notify (gconstpointer data)
+{
+  g_autoptr (SmartFuture) future = some_future ();
+
+  refused ("future", smart_future_add_notify (NULL, notify_never, NULL, NULL));
+  refused ("notify", smart_future_add_notify (future, NULL, NULL, NULL));
+}
+
+static void
+misuse_call_getters (gconstpointer data)
+{
+  refused ("call", g_assert_null (smart_call_get_source_object (NULL)));
+  refused ("call", g_assert_null (smart_call_get_args (NULL)));
+  refused ("call", g_assert_cmpuint (smart_call_get_n_args (NULL), ==, 0));
+  refused ("call", g_assert_null (smart_call_get_cancellable (NULL)));
+  refused ("call", g_assert_null (smart_call_get_context (NULL)));
+  refused ("call", g_assert_null (smart_call_get_value (NULL, 0)));
+  refused ("call", g_assert_false (smart_call_get_boolean (NULL, 0)));
+  refused ("call", g_assert_cmpint (smart_call_get_int (NULL, 0), ==, 0));
+  refused ("call", g_assert_cmpuint (smart_call_get_uint (NULL, 0), ==, 0));
+  refused ("call", g_assert_cmpint (smart_call_get_int64 (NULL, 0), ==, 0));
+  refused ("call", g_assert_cmpuint (smart_call_get_uint64 (NULL, 0), ==, 0));
+  refused ("call", g_assert_cmpfloat (smart_call_get_double (NULL, 0), ==, 0));
+  refused ("call", g_assert_null (smart_call_get_string (NULL, 0)));
+  refused ("call", g_assert_null (smart_call_get_object (NULL, 0)));
+  refused ("call", g_assert_null (smart_call_get_boxed (NULL, 0)));
+  refused ("call", g_assert_null (smart_call_get_pointer (NULL, 0)));
+  refused ("call", g_assert_null (smart_call_get_variant (NULL, 0)));
+}
+
+#define critical(pattern, ...) smart_test_expect_critical (pattern, __VA_ARGS__)
+
+static void
+body_asks_wrongly (SmartCall *call, gpointer data)
+{
+  /* Argument 0 is a string, argument 1 is null, argument 2 is not there. */
+  critical ("*argument 2*", g_assert_null (smart_call_get_value (call, 2)));
+  critical ("*argument 2*", g_assert_null (smart_call_get_string (call, 2)));
+  critical ("*argument 2*", g_assert_cmpint (smart_call_get_int (call, 2), ==, 0));
+  critical ("*argument 4294967295*", g_assert_cmpint (smart_call_get_int (call, G_MAXUINT), ==, 0));
+
+  critical ("*rgument 0*gchararray*gboolean*", g_assert_false (smart_call_get_boolean (call, 0)));
+  critical ("*rgument 0*gchararray*gint*", g_assert_cmpint (smart_call_get_int (call, 0), ==, 0));
+  critical ("*rgument 0*gchararray*guint*",
+            g_assert_cmpuint (smart_call_get_uint (call, 0), ==, 0));
+  critical ("*rgument 0*gchararray*gint64*",
+            g_assert_cmpint (smart_call_get_int64 (call, 0), ==, 0));
+  critical ("*rgument 0*gchararray*guint64*",
+            g_assert_cmpuint (smart_call_get_uint64 (call, 0), ==, 0));
+  critical ("*rgument 0*gchararray*gdouble*",
+            g_assert_cmpfloat (smart_call_get_double (call, 0), ==, 0));
+  critical ("*rgument 0*gchararray*GObject*", g_assert_null (smart_call_get_object (call, 0)));
+  critical ("*rgument 0*gchararray*GBoxed*", g_assert_null (smart_call_get_boxed (call, 0)));
+  critical ("*rgument 0*gchararray*gpointer*", g_assert_null (smart_call_get_pointer (call, 0)));
+  critical ("*rgument 0*gchararray*GVariant*", g_assert_null (smart_call_get_variant (call, 0)));
+
+  critical ("*rgument 1*null*gint*", g_assert_cmpint (smart_call_get_int (call, 1), ==, 0));
+  critical ("*rgument 1*null*gboolean*", g_assert_false (smart_call_get_boolean (call, 1)));
+  g_assert_null (smart_call_get_string (call, 1));
+  g_assert_null (smart_call_get_object (call, 1));
+  g_assert_null (smart_call_get_variant (call, 1));
+
+  smart_call_return_int (call, 42);
+}
+
+static void
+misuse_call_arguments (gconstpointer data)
+{
+  g_autoptr (SmartAsyncFunc) func = smart_async_func_new_blocking (body_asks_wrongly, NULL, NULL);
+  GValue args[2] = { G_VALUE_INIT, G_VALUE_INIT };
+  g_auto (GValue) value = G_VALUE_INIT;
+  g_autoptr (GError) error = NULL;
+
+  g_value_init (&args[0], G_TYPE_STRING);
+  g_value_set_static_string (&args[0], "a string");
+  g_assert_true (smart_async_func_call_sync (func, NULL, args, 2, NULL, &value, &error));
+  g_assert_no_error (error);
+  g_assert_cmpint (g_value_get_int (&value), ==, 42);
+  g_value_unset (&args[0]);
+}
+
+static void
+misuse_call_return (gconstpointer data)
+{
+  refused ("call", smart_call_return_none (NULL));
+  refused ("call", smart_call_return_boolean (NULL, TRUE));
+  refused ("call", smart_call_return_int (NULL, 1));
+  refused ("call", smart_call_return_uint (NULL, 1));
+  refused ("call", smart_call_return_int64 (NULL, 1));
+  refused ("call", smart_call_return_uint64 (NULL, 1));
+  refused ("call", smart_call_return_double (NULL, 1));
+  refused ("call", smart_call_return_string (NULL, NULL));
+  refused ("call", smart_call_return_object (NULL, NULL));
+  refused ("call", smart_call_return_boxed (NULL, G_TYPE_BYTES, NULL));
+  refused ("call", smart_call_return_pointer (NULL, NULL, NULL));
+  refused ("call", smart_call_return_variant (NULL, NULL));
+  refused ("call", smart_call_return_value (NULL, NULL));
+  refused ("call", smart_call_return_error (NULL, NULL));
+  refused ("call", smart_call_return_new_error (NULL, G_IO_ERROR, 0, "%s", ""));
+  refused ("call", smart_call_return_new_error_literal (NULL, G_IO_ERROR, 0, ""));
+  refused ("call", g_assert_false (smart_call_return_error_if_cancelled (NULL)));
+  refused ("call", smart_call_return_future (NULL, NULL));
+}
+
+static gboolean
+source_never (gpointer data)
+{
+  g_assert_not_reached ();
+}
+
+static void
+body_returns_wrongly (SmartCall *call, gpointer data)
+{
+  static const char *const no_format;
+
+  refused ("type", smart_call_return_boxed (call, G_TYPE_INT, NULL));
+  refused ("error", smart_call_return_error (call, NULL));
+  refused ("domain", smart_call_return_new_error (call, 0, 0, "%s", ""));
+  refused ("message", smart_call_return_new_error_literal (call, G_IO_ERROR, 0, no_format));
+  refused ("future", smart_call_return_future (call, NULL));
+  refused ("future", smart_call_return_future (call, stranger ()));
+  refused ("function", smart_call_add_timeout (call, 1, NULL, NULL, NULL));
+
+  /* None of these was a result. */
+  smart_call_return_int (call, 42);
+}
+
+static void
+body_timeout_nowhere (SmartCall *call, gpointer data)
+{
+  /* A blocking body has no context for a source to be in. */
+  refused ("context",
+           g_assert_cmpuint (smart_call_add_timeout (call, 1, source_never, NULL, NULL), ==, 0));
+  smart_call_return_int (call, 42);
+}
+
+static void
+check_value (SmartAsyncFunc *func)
+{
+  g_auto (GValue) value = G_VALUE_INIT;
+  g_autoptr (GError) error = NULL;
+
+  g_assert_true (smart_async_func_call_sync (func, NULL, NULL, 0, NULL, &value, &error));
+  g_assert_no_error (error);
+  g_assert_cmpint (g_value_get_int (&value), ==, 42);
+  g_object_unref (func);
+}
+
+static void
+misuse_call_results (gconstpointer data)
+{
+  check_value (smart_async_func_new (body_returns_wrongly, NULL, NULL));
+  check_value (smart_async_func_new_blocking (body_timeout_nowhere, NULL, NULL));
+}
+
+static void
+misuse_call_add_timeout (gconstpointer data)
+{
+  refused ("call",
+           g_assert_cmpuint (smart_call_add_timeout (NULL, 1, source_never, NULL, NULL), ==, 0));
+}
+
+static void
+misuse_call_enter (gconstpointer data)
+{
+  refused ("call", smart_call_enter (NULL));
+  refused ("call", smart_call_leave (NULL));
+}
+
+static void
+misuse_sync_call (gconstpointer data)
+{
+  SmartSyncCall call = SMART_SYNC_CALL_INIT;
+
+  refused ("call", smart_sync_call_begin (NULL));
+  refused ("call", smart_sync_call_begin_full (NULL, SMART_MAIN_CONTEXT_PRIVATE));
+  refused ("call", g_assert_null (smart_sync_call_wait (NULL)));
+  refused ("call", smart_sync_call_clear (NULL));
+  refused ("call", smart_sync_call_ready (NULL, NULL, NULL));
+
+  /* One that was not begun has nothing to wait for. */
+  refused ("call", g_assert_null (smart_sync_call_wait (&call)));
+  smart_sync_call_clear (&call);
+}
+
+/* What a binding does with a type that has no constructor of its own. */
+static void
+misuse_bare_objects (gconstpointer data)
+{
+  GType types[] = { SMART_TYPE_FUTURE, SMART_TYPE_ASYNC_FUNC, SMART_TYPE_CALL };
+
+  for (guint n = 0; n < G_N_ELEMENTS (types); n++)
+    g_object_unref (g_object_new (types[n], NULL));
+}
+
+static void
+body_bare (SmartCall *call, gpointer data)
+{
+  g_assert_not_reached ();
+}
+
+static void
+misuse_bare_used (gconstpointer data)
+{
+  g_autoptr (SmartFuture) future = g_object_new (SMART_TYPE_FUTURE, NULL);
+  g_autoptr (SmartAsyncFunc) func = smart_async_func_new (body_bare, NULL, NULL);
+
+  /* One made that way is one to be settled by hand. */
+  g_assert_cmpint (smart_future_get_status (future), ==, SMART_FUTURE_PENDING);
+  g_assert_true (smart_future_resolve (future, NULL));
+  g_assert_cmpint (smart_future_get_status (future), ==, SMART_FUTURE_RESOLVED);
+}
+
+/* A negative limit */
+
+static void
+negative_wait (gconstpointer data)
+{
+  g_autoptr (SmartFuture) future = some_future ();
+
+  refused ("timeout_usec", g_assert_false (smart_future_wait (future, -2, NULL, NULL, NULL)));
+  refused ("timeout_usec",
+           g_assert_false (smart_future_wait (future, G_MININT64, NULL, NULL, NULL)));
+}
+
+/* An unknown enum */
+
+static void
+unknown_mode (gconstpointer data)
+{
+  refused ("mode", smart_context_push_mode ((SmartMode) 3));
+  refused ("mode", smart_context_push_mode ((SmartMode) -1));
+  g_assert_false (smart_context_is_async ());
+}
+
+static void
+unknown_policy (gconstpointer data)
+{
+  g_autoptr (SmartAsyncFunc) func = some_func ();
+
+  refused ("policy", smart_async_func_set_main_context_policy (func, (SmartMainContextPolicy) 2));
+  refused ("policy", smart_async_func_set_main_context_policy (func, (SmartMainContextPolicy) -1));
+  g_assert_cmpint (smart_async_func_get_main_context_policy (func), ==, SMART_MAIN_CONTEXT_PRIVATE);
+}
+
+static void
+unknown_sync_call_policy (gconstpointer data)
+{
+  SmartSyncCall call = SMART_SYNC_CALL_INIT;
+
+  refused ("policy", smart_sync_call_begin_full (&call, (SmartMainContextPolicy) 2));
+  smart_sync_call_clear (&call);
+}
+
+/* @names: the functions that it is about, for the test of completeness. */
+typedef struct
+{
+  const char *path;
+  SmartTestDataFunc func;
+  const char *names;
+} Misuse;
+
+static const Misuse misuses[] = {
+  { "e/func-new", misuse_func_new, "smart_async_func_new" },
+  { "e/func-new-blocking", misuse_func_new_blocking, "smart_async_func_new_blocking" },
+  { "e/func-new-dual", misuse_func_new_dual, "smart_async_func_new_dual" },
+  { "e/func-new-for-pair", misuse_func_new_for_pair, "smart_async_func_new_for_pair" },
+  { "e/func-derive", misuse_func_derive, "smart_async_func_derive" },
+  { "e/func-derivev", misuse_func_derivev, "smart_async_func_derivev" },
+  { "e/func-set-signature", misuse_func_set_signature, "smart_async_func_set_signature" },
+  { "e/func-name", misuse_func_name, "smart_async_func_get_name smart_async_func_set_name" },
+  { "e/func-kind", misuse_func_kind, "smart_async_func_get_kind" },
+  { "e/func-priority", misuse_func_priority,
+    "smart_async_func_get_priority smart_async_func_set_priority" },
+  { "e/func-timeout", misuse_func_timeout,
+    "smart_async_func_get_timeout smart_async_func_set_timeout" },
+  { "e/func-abandon-on-cancel", misuse_func_abandon_on_cancel,
+    "smart_async_func_get_abandon_on_cancel smart_async_func_set_abandon_on_cancel" },
+  { "e/func-inherit-cancellable", misuse_func_inherit_cancellable,
+    "smart_async_func_get_inherit_cancellable smart_async_func_set_inherit_cancellable" },
+  { "e/func-main-context-policy", misuse_func_policy,
+    "smart_async_func_get_main_context_policy smart_async_func_set_main_context_policy" },
+  { "e/func-call", misuse_func_call, "smart_async_func_call" },
+  { "e/func-callv", misuse_func_callv, "smart_async_func_callv" },
+  { "e/func-call-sync", misuse_func_call_sync, "smart_async_func_call_sync" },
+  { "e/func-call-async", misuse_func_call_async, "smart_async_func_call_async" },
+  { "e/func-call-finish", misuse_func_call_finish, "smart_async_func_call_finish" },
+  { "e/run-blocking", misuse_run_blocking, "smart_run_blocking" },
+  { "e/future-new", misuse_future_new, "smart_future_new" },
+  { "e/future-new-for-error", misuse_future_new_for_error, "smart_future_new_for_error" },
+  { "e/future-settle", misuse_future_settle, "smart_future_resolve smart_future_reject" },
+  { "e/future-of-call", misuse_future_of_call, "" },
+  { "e/future-cancel", misuse_future_cancel, "smart_future_cancel" },
+  { "e/future-status", misuse_future_status, "smart_future_get_status" },
+  { "e/future-name", misuse_future_name, "smart_future_dup_name smart_future_set_name" },
+  { "e/future-get", misuse_future_get,
+    "smart_future_get_value smart_future_get_boolean smart_future_get_int smart_future_get_uint "
+    "smart_future_get_int64 smart_future_get_uint64 smart_future_get_double "
+    "smart_future_get_string smart_future_get_object smart_future_get_boxed "
+    "smart_future_get_variant" },
+  { "e/future-get-pending", misuse_future_get_pending, "" },
+  { "e/future-get-other-type", misuse_future_get_other_type, "" },
+  { "e/future-wait", misuse_future_wait, "smart_future_wait" },
+  { "e/future-wait-async", misuse_future_wait_async,
+    "smart_future_wait_async smart_future_wait_finish" },
+  { "e/future-then", misuse_future_then,
+    "smart_future_then smart_future_catch smart_future_finally" },
+  { "e/future-add-notify", misuse_future_add_notify, "smart_future_add_notify" },
+  { "e/call-getters", misuse_call_getters,
+    "smart_call_get_source_object smart_call_get_args smart_call_get_n_args "
+    "smart_call_get_cancellable smart_call_get_context smart_call_get_value "
+    "smart_call_get_boolean smart_call_get_int smart_call_get_uint smart_call_get_int64 "
+    "smart_call_get_uint64 smart_call_get_double smart_call_get_string smart_call_get_object "
+    "smart_call_get_boxed smart_call_get_pointer smart_call_get_variant" },
+  { "e/call-arguments", misuse_call_arguments, "" },
+  { "e/call-return", misuse_call_return,
+    "smart_call_return_none smart_call_return_boolean smart_call_return_int "
+    "smart_call_return_uint smart_call_return_int64 smart_call_return_uint64 "
+    "smart_call_return_double smart_call_return_string smart_call_return_object "
+    "smart_call_return_boxed smart_call_return_pointer smart_call_return_variant "
+    "smart_call_return_value smart_call_return_error smart_call_return_new_error "
+    "smart_call_return_new_error_literal smart_call_return_error_if_cancelled "
+    "smart_call_return_future" },
+  { "e/call-results", misuse_call_results, "" },
+  { "e/call-add-timeout", misuse_call_add_timeout, "smart_call_add_timeout" },
+  { "e/call-enter", misuse_call_enter, "smart_call_enter smart_call_leave" },
+  { "e/sync-call", misuse_sync_call,
+    "smart_sync_call_begin smart_sync_call_begin_full smart_sync_call_ready smart_sync_call_wait "
+    "smart_sync_call_clear" },
+  { "e/bare-objects", misuse_bare_objects, "" },
+  { "e/bare-used", misuse_bare_used, "" },
+  { "f/wait", negative_wait, "" },
+  { "g/mode", unknown_mode, "smart_context_push_mode" },
+  { "g/policy", unknown_policy, "" },
+  { "g/sync-call-policy", unknown_sync_call_policy, "" },
+
+  /* Nothing that could be wrong: no arguments, or any will do. */
+  { NULL, NULL,
+    "smart_future_new_for_value smart_context_is_async smart_context_describe "
+    "smart_context_pop_mode smart_call_get_current smart_async_reset smart_async_get_stats "
+    "smart_error_quark smart_get_major_version smart_get_minor_version smart_get_micro_version" },
+};
+
+static gboolean
+is_covered (const char *name)
+{
+  for (guint n = 0; n < G_N_ELEMENTS (misuses); n++)
+    {
+      g_auto (GStrv) names = g_strsplit (misuses[n].names, " ", -1);
+
+      if (g_strv_contains ((const char *const *) names, name))
+        return TRUE;
+    }
+
+  return FALSE;
+}
+
+/* Every function that a header declares, after the macro that exports it. */
+static void
+check_header (const char *path)
+{
+  g_autofree char *text = NULL;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GRegex) regex = NULL;
+  g_autoptr (GMatchInfo) match = NULL;
+
+  g_file_get_contents (path, &text, NULL, &error);
+  g_assert_no_error (error);
+  regex = g_regex_new ("SMART_AVAILABLE_IN_1_0\\n[^(;]*?\\b(smart_\\w+)\\s*\\(", G_REGEX_OPTIMIZE,
+                       0, &error);
+  g_assert_no_error (error);
+
+  for (g_regex_match (regex, text, 0, &match); g_match_info_matches (match);
+       g_match_info_next (match, NULL))
+    {
+      g_autofree char *name = g_match_info_fetch (match, 1);
+
+      if (!is_covered (name))
+        {
+          g_test_message ("%s is not tested for misuse", name);
+          g_test_fail ();
+        }
+    }
+}
+
+static void
+test_complete (void)
+{
+  g_autofree char *folder =
+      g_test_build_filename (G_TEST_DIST, "..", "..", "smartasync-glib", NULL);
+  g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
+  const char *name;
+  guint n_headers = 0;
+
+  if (dir == NULL)
+    {
+      g_test_skip ("The sources are not here");
+      return;
+    }
+
+  while ((name = g_dir_read_name (dir)) != NULL)
+    {
+      g_autofree char *path = g_build_filename (folder, name, NULL);
+
+      if (!g_str_has_suffix (name, ".h") || g_str_has_suffix (name, "-private.h"))
+        continue;
+      check_header (path);
+      n_headers++;
+    }
+  g_assert_cmpuint (n_headers, >, 5);
+}
+
+int
+main (int argc, char **argv)
+{
+  smart_test_init (&argc, &argv);
+
+  smart_test_add ("/contract/B1.a", test_number);
+  smart_test_add ("/contract/B1.b", test_types);
+  smart_test_add ("/contract/B1.c", test_wrong_result);
+  smart_test_add ("/contract/B1.d", test_before_body);
+  smart_test_add_main ("/contract/B1.e/complete", test_complete);
+
+  for (guint n = 0; n < G_N_ELEMENTS (misuses); n++)
+    if (misuses[n].path != NULL)
+      {
+        g_autofree char *path = g_strconcat ("/contract/B1.", misuses[n].path, NULL);
+
+        smart_test_add_subprocess (path, NULL, misuses[n].func, NULL);
+      }
+
+  return g_test_run ();
+}

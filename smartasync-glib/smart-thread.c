@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* One record a thread, made when the thread first needs it and freed when the
+ * thread ends; and the one place that knows what a fork leaves behind. */
+
+#include "smart-thread-private.h"
+
+#include "smart-context-pool-private.h"
+#include "smart-future-private.h"
+#include "smart-inbox-private.h"
+#include "smart-offload-private.h"
+
+#include <pthread.h>
+
+static void smart_thread_free (gpointer data);
+
+static GPrivate thread_key = G_PRIVATE_INIT (smart_thread_free);
+
+static void
+smart_thread_free (gpointer data)
+{
+  SmartThread *thread = data;
+
+  g_clear_pointer (&thread->inbox, smart_inbox_unref);
+  smart_context_pool_clear (thread);
+  g_clear_pointer (&thread->spare, smart_outcome_unref);
+  g_free (thread);
+}
+
+/* In the child only the thread that forked is left. What the others held is
+ * abandoned, not freed: its locks may be held by threads that are no more, and
+ * the descriptors of its contexts are shared with the parent. */
+static void
+forget_all_in_child (void)
+{
+  SmartThread *thread = smart_thread_peek ();
+
+  smart_inbox_forget_all ();
+  smart_offload_forget_all ();
+
+  if (thread == NULL)
+    return;
+
+  thread->inbox = NULL;
+  thread->is_worker = FALSE;
+  smart_context_pool_forget (thread);
+}
+
+static void
+watch_forks (void)
+{
+  static gsize watching = 0;
+
+  if (g_once_init_enter (&watching))
+    {
+      pthread_atfork (NULL, NULL, forget_all_in_child);
+      g_once_init_leave (&watching, 1);
+    }
+}
+
+/* The record of this thread, if it has one. */
+SmartThread *
+smart_thread_peek (void)
+{
+  return g_private_get (&thread_key);
+}
+
+SmartThread *
+smart_thread_get (void)
+{
+  SmartThread *thread = smart_thread_peek ();
+
+  if (G_UNLIKELY (thread == NULL))
+    {
+      watch_forks ();
+      thread = g_new0 (SmartThread, 1);
+      g_private_set (&thread_key, thread);
+    }
+
+  return thread;
+}

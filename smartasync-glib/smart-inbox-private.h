@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#pragma once
+
+#include "smart-thread-private.h"
+
+G_BEGIN_DECLS
+
+typedef struct _SmartParcel SmartParcel;
+
+/* Something to be done in a main context: embedded in what is to be done.
+ * @deliver owns it. @run is FALSE where the context is gone: then there is only
+ * something to free. */
+struct _SmartParcel
+{
+  SmartParcel *next;
+  void      (* deliver) (SmartParcel *parcel,
+                         gboolean     run);
+};
+
+SmartInbox *smart_inbox_get        (GMainContext *context,
+                                    int           priority);
+SmartInbox *smart_inbox_ref        (SmartInbox   *inbox);
+void        smart_inbox_unref      (SmartInbox   *inbox);
+void        smart_inbox_push       (SmartInbox   *inbox,
+                                    SmartParcel  *parcel);
+void        smart_inbox_forget_all (void);
+guint       smart_inbox_n_alive    (void);
+
+G_END_DECLS

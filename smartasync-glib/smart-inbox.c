@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* How results come back to a main context: for each context and priority there
+ * is one source. What several threads push to it is delivered in one batch,
+ * with one wake-up. */
+
+#include "smart-inbox-private.h"
+
+struct _SmartInbox
+{
+  GMainContext *context; /* immutable; a key, not a reference */
+  int priority;          /* immutable */
+  GSource *source;       /* a reference; valid while !closed */
+
+  int n_users; /* atomic; falls to zero under registry_lock only */
+
+  GMutex lock;
+  SmartParcel *head; /* lock: pushed, not yet taken */
+  SmartParcel *tail; /* lock; valid if head is */
+  gboolean closed;   /* lock to write, atomic to read */
+
+  SmartParcel *batch; /* the context's owner: taken, not yet delivered */
+};
+
+static GMutex registry_lock;
+static GHashTable *registry; /* registry_lock: a set of the inboxes with users */
+
+static guint
+inbox_hash (gconstpointer key)
+{
+  const SmartInbox *inbox = key;
+
+  return g_direct_hash (inbox->context) ^ (guint) inbox->priority;
+}
+
+static gboolean
+inbox_equal (gconstpointer a, gconstpointer b)
+{
+  const SmartInbox *one = a, *other = b;
+
+  return one->context == other->context && one->priority == other->priority;
+}
+
+static void
+inbox_clear (gpointer data)
+{
+  SmartInbox *inbox = data;
+
+  g_mutex_clear (&inbox->lock);
+}
+
+/* Nested loops: what the outer dispatch has taken and not yet delivered must
+ * not wait for the inner loop's end. */
+static gboolean
+inbox_prepare (GSource *source, int *timeout)
+{
+  SmartInbox **inbox = (SmartInbox **) (source + 1);
+
+  *timeout = -1;
+  return (*inbox)->batch != NULL;
+}
+
+/* Delivers what is there now. What comes meanwhile waits for the next
+ * iteration, so that the other sources of the context have their turn. */
+static gboolean
+inbox_dispatch (GSource *source, GSourceFunc callback, gpointer user_data)
+{
+  SmartInbox *inbox = user_data;
+  SmartParcel *last;
+
+  g_mutex_lock (&inbox->lock);
+  g_source_set_ready_time (source, -1);
+  if (inbox->batch == NULL)
+    {
+      inbox->batch = inbox->head;
+      last = inbox->tail;
+      inbox->head = NULL;
+    }
+  else
+    {
+      /* A nested loop: the outer one's rest comes first. */
+      for (last = inbox->batch; last->next != NULL; last = last->next)
+        ;
+      last->next = inbox->head;
+      if (inbox->head != NULL)
+        last = inbox->tail;
+      inbox->head = NULL;
+    }
+  g_mutex_unlock (&inbox->lock);
+
+  while (inbox->batch != NULL)
+    {
+      SmartParcel *parcel = inbox->batch;
+      gboolean is_last = parcel == last;
+
+      inbox->batch = parcel->next;
+      parcel->deliver (parcel, TRUE);
+      if (is_last)
+        break;
+    }
+
+  return G_SOURCE_CONTINUE;
+}
+
+static void
+inbox_source_finalize (GSource *source)
+{
+  SmartInbox **inbox = (SmartInbox **) (source + 1);
+
+  g_atomic_rc_box_release_full (*inbox, inbox_clear);
+}
+
+static GSourceFuncs inbox_funcs = {
+  .prepare = inbox_prepare,
+  .dispatch = inbox_dispatch,
+  .finalize = inbox_source_finalize,
+};
+
+/* The source was destroyed and is not being dispatched. By the last user: then
+ * nothing is left to deliver, since a parcel is a user, and another thread may
+ * still be in inbox_prepare(). Or with its context: then nobody else is here. */
+static void
+inbox_closed (gpointer data)
+{
+  SmartInbox *inbox = data;
+  SmartParcel *batch = inbox->batch;
+  SmartParcel *rest;
+  GSource *source;
+
+  g_mutex_lock (&inbox->lock);
+  g_atomic_int_set (&inbox->closed, TRUE);
+  source = g_steal_pointer (&inbox->source);
+  rest = g_steal_pointer (&inbox->head);
+  g_mutex_unlock (&inbox->lock);
+
+  if (batch != NULL)
+    inbox->batch = NULL;
+  for (int i = 0; i < 2; i++)
+    {
+      SmartParcel *parcel = i == 0 ? batch : rest;
+
+      while (parcel != NULL)
+        {
+          SmartParcel *next = parcel->next;
+
+          parcel->deliver (parcel, FALSE);
+          parcel = next;
+        }
+    }
+
+  g_source_unref (source);
+  g_atomic_rc_box_release_full (inbox, inbox_clear);
+}
+
+/* HOLDS: registry_lock */
+static SmartInbox *
+inbox_new (GMainContext *context, int priority)
+{
+  SmartInbox *inbox = g_atomic_rc_box_new0 (SmartInbox);
+
+  inbox->context = context;
+  inbox->priority = priority;
+  inbox->n_users = 1;
+  g_mutex_init (&inbox->lock);
+
+  inbox->source = g_source_new (&inbox_funcs, sizeof (GSource) + sizeof (SmartInbox *));
+  *(SmartInbox **) (inbox->source + 1) = g_atomic_rc_box_acquire (inbox);
+  g_source_set_static_name (inbox->source, "smartasync results");
+  g_source_set_priority (inbox->source, priority);
+  g_source_set_can_recurse (inbox->source, TRUE);
+  /* The users hold one reference, the source and its callback one each: a
+   * dispatch keeps the callback's, and a prepare the source's. */
+  g_source_set_callback (inbox->source, NULL, g_atomic_rc_box_acquire (inbox), inbox_closed);
+  g_source_attach (inbox->source, context);
+
+  return inbox;
+}
+
+static SmartInbox *
+registry_get (GMainContext *context, int priority)
+{
+  SmartInbox key = { .context = context, .priority = priority };
+  SmartInbox *inbox;
+
+  g_mutex_lock (&registry_lock);
+
+  if (registry == NULL)
+    registry = g_hash_table_new (inbox_hash, inbox_equal);
+
+  inbox = g_hash_table_lookup (registry, &key);
+  if (inbox != NULL && !g_atomic_int_get (&inbox->closed))
+    {
+      g_atomic_int_inc (&inbox->n_users);
+    }
+  else
+    {
+      /* A closed one belongs to a context that was freed: this is another one
+       * at the same address. */
+      if (inbox != NULL)
+        g_hash_table_remove (registry, inbox);
+      inbox = inbox_new (context, priority);
+      g_hash_table_add (registry, inbox);
+    }
+
+  g_mutex_unlock (&registry_lock);
+
+  return inbox;
+}
+
+/* The inbox of @context (not %NULL), to be released with smart_inbox_unref().
+ * Any thread. The one used last stays with the thread, so that the source is
+ * not made again for each call. */
+SmartInbox *
+smart_inbox_get (GMainContext *context, int priority)
+{
+  SmartThread *thread = smart_thread_get ();
+  SmartInbox *inbox = thread->inbox;
+
+  if (inbox == NULL || inbox->context != context || inbox->priority != priority ||
+      g_atomic_int_get (&inbox->closed))
+    {
+      SmartInbox *old = inbox;
+
+      inbox = thread->inbox = registry_get (context, priority);
+      if (old != NULL)
+        smart_inbox_unref (old);
+    }
+
+  return smart_inbox_ref (inbox);
+}
+
+SmartInbox *
+smart_inbox_ref (SmartInbox *inbox)
+{
+  g_atomic_int_inc (&inbox->n_users);
+  return inbox;
+}
+
+/* With its last user the source goes. Any thread. */
+void
+smart_inbox_unref (SmartInbox *inbox)
+{
+  int n = g_atomic_int_get (&inbox->n_users);
+  GSource *source = NULL;
+
+  /* The last step is taken under the lock, so that registry_get() cannot find
+   * an inbox that is going. */
+  while (n > 1)
+    {
+      if (g_atomic_int_compare_and_exchange_full (&inbox->n_users, n, n - 1, &n))
+        return;
+    }
+
+  g_mutex_lock (&registry_lock);
+  if (!g_atomic_int_dec_and_test (&inbox->n_users))
+    {
+      g_mutex_unlock (&registry_lock);
+      return;
+    }
+  if (g_hash_table_lookup (registry, inbox) == inbox)
+    g_hash_table_remove (registry, inbox);
+  g_mutex_unlock (&registry_lock);
+
+  g_mutex_lock (&inbox->lock);
+  if (inbox->source != NULL)
+    source = g_source_ref (inbox->source);
+  g_mutex_unlock (&inbox->lock);
+
+  if (source != NULL)
+    {
+      g_source_destroy (source);
+      g_source_unref (source);
+    }
+
+  g_atomic_rc_box_release_full (inbox, inbox_clear);
+}
+
+/* Hands @parcel over. Any thread; where the context is gone already, it is
+ * delivered here, with %FALSE. The caller must use @inbox no more unless it
+ * holds it otherwise: the parcel may be delivered, and release it, at once. */
+void
+smart_inbox_push (SmartInbox *inbox, SmartParcel *parcel)
+{
+  parcel->next = NULL;
+
+  g_mutex_lock (&inbox->lock);
+
+  if (inbox->closed)
+    {
+      g_mutex_unlock (&inbox->lock);
+      parcel->deliver (parcel, FALSE);
+      return;
+    }
+
+  if (inbox->head == NULL)
+    {
+      inbox->head = parcel;
+      /* Under the lock, since the source may not go meanwhile. */
+      g_source_set_ready_time (inbox->source, 0);
+    }
+  else
+    {
+      inbox->tail->next = parcel;
+    }
+  inbox->tail = parcel;
+
+  g_mutex_unlock (&inbox->lock);
+}
+
+/* After a fork: see smart-thread.c. */
+void
+smart_inbox_forget_all (void)
+{
+  g_mutex_init (&registry_lock);
+  registry = NULL;
+}
+
+/* For tests: how many there are. */
+guint
+smart_inbox_n_alive (void)
+{
+  guint n;
+
+  g_mutex_lock (&registry_lock);
+  n = registry != NULL ? g_hash_table_size (registry) : 0;
+  g_mutex_unlock (&registry_lock);
+
+  return n;
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* What cancels a call, and its deadline. The handlers here never run a callback
+ * of the user's, except what is told at once by its nature, and never need the
+ * call itself: they hold what they use by their closures, so that they can be
+ * disconnected without waiting for them. */
+
+#include "smart-future-private.h"
+
+#include "smart-i18n-private.h"
+
+static void
+follow (GCancellable *upstream, gpointer own)
+{
+  g_cancellable_cancel (own);
+}
+
+static void
+abandon (GCancellable *cancellable, gpointer outcome)
+{
+  smart_outcome_settle_cancelled (outcome);
+}
+
+static void
+unref_object (gpointer data, GClosure *closure)
+{
+  g_object_unref (data);
+}
+
+static void
+unref_outcome (gpointer data, GClosure *closure)
+{
+  smart_outcome_unref (data);
+}
+
+/* An own one, made on demand. */
+static GCancellable *
+ensure_own (SmartOutcome *outcome)
+{
+  GCancellable *own = g_atomic_pointer_get (&outcome->own);
+  GCancellable *made;
+
+  if (own != NULL)
+    return own;
+
+  made = g_cancellable_new ();
+
+  g_mutex_lock (&outcome->lock);
+  own = outcome->own;
+  if (own == NULL)
+    {
+      own = made;
+      g_atomic_pointer_set (&outcome->own, own);
+      if (outcome->upstream != NULL && smart_outcome_is_pending (outcome))
+        outcome->follow_id =
+            g_signal_connect_data (outcome->upstream, "cancelled", G_CALLBACK (follow),
+                                   g_object_ref (own), unref_object, 0);
+    }
+  g_mutex_unlock (&outcome->lock);
+
+  if (own != made)
+    g_object_unref (made);
+  /* If it was cancelled before the handler was there. If it is cancelled after,
+   * the handler is called: the flag is set before the signal is emitted. */
+  else if (g_cancellable_is_cancelled (outcome->upstream))
+    g_cancellable_cancel (own);
+
+  return own;
+}
+
+/* What the body of the call sees. Not a reference; %NULL where nothing can
+ * cancel it. */
+GCancellable *
+smart_outcome_get_cancellable (SmartOutcome *outcome)
+{
+  return outcome->wants_own ? ensure_own (outcome) : outcome->upstream;
+}
+
+gboolean
+smart_outcome_is_cancelled (SmartOutcome *outcome)
+{
+  return g_cancellable_is_cancelled (outcome->upstream) ||
+         (outcome->wants_own && g_cancellable_is_cancelled (g_atomic_pointer_get (&outcome->own)));
+}
+
+/* The caller holds a reference. */
+void
+smart_outcome_cancel (SmartOutcome *outcome)
+{
+  GCancellable *cancellable = smart_outcome_get_cancellable (outcome);
+
+  if (cancellable != NULL)
+    g_cancellable_cancel (cancellable);
+  if (outcome->by_hand)
+    smart_outcome_settle_cancelled (outcome);
+}
+
+gboolean
+smart_outcome_settle_cancelled (SmartOutcome *outcome)
+{
+  return smart_outcome_settle (outcome, NULL,
+                               g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED,
+                                                    _ ("The operation was cancelled")),
+                               NULL);
+}
+
+/* The deadline has passed: who waits is told first, then the body is. */
+gboolean
+smart_outcome_settle_timed_out (SmartOutcome *outcome)
+{
+  gboolean settled;
+
+  settled = smart_outcome_settle (outcome, NULL,
+                                  g_error_new_literal (G_IO_ERROR, G_IO_ERROR_TIMED_OUT,
+                                                       _ ("The operation timed out")),
+                                  NULL);
+  if (settled)
+    smart_outcome_cancel (outcome);
+
+  return settled;
+}
+
+/* From now on, to cancel it settles it at once, whatever its body does. */
+void
+smart_outcome_abandon_on_cancel (SmartOutcome *outcome)
+{
+  GCancellable *cancellable = smart_outcome_get_cancellable (outcome);
+
+  if (cancellable == NULL)
+    return;
+
+  g_mutex_lock (&outcome->lock);
+  if (smart_outcome_is_pending (outcome))
+    outcome->abandon_id = g_signal_connect_data (cancellable, "cancelled", G_CALLBACK (abandon),
+                                                 smart_outcome_ref (outcome), unref_outcome, 0);
+  g_mutex_unlock (&outcome->lock);
+
+  if (g_cancellable_is_cancelled (cancellable))
+    smart_outcome_settle_cancelled (outcome);
+}
+
+static gboolean
+deadline_passed (gpointer data)
+{
+  smart_outcome_settle_timed_out (data);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+release_outcome (gpointer data)
+{
+  smart_outcome_unref (data);
+}
+
+/* The deadline of a call whose caller iterates @context. */
+void
+smart_outcome_set_deadline (SmartOutcome *outcome, GMainContext *context, guint msec)
+{
+  GSource *timer = g_timeout_source_new (msec);
+  gboolean pending;
+
+  g_source_set_static_name (timer, "smartasync deadline");
+  g_source_set_priority (timer, G_PRIORITY_HIGH);
+  g_source_set_callback (timer, deadline_passed, smart_outcome_ref (outcome), release_outcome);
+
+  g_mutex_lock (&outcome->lock);
+  pending = smart_outcome_is_pending (outcome);
+  if (pending)
+    outcome->timer = g_source_ref (timer);
+  g_mutex_unlock (&outcome->lock);
+
+  if (pending)
+    g_source_attach (timer, context);
+  g_source_unref (timer);
+}

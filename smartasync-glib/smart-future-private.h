@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#pragma once
+
+#include "smart-inbox-private.h"
+
+#include <smartasync-glib/smart-future.h>
+
+G_BEGIN_DECLS
+
+typedef struct _SmartListener SmartListener;
+
+/* What is told of an outcome: in the inbox's context or, without an inbox, at
+ * once in the thread that settles. @told owns the listener. */
+struct _SmartListener
+{
+  SmartParcel    parcel;  /* must be the first */
+  SmartListener *next;    /* the outcome's lock */
+  SmartInbox    *inbox;   /* immutable; a use, nullable */
+  SmartOutcome  *outcome; /* set when it is told; a reference */
+  SmartCall     *spent;   /* set when it is told; a call to release there, nullable */
+  void        (* told)   (SmartListener *listener,
+                          gboolean       run);
+};
+
+/* A result, now or later, that settles once. The SmartFuture is a handle on it
+ * for those who wait, the SmartCall one for who settles it: each can go without
+ * the other. */
+struct _SmartOutcome
+{
+  int            ref_count;    /* atomic */
+  int            status;       /* a SmartFutureStatus; lock to write, atomic to read */
+
+  /* Written once, before the status; immutable after. */
+  GValue         value;        /* type 0: none */
+  GError        *error;
+
+  GMutex         lock;
+  GCond          settled;      /* with lock */
+  SmartListener *listeners;    /* lock: the newest first */
+  guint          n_blocked;    /* lock: threads that wait for the condition */
+  gboolean       keeps_spent;  /* lock: a sync caller waits, who releases the call */
+  SmartCall     *spent;        /* lock: that call */
+  GMainContext  *poller;       /* lock: what a waiting thread iterates; not a reference */
+  SmartFuture   *handle;       /* lock: not a reference; cleared by its dispose */
+  char          *name;         /* lock */
+
+  /* An asynchronous call that was begun and is pending cannot go on unless its
+   * home is iterated. Immutable but for @home, which settling clears. */
+  SmartThread   *home_thread;  /* identity only */
+  GMainContext  *home;         /* lock: a reference */
+
+  /* Cancellation: by the caller's cancellable or, where something else can
+   * cancel, too, by an own one that follows the caller's. */
+  GCancellable  *upstream;     /* immutable; the caller's */
+  GCancellable  *own;          /* lock to write, atomic to read; set once */
+  gboolean       wants_own;    /* immutable */
+  gboolean       by_hand;      /* immutable: cancelling settles */
+  gulong         follow_id;    /* lock: own follows upstream */
+  gulong         abandon_id;   /* lock: on upstream or own */
+  GSource       *timer;        /* lock: the call's deadline; a reference */
+};
+
+SmartOutcome *smart_outcome_new               (GCancellable    *upstream,
+                                               gboolean         wants_own);
+SmartOutcome *smart_outcome_new_spare         (SmartThread     *thread,
+                                               GCancellable    *upstream,
+                                               gboolean         wants_own);
+void          smart_outcome_release_spare     (SmartThread     *thread,
+                                               SmartOutcome    *outcome);
+SmartOutcome *smart_outcome_ref               (SmartOutcome    *outcome);
+void          smart_outcome_unref             (SmartOutcome    *outcome);
+
+gboolean      smart_outcome_settle            (SmartOutcome    *outcome,
+                                               GValue          *value,
+                                               GError          *error,
+                                               SmartCall       *spent);
+gboolean      smart_outcome_settle_like       (SmartOutcome    *outcome,
+                                               SmartOutcome    *other);
+gboolean      smart_outcome_settle_cancelled  (SmartOutcome    *outcome);
+gboolean      smart_outcome_settle_timed_out  (SmartOutcome    *outcome);
+gboolean      smart_outcome_get               (SmartOutcome    *outcome,
+                                               GValue          *value,
+                                               GError         **error);
+gboolean      smart_outcome_take              (SmartOutcome    *outcome,
+                                               GValue          *value,
+                                               GError         **error);
+
+void          smart_outcome_set_home          (SmartOutcome    *outcome,
+                                               GMainContext    *home);
+void          smart_outcome_adopt_home        (SmartOutcome    *outcome,
+                                               SmartOutcome    *other);
+void          smart_outcome_keep_spent        (SmartOutcome    *outcome);
+void          smart_outcome_release_spent     (SmartOutcome    *outcome);
+void          smart_outcome_listen            (SmartOutcome    *outcome,
+                                               SmartListener   *listener);
+void          smart_listener_clear            (SmartListener   *listener);
+
+GCancellable *smart_outcome_get_cancellable   (SmartOutcome    *outcome);
+gboolean      smart_outcome_is_cancelled      (SmartOutcome    *outcome);
+void          smart_outcome_cancel            (SmartOutcome    *outcome);
+void          smart_outcome_abandon_on_cancel (SmartOutcome    *outcome);
+void          smart_outcome_set_deadline      (SmartOutcome    *outcome,
+                                               GMainContext    *context,
+                                               guint            msec);
+
+gboolean      smart_outcome_block             (SmartOutcome    *outcome,
+                                               gint64           deadline,
+                                               GCancellable    *cancellable);
+gboolean      smart_outcome_wait              (SmartOutcome    *outcome,
+                                               gint64           deadline,
+                                               GCancellable    *cancellable,
+                                               GError         **error);
+void          smart_outcome_iterate           (SmartOutcome    *outcome,
+                                               GMainContext    *context,
+                                               gint64           deadline,
+                                               GCancellable    *cancellable);
+
+void          smart_outcome_lead              (SmartOutcome    *outcome,
+                                               SmartOutcome    *follower);
+
+SmartFuture  *smart_outcome_ref_future        (SmartOutcome    *outcome);
+SmartFuture  *smart_future_new_for_outcome    (SmartOutcome    *outcome);
+SmartOutcome *smart_future_get_outcome        (SmartFuture     *future);
+gboolean      smart_future_is_result_of       (SmartFuture     *future,
+                                               GObject         *source_object);
+void          smart_outcome_call_back         (SmartOutcome    *outcome,
+                                               SmartInbox      *inbox,
+                                               GObject         *source_object,
+                                               GAsyncReadyCallback callback,
+                                               gpointer         user_data);
+
+static inline gboolean
+smart_outcome_is_pending (SmartOutcome *outcome)
+{
+  return g_atomic_int_get (&outcome->status) == SMART_FUTURE_PENDING;
+}
+
+G_END_DECLS

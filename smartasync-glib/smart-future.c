@@ -1,0 +1,1201 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The result of a call: settles once, here and nowhere else. */
+
+#include "smart-future-private.h"
+
+#include "smart-call-private.h"
+#include <smartasync-glib/smart-enum-types.h>
+#include <smartasync-glib/smart-error.h>
+#include "smart-i18n-private.h"
+#include "smart-value-private.h"
+
+/**
+ * SmartFuture:
+ *
+ * A value or an error, now or later.
+ *
+ * A future is what a caller in an async context gets from
+ * [method@SmartAsync.AsyncFunc.callv], and what code makes by
+ * [ctor@SmartAsync.Future.new] to settle it by hand. It settles exactly once,
+ * from any thread, and is immutable then: each who asks gets a copy of the
+ * value, or a reference, of his own.
+ *
+ * To drop a future does not cancel what it waits for;
+ * [method@SmartAsync.Future.cancel] does.
+ *
+ * It is the [iface@Gio.AsyncResult] of the library's own asynchronous
+ * functions.
+ *
+ * All methods may be called from any thread.
+ *
+ * Since: 1.0
+ */
+struct _SmartFuture
+{
+  GObject parent_instance;
+
+  SmartOutcome *outcome;  /* immutable */
+  GObject *source_object; /* immutable once a callback has it */
+  gpointer user_data;     /* immutable once a callback has it */
+};
+
+enum
+{
+  PROP_STATUS = 1,
+  PROP_NAME,
+  N_PROPS
+};
+
+static GParamSpec *props[N_PROPS];
+
+static void smart_future_iface_init (GAsyncResultIface *iface);
+
+G_DEFINE_FINAL_TYPE_WITH_CODE (SmartFuture,
+                               smart_future,
+                               G_TYPE_OBJECT,
+                               G_IMPLEMENT_INTERFACE (G_TYPE_ASYNC_RESULT, smart_future_iface_init))
+
+/* The outcome */
+
+static void
+outcome_init (SmartOutcome *outcome, GCancellable *upstream, gboolean wants_own)
+{
+  outcome->ref_count = 1;
+  outcome->upstream = upstream != NULL ? g_object_ref (upstream) : NULL;
+  outcome->wants_own = wants_own;
+}
+
+SmartOutcome *
+smart_outcome_new (GCancellable *upstream, gboolean wants_own)
+{
+  SmartOutcome *outcome = g_new0 (SmartOutcome, 1);
+
+  g_mutex_init (&outcome->lock);
+  g_cond_init (&outcome->settled);
+  outcome_init (outcome, upstream, wants_own);
+
+  return outcome;
+}
+
+static void
+outcome_clear (SmartOutcome *outcome)
+{
+  smart_value_clear (&outcome->value);
+  g_clear_error (&outcome->error);
+  g_clear_object (&outcome->upstream);
+  g_clear_object (&outcome->own);
+  g_clear_pointer (&outcome->name, g_free);
+  g_clear_pointer (&outcome->home, g_main_context_unref);
+}
+
+static void
+outcome_free (SmartOutcome *outcome)
+{
+  outcome_clear (outcome);
+  g_mutex_clear (&outcome->lock);
+  g_cond_clear (&outcome->settled);
+  g_free (outcome);
+}
+
+/* For a sync call: the thread keeps one to use again. */
+SmartOutcome *
+smart_outcome_new_spare (SmartThread *thread, GCancellable *upstream, gboolean wants_own)
+{
+  SmartOutcome *outcome = g_steal_pointer (&thread->spare);
+
+  if (outcome == NULL)
+    return smart_outcome_new (upstream, wants_own);
+
+  outcome_init (outcome, upstream, wants_own);
+  return outcome;
+}
+
+/* Releases the sync caller's reference. Where it is the only one, nobody else
+ * can take one any more, and the memory serves the next call. */
+void
+smart_outcome_release_spare (SmartThread *thread, SmartOutcome *outcome)
+{
+  if (thread->spare != NULL || g_atomic_int_get (&outcome->ref_count) != 1)
+    {
+      smart_outcome_unref (outcome);
+      return;
+    }
+
+  outcome_clear (outcome);
+  outcome->status = SMART_FUTURE_PENDING;
+  outcome->keeps_spent = FALSE;
+  outcome->home_thread = NULL;
+  outcome->ref_count = 0;
+  thread->spare = outcome;
+}
+
+SmartOutcome *
+smart_outcome_ref (SmartOutcome *outcome)
+{
+  g_atomic_int_inc (&outcome->ref_count);
+  return outcome;
+}
+
+void
+smart_outcome_unref (SmartOutcome *outcome)
+{
+  /* A thread's spare has no reference to release. */
+  if (g_atomic_int_get (&outcome->ref_count) == 0 ||
+      g_atomic_int_dec_and_test (&outcome->ref_count))
+    outcome_free (outcome);
+}
+
+void
+smart_listener_clear (SmartListener *listener)
+{
+  g_clear_pointer (&listener->outcome, smart_outcome_unref);
+  g_clear_pointer (&listener->inbox, smart_inbox_unref);
+  if (listener->spent != NULL)
+    g_object_unref (g_steal_pointer (&listener->spent));
+}
+
+static void
+listener_delivered (SmartParcel *parcel, gboolean run)
+{
+  SmartListener *listener = (SmartListener *) parcel;
+
+  listener->told (listener, run);
+}
+
+/* Does not need the outcome's lock: the listener is this thread's alone. */
+static void
+tell (SmartListener *listener, SmartOutcome *outcome)
+{
+  listener->outcome = smart_outcome_ref (outcome);
+
+  if (listener->inbox == NULL)
+    {
+      listener->told (listener, TRUE);
+      return;
+    }
+
+  listener->parcel.deliver = listener_delivered;
+  smart_inbox_push (listener->inbox, &listener->parcel);
+}
+
+/* Takes @listener. It is told when the outcome settles, at once if it has. */
+void
+smart_outcome_listen (SmartOutcome *outcome, SmartListener *listener)
+{
+  gboolean pending;
+
+  g_mutex_lock (&outcome->lock);
+  pending = smart_outcome_is_pending (outcome);
+  if (pending)
+    {
+      listener->next = outcome->listeners;
+      outcome->listeners = listener;
+    }
+  g_mutex_unlock (&outcome->lock);
+
+  if (!pending)
+    tell (listener, outcome);
+}
+
+static SmartListener *
+reverse (SmartListener *listener)
+{
+  SmartListener *reversed = NULL;
+
+  while (listener != NULL)
+    {
+      SmartListener *next = listener->next;
+
+      listener->next = reversed;
+      reversed = listener;
+      listener = next;
+    }
+
+  return reversed;
+}
+
+/* The call is released where its caller is: with the first thing that is told
+ * there, so that there is one parcel and not two. */
+static void
+tell_all (SmartOutcome *outcome, SmartListener *listeners, SmartCall *spent)
+{
+  SmartListener *listener = reverse (listeners);
+
+  while (listener != NULL)
+    {
+      SmartListener *next = listener->next;
+
+      if (spent != NULL && listener->inbox != NULL &&
+          listener->inbox == smart_call_get_inbox (spent))
+        listener->spent = g_steal_pointer (&spent);
+
+      tell (listener, outcome);
+      listener = next;
+    }
+
+  if (spent != NULL)
+    smart_call_release_at_home (spent);
+}
+
+/* A call that was begun in @home, by this thread, and may be pending still. */
+void
+smart_outcome_set_home (SmartOutcome *outcome, GMainContext *home)
+{
+  SmartThread *thread = smart_thread_get ();
+
+  g_mutex_lock (&outcome->lock);
+  if (smart_outcome_is_pending (outcome) && outcome->home == NULL)
+    {
+      outcome->home = g_main_context_ref (home);
+      outcome->home_thread = thread;
+    }
+  g_mutex_unlock (&outcome->lock);
+}
+
+/* @outcome settles when @other does, and so needs what that one needs. */
+void
+smart_outcome_adopt_home (SmartOutcome *outcome, SmartOutcome *other)
+{
+  GMainContext *home = NULL;
+  GMainContext *old = NULL;
+  SmartThread *home_thread;
+
+  g_mutex_lock (&other->lock);
+  if (other->home != NULL)
+    home = g_main_context_ref (other->home);
+  home_thread = other->home_thread;
+  g_mutex_unlock (&other->lock);
+
+  if (home == NULL)
+    return;
+
+  g_mutex_lock (&outcome->lock);
+  if (smart_outcome_is_pending (outcome))
+    {
+      old = outcome->home;
+      outcome->home = g_steal_pointer (&home);
+      outcome->home_thread = home_thread;
+    }
+  g_mutex_unlock (&outcome->lock);
+
+  if (old != NULL)
+    g_main_context_unref (old);
+  if (home != NULL)
+    g_main_context_unref (home);
+}
+
+/* A sync caller waits, who takes the call over when it is done. */
+void
+smart_outcome_keep_spent (SmartOutcome *outcome)
+{
+  g_mutex_lock (&outcome->lock);
+  outcome->keeps_spent = TRUE;
+  g_mutex_unlock (&outcome->lock);
+}
+
+void
+smart_outcome_release_spent (SmartOutcome *outcome)
+{
+  SmartCall *spent;
+
+  g_mutex_lock (&outcome->lock);
+  spent = g_steal_pointer (&outcome->spent);
+  outcome->keeps_spent = FALSE;
+  g_mutex_unlock (&outcome->lock);
+
+  if (spent != NULL)
+    g_object_unref (spent);
+}
+
+static void
+disconnect (GCancellable *cancellable, gulong id)
+{
+  /* Not g_cancellable_disconnect(), which waits for the handlers that run: this
+   * may be one of them. What the handlers use they hold by their closures. */
+  if (id != 0)
+    g_signal_handler_disconnect (cancellable, id);
+}
+
+/* Settles with the value (moved; NULL: none) or the error (taken). Any thread,
+ * the first wins. @spent (taken, nullable) is the call that has ended with it.
+ * The caller holds a reference to the outcome. */
+gboolean
+smart_outcome_settle (SmartOutcome *outcome, GValue *value, GError *error, SmartCall *spent)
+{
+  SmartListener *listeners;
+  GMainContext *home;
+  GSource *timer;
+  gulong follow_id, abandon_id;
+
+  g_mutex_lock (&outcome->lock);
+
+  if (!smart_outcome_is_pending (outcome))
+    {
+      g_mutex_unlock (&outcome->lock);
+      if (value != NULL)
+        smart_value_clear (value);
+      if (error != NULL)
+        g_error_free (error);
+      if (spent != NULL)
+        smart_call_release_at_home (spent);
+      return FALSE;
+    }
+
+  if (error != NULL)
+    {
+      outcome->error = error;
+    }
+  else if (value != NULL)
+    {
+      outcome->value = *value;
+      memset (value, 0, sizeof (GValue));
+    }
+
+  listeners = g_steal_pointer (&outcome->listeners);
+  home = g_steal_pointer (&outcome->home);
+  timer = g_steal_pointer (&outcome->timer);
+  follow_id = outcome->follow_id;
+  abandon_id = outcome->abandon_id;
+  outcome->follow_id = outcome->abandon_id = 0;
+  if (outcome->keeps_spent)
+    outcome->spent = g_steal_pointer (&spent);
+
+  /* The last of it: who sees the status without the lock sees the result. */
+  g_atomic_int_set (&outcome->status,
+                    error != NULL ? SMART_FUTURE_REJECTED : SMART_FUTURE_RESOLVED);
+
+  if (outcome->n_blocked > 0)
+    g_cond_broadcast (&outcome->settled);
+  if (outcome->poller != NULL)
+    g_main_context_wakeup (outcome->poller);
+
+  g_mutex_unlock (&outcome->lock);
+
+  if (error != NULL && value != NULL)
+    smart_value_clear (value);
+  disconnect (outcome->upstream, follow_id);
+  disconnect (outcome->wants_own ? outcome->own : outcome->upstream, abandon_id);
+  if (timer != NULL)
+    {
+      g_source_destroy (timer);
+      g_source_unref (timer);
+    }
+
+  tell_all (outcome, listeners, spent);
+
+  if (home != NULL)
+    g_main_context_unref (home);
+
+  return TRUE;
+}
+
+/* As @other did, which has settled. */
+gboolean
+smart_outcome_settle_like (SmartOutcome *outcome, SmartOutcome *other)
+{
+  GValue value = G_VALUE_INIT;
+
+  if (other->error != NULL)
+    return smart_outcome_settle (outcome, NULL, g_error_copy (other->error), NULL);
+
+  smart_value_copy (&value, &other->value);
+  return smart_outcome_settle (outcome, &value, NULL, NULL);
+}
+
+/* Copies the result. @value is initialised in any case. */
+gboolean
+smart_outcome_get (SmartOutcome *outcome, GValue *value, GError **error)
+{
+  if (smart_outcome_is_pending (outcome))
+    g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_PENDING, _ ("There is no result yet"));
+  else if (outcome->error != NULL)
+    g_propagate_error (error, g_error_copy (outcome->error));
+  else
+    {
+      if (value != NULL)
+        smart_value_put (value, &outcome->value);
+      return TRUE;
+    }
+
+  smart_value_put_failed (value);
+  return FALSE;
+}
+
+/* The same, but moves it: for the only one who waits. */
+gboolean
+smart_outcome_take (SmartOutcome *outcome, GValue *value, GError **error)
+{
+  if (outcome->error != NULL)
+    {
+      g_propagate_error (error, g_steal_pointer (&outcome->error));
+      smart_value_put_failed (value);
+      return FALSE;
+    }
+
+  if (value != NULL)
+    smart_value_put_moved (value, &outcome->value);
+  return TRUE;
+}
+
+/* The future */
+
+SmartFuture *
+smart_future_new_for_outcome (SmartOutcome *outcome)
+{
+  SmartFuture *future = g_object_new (SMART_TYPE_FUTURE, NULL);
+
+  future->outcome = smart_outcome_ref (outcome);
+
+  g_mutex_lock (&outcome->lock);
+  if (outcome->handle == NULL)
+    outcome->handle = future;
+  g_mutex_unlock (&outcome->lock);
+
+  return future;
+}
+
+/* The handle that there is, or a new one. */
+SmartFuture *
+smart_outcome_ref_future (SmartOutcome *outcome)
+{
+  SmartFuture *future = NULL;
+
+  /* Under the lock, the handle is at worst in its dispose, which waits for the
+   * lock to forget it: then this reference brings it back to life. */
+  g_mutex_lock (&outcome->lock);
+  if (outcome->handle != NULL)
+    future = g_object_ref (outcome->handle);
+  g_mutex_unlock (&outcome->lock);
+
+  return future != NULL ? future : smart_future_new_for_outcome (outcome);
+}
+
+SmartOutcome *
+smart_future_get_outcome (SmartFuture *future)
+{
+  return future->outcome;
+}
+
+/* Whether it is what a callback got from a call of @source_object. */
+gboolean
+smart_future_is_result_of (SmartFuture *future, GObject *source_object)
+{
+  return future->source_object == source_object;
+}
+
+static void
+smart_future_dispose (GObject *object)
+{
+  SmartFuture *future = SMART_FUTURE (object);
+  SmartOutcome *outcome = future->outcome;
+
+  g_mutex_lock (&outcome->lock);
+  if (outcome->handle == future)
+    outcome->handle = NULL;
+  g_mutex_unlock (&outcome->lock);
+
+  G_OBJECT_CLASS (smart_future_parent_class)->dispose (object);
+}
+
+static void
+smart_future_finalize (GObject *object)
+{
+  SmartFuture *future = SMART_FUTURE (object);
+
+  /* Nobody is left to settle it: those who wait must not wait for ever. */
+  if (future->outcome->by_hand && smart_outcome_is_pending (future->outcome))
+    smart_outcome_settle (future->outcome, NULL,
+                          g_error_new_literal (SMART_ERROR, SMART_ERROR_NOT_RETURNED,
+                                               _ ("The future was dropped without a result")),
+                          NULL);
+
+  g_clear_object (&future->source_object);
+  smart_outcome_unref (future->outcome);
+
+  G_OBJECT_CLASS (smart_future_parent_class)->finalize (object);
+}
+
+static void
+smart_future_get_property (GObject *object, guint prop_id, GValue *value, GParamSpec *pspec)
+{
+  SmartFuture *future = SMART_FUTURE (object);
+
+  switch (prop_id)
+    {
+    case PROP_STATUS:
+      g_value_set_enum (value, smart_future_get_status (future));
+      break;
+    case PROP_NAME:
+      g_value_take_string (value, smart_future_dup_name (future));
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
+    }
+}
+
+static void
+smart_future_set_property (GObject *object, guint prop_id, const GValue *value, GParamSpec *pspec)
+{
+  switch (prop_id)
+    {
+    case PROP_NAME:
+      smart_future_set_name (SMART_FUTURE (object), g_value_get_string (value));
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
+    }
+}
+
+static void
+smart_future_class_init (SmartFutureClass *class)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (class);
+
+  object_class->dispose = smart_future_dispose;
+  object_class->finalize = smart_future_finalize;
+  object_class->get_property = smart_future_get_property;
+  object_class->set_property = smart_future_set_property;
+
+  /**
+   * SmartFuture:status:
+   *
+   * What became of it.
+   *
+   * Since: 1.0
+   */
+  props[PROP_STATUS] =
+      g_param_spec_enum ("status", NULL, NULL, SMART_TYPE_FUTURE_STATUS, SMART_FUTURE_PENDING,
+                         G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
+
+  /**
+   * SmartFuture:name: (getter dup_name) (setter set_name)
+   *
+   * A name for those who debug.
+   *
+   * Since: 1.0
+   */
+  props[PROP_NAME] =
+      g_param_spec_string ("name", NULL, NULL, NULL,
+                           G_PARAM_READWRITE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS);
+
+  g_object_class_install_properties (object_class, N_PROPS, props);
+}
+
+static void
+smart_future_init (SmartFuture *future)
+{
+}
+
+static gpointer
+smart_future_result_get_user_data (GAsyncResult *result)
+{
+  return SMART_FUTURE (result)->user_data;
+}
+
+static GObject *
+smart_future_result_get_source_object (GAsyncResult *result)
+{
+  GObject *source_object = SMART_FUTURE (result)->source_object;
+
+  return source_object != NULL ? g_object_ref (source_object) : NULL;
+}
+
+static void
+smart_future_iface_init (GAsyncResultIface *iface)
+{
+  iface->get_user_data = smart_future_result_get_user_data;
+  iface->get_source_object = smart_future_result_get_source_object;
+}
+
+/**
+ * smart_future_new:
+ * @cancellable: (nullable): what cancels it
+ *
+ * Makes a future to be settled by hand, with
+ * [method@SmartAsync.Future.resolve] or [method@SmartAsync.Future.reject]. When
+ * @cancellable is cancelled it rejects with %G_IO_ERROR_CANCELLED.
+ *
+ * Returns: (transfer full): a pending future
+ *
+ * Since: 1.0
+ */
+SmartFuture *
+smart_future_new (GCancellable *cancellable)
+{
+  SmartOutcome *outcome;
+  SmartFuture *future;
+
+  g_return_val_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable), NULL);
+
+  outcome = smart_outcome_new (cancellable, FALSE);
+  outcome->by_hand = TRUE;
+  future = smart_future_new_for_outcome (outcome);
+  if (cancellable != NULL)
+    smart_outcome_abandon_on_cancel (outcome);
+  smart_outcome_unref (outcome);
+
+  return future;
+}
+
+/**
+ * smart_future_new_for_value:
+ * @value: (nullable): the value; %NULL for none
+ *
+ * Makes a future that is resolved already, with a copy of @value.
+ *
+ * Returns: (transfer full): a resolved future
+ *
+ * Since: 1.0
+ */
+SmartFuture *
+smart_future_new_for_value (const GValue *value)
+{
+  SmartFuture *future = smart_future_new (NULL);
+
+  smart_future_resolve (future, value);
+  return future;
+}
+
+/**
+ * smart_future_new_for_error:
+ * @error: (transfer full): the error
+ *
+ * Makes a future that is rejected already.
+ *
+ * Returns: (transfer full): a rejected future
+ *
+ * Since: 1.0
+ */
+SmartFuture *
+smart_future_new_for_error (GError *error)
+{
+  SmartFuture *future;
+
+  g_return_val_if_fail (error != NULL, NULL);
+
+  future = smart_future_new (NULL);
+  smart_future_reject (future, error);
+  return future;
+}
+
+/**
+ * smart_future_resolve:
+ * @future: a future made with [ctor@SmartAsync.Future.new]
+ * @value: (nullable): the value; %NULL for none
+ *
+ * Settles @future with a copy of @value. May be called from any thread; of
+ * several, one wins. The result of a call is settled by its body: to settle
+ * it by hand is refused with a critical.
+ *
+ * Returns: %FALSE if @future had settled before
+ *
+ * Since: 1.0
+ */
+gboolean
+smart_future_resolve (SmartFuture *future, const GValue *value)
+{
+  GValue copy = G_VALUE_INIT;
+
+  g_return_val_if_fail (SMART_IS_FUTURE (future), FALSE);
+  g_return_val_if_fail (future->outcome->by_hand, FALSE);
+
+  if (value != NULL)
+    smart_value_copy (&copy, value);
+
+  return smart_outcome_settle (future->outcome, &copy, NULL, NULL);
+}
+
+/**
+ * smart_future_reject:
+ * @future: a future made with [ctor@SmartAsync.Future.new]
+ * @error: (transfer full): the error
+ *
+ * Settles @future with @error. May be called from any thread; of several, one
+ * wins.
+ *
+ * Returns: %FALSE if @future had settled before
+ *
+ * Since: 1.0
+ */
+gboolean
+smart_future_reject (SmartFuture *future, GError *error)
+{
+  g_return_val_if_fail (SMART_IS_FUTURE (future), FALSE);
+  g_return_val_if_fail (error != NULL, FALSE);
+  g_return_val_if_fail (future->outcome->by_hand, FALSE);
+
+  return smart_outcome_settle (future->outcome, NULL, error, NULL);
+}
+
+/**
+ * smart_future_cancel:
+ * @future: a future
+ *
+ * Cancels what @future is the result of: the call's cancellable or, for one
+ * made with [ctor@SmartAsync.Future.new], the cancellable that it was made
+ * with. The future of a call settles when its body ends (at once, if the
+ * function is `abandon-on-cancel`), one that is settled by hand at once. Does
+ * nothing to a settled future.
+ *
+ * May be called from any thread. No callback of the user's runs in it, except
+ * what was given to [method@SmartAsync.Future.add_notify] or connected to the
+ * cancellable.
+ *
+ * Since: 1.0
+ */
+void
+smart_future_cancel (SmartFuture *future)
+{
+  SmartOutcome *outcome;
+
+  g_return_if_fail (SMART_IS_FUTURE (future));
+
+  outcome = smart_outcome_ref (future->outcome);
+  if (smart_outcome_is_pending (outcome))
+    smart_outcome_cancel (outcome);
+  smart_outcome_unref (outcome);
+}
+
+/**
+ * smart_future_get_status: (get-property status)
+ * @future: a future
+ *
+ * Whether it has settled, and how.
+ *
+ * Returns: its status
+ *
+ * Since: 1.0
+ */
+SmartFutureStatus
+smart_future_get_status (SmartFuture *future)
+{
+  g_return_val_if_fail (SMART_IS_FUTURE (future), SMART_FUTURE_PENDING);
+
+  return g_atomic_int_get (&future->outcome->status);
+}
+
+/**
+ * smart_future_dup_name: (get-property name)
+ * @future: a future
+ *
+ * Its name, for those who debug.
+ *
+ * Returns: (transfer full) (nullable): a copy of the name
+ *
+ * Since: 1.0
+ */
+char *
+smart_future_dup_name (SmartFuture *future)
+{
+  char *name;
+
+  g_return_val_if_fail (SMART_IS_FUTURE (future), NULL);
+
+  g_mutex_lock (&future->outcome->lock);
+  name = g_strdup (future->outcome->name);
+  g_mutex_unlock (&future->outcome->lock);
+
+  return name;
+}
+
+/**
+ * smart_future_set_name: (set-property name)
+ * @future: a future
+ * @name: (nullable): a name
+ *
+ * Gives it a name, for those who debug.
+ *
+ * Since: 1.0
+ */
+void
+smart_future_set_name (SmartFuture *future, const char *name)
+{
+  char *old;
+
+  g_return_if_fail (SMART_IS_FUTURE (future));
+
+  g_mutex_lock (&future->outcome->lock);
+  old = future->outcome->name;
+  future->outcome->name = g_strdup (name);
+  g_mutex_unlock (&future->outcome->lock);
+
+  g_free (old);
+  g_object_notify_by_pspec (G_OBJECT (future), props[PROP_NAME]);
+}
+
+/**
+ * smart_future_get_value:
+ * @future: a settled future
+ * @value: (out caller-allocates) (optional): where a copy of the value goes;
+ *   for a result without a value a %G_TYPE_POINTER that is %NULL
+ * @error: return location for an error
+ *
+ * Gets the result. While @future is pending, the error is %G_IO_ERROR_PENDING.
+ *
+ * Returns: %FALSE with @error set, if there is no value
+ *
+ * Since: 1.0
+ */
+gboolean
+smart_future_get_value (SmartFuture *future, GValue *value, GError **error)
+{
+  g_return_val_if_fail (SMART_IS_FUTURE (future), FALSE);
+
+  return smart_outcome_get (future->outcome, value, error);
+}
+
+static gboolean
+get_typed (SmartFuture *future, GType type, GValue *value, GError **error)
+{
+  SmartOutcome *outcome;
+
+  g_return_val_if_fail (SMART_IS_FUTURE (future), FALSE);
+
+  outcome = future->outcome;
+
+  if (smart_outcome_is_pending (outcome) || outcome->error != NULL)
+    return smart_outcome_get (outcome, NULL, error);
+
+  if (smart_value_is_of_type (&outcome->value, type))
+    {
+      smart_value_copy (value, &outcome->value);
+      return TRUE;
+    }
+
+  if (smart_value_widen (&outcome->value, type, value))
+    return TRUE;
+
+  smart_value_clear (value);
+  g_set_error (error, SMART_ERROR, SMART_ERROR_INVALID_ARGUMENTS,
+               _ ("The result is a %s, not a %s"), smart_value_type_name (&outcome->value),
+               g_type_name (type));
+  return FALSE;
+}
+
+/**
+ * smart_future_get_boolean:
+ * @future: a settled future
+ * @error: return location for an error
+ *
+ * Gets a result that is a boolean. A result of another type is
+ * %SMART_ERROR_INVALID_ARGUMENTS, here and in the other typed getters; numbers
+ * are converted where nothing is lost.
+ *
+ * Returns: the value; %FALSE also with @error set
+ *
+ * Since: 1.0
+ */
+gboolean
+smart_future_get_boolean (SmartFuture *future, GError **error)
+{
+  GValue value = G_VALUE_INIT;
+
+  return get_typed (future, G_TYPE_BOOLEAN, &value, error) && g_value_get_boolean (&value);
+}
+
+/**
+ * smart_future_get_int:
+ * @future: a settled future
+ * @error: return location for an error
+ *
+ * Gets a result that is an integer.
+ *
+ * Returns: the value; 0 also with @error set
+ *
+ * Since: 1.0
+ */
+int
+smart_future_get_int (SmartFuture *future, GError **error)
+{
+  GValue value = G_VALUE_INIT;
+
+  return get_typed (future, G_TYPE_INT, &value, error) ? g_value_get_int (&value) : 0;
+}
+
+/**
+ * smart_future_get_uint:
+ * @future: a settled future
+ * @error: return location for an error
+ *
+ * Gets a result that is an unsigned integer.
+ *
+ * Returns: the value; 0 also with @error set
+ *
+ * Since: 1.0
+ */
+guint
+smart_future_get_uint (SmartFuture *future, GError **error)
+{
+  GValue value = G_VALUE_INIT;
+
+  return get_typed (future, G_TYPE_UINT, &value, error) ? g_value_get_uint (&value) : 0;
+}
+
+/**
+ * smart_future_get_int64:
+ * @future: a settled future
+ * @error: return location for an error
+ *
+ * Gets a result that is an integer of 64 bits.
+ *
+ * Returns: the value; 0 also with @error set
+ *
+ * Since: 1.0
+ */
+gint64
+smart_future_get_int64 (SmartFuture *future, GError **error)
+{
+  GValue value = G_VALUE_INIT;
+
+  return get_typed (future, G_TYPE_INT64, &value, error) ? g_value_get_int64 (&value) : 0;
+}
+
+/**
+ * smart_future_get_uint64:
+ * @future: a settled future
+ * @error: return location for an error
+ *
+ * Gets a result that is an unsigned integer of 64 bits.
+ *
+ * Returns: the value; 0 also with @error set
+ *
+ * Since: 1.0
+ */
+guint64
+smart_future_get_uint64 (SmartFuture *future, GError **error)
+{
+  GValue value = G_VALUE_INIT;
+
+  return get_typed (future, G_TYPE_UINT64, &value, error) ? g_value_get_uint64 (&value) : 0;
+}
+
+/**
+ * smart_future_get_double:
+ * @future: a settled future
+ * @error: return location for an error
+ *
+ * Gets a result that is a number.
+ *
+ * Returns: the value; 0 also with @error set
+ *
+ * Since: 1.0
+ */
+double
+smart_future_get_double (SmartFuture *future, GError **error)
+{
+  GValue value = G_VALUE_INIT;
+
+  return get_typed (future, G_TYPE_DOUBLE, &value, error) ? g_value_get_double (&value) : 0;
+}
+
+/**
+ * smart_future_get_string:
+ * @future: a settled future
+ * @error: return location for an error
+ *
+ * Gets a result that is a string.
+ *
+ * Returns: (transfer full) (nullable): a copy; %NULL also with @error set
+ *
+ * Since: 1.0
+ */
+char *
+smart_future_get_string (SmartFuture *future, GError **error)
+{
+  GValue value = G_VALUE_INIT;
+  char *string = NULL;
+
+  if (get_typed (future, G_TYPE_STRING, &value, error) && G_IS_VALUE (&value))
+    {
+      string = g_value_dup_string (&value);
+      g_value_unset (&value);
+    }
+
+  return string;
+}
+
+/**
+ * smart_future_get_object:
+ * @future: a settled future
+ * @error: return location for an error
+ *
+ * Gets a result that is an object.
+ *
+ * Returns: (transfer full) (nullable) (type GObject.Object): a reference; %NULL
+ *   also with @error set
+ *
+ * Since: 1.0
+ */
+gpointer
+smart_future_get_object (SmartFuture *future, GError **error)
+{
+  GValue value = G_VALUE_INIT;
+  gpointer object = NULL;
+
+  if (get_typed (future, G_TYPE_OBJECT, &value, error) && G_IS_VALUE (&value))
+    {
+      object = g_value_dup_object (&value);
+      g_value_unset (&value);
+    }
+
+  return object;
+}
+
+/**
+ * smart_future_get_boxed: (skip)
+ * @future: a settled future
+ * @error: return location for an error
+ *
+ * Gets a result that is boxed. A binding has
+ * [method@SmartAsync.Future.get_value], which knows the type.
+ *
+ * Returns: (transfer full) (nullable): a copy; %NULL also with @error set
+ *
+ * Since: 1.0
+ */
+gpointer
+smart_future_get_boxed (SmartFuture *future, GError **error)
+{
+  GValue value = G_VALUE_INIT;
+  gpointer boxed = NULL;
+
+  if (get_typed (future, G_TYPE_BOXED, &value, error) && G_IS_VALUE (&value))
+    {
+      boxed = g_value_dup_boxed (&value);
+      g_value_unset (&value);
+    }
+
+  return boxed;
+}
+
+/**
+ * smart_future_get_variant:
+ * @future: a settled future
+ * @error: return location for an error
+ *
+ * Gets a result that is a variant.
+ *
+ * Returns: (transfer full) (nullable): a reference; %NULL also with @error set
+ *
+ * Since: 1.0
+ */
+GVariant *
+smart_future_get_variant (SmartFuture *future, GError **error)
+{
+  GValue value = G_VALUE_INIT;
+  GVariant *variant = NULL;
+
+  if (get_typed (future, G_TYPE_VARIANT, &value, error) && G_IS_VALUE (&value))
+    {
+      variant = g_value_dup_variant (&value);
+      g_value_unset (&value);
+    }
+
+  return variant;
+}
+
+/* Listeners of the user's */
+
+typedef struct
+{
+  SmartListener base;
+  SmartNotify notify;
+  gpointer user_data;
+  GDestroyNotify destroy;
+} NotifyListener;
+
+static void
+notify_told (SmartListener *base, gboolean run)
+{
+  NotifyListener *listener = (NotifyListener *) base;
+  SmartFuture *future = smart_outcome_ref_future (base->outcome);
+
+  listener->notify (future, listener->user_data);
+
+  if (listener->destroy != NULL)
+    listener->destroy (listener->user_data);
+  smart_listener_clear (base);
+  g_free (listener);
+  g_object_unref (future);
+}
+
+/**
+ * smart_future_add_notify:
+ * @future: a future
+ * @notify: (scope notified) (closure user_data) (destroy destroy): what to call
+ * @user_data: what to give it
+ * @destroy: (nullable): frees @user_data, in the thread that called @notify
+ *
+ * Calls @notify once when @future settles: at once, in the thread that settles
+ * it; in this call, if it has settled. It is the bridge to foreign main loops. It must not block and not fail, and is not for
+ * JavaScript, which cannot run on any thread but its own.
+ *
+ * Since: 1.0
+ */
+void
+smart_future_add_notify (SmartFuture *future,
+                         SmartNotify notify,
+                         gpointer user_data,
+                         GDestroyNotify destroy)
+{
+  NotifyListener *listener;
+
+  g_return_if_fail (SMART_IS_FUTURE (future));
+  g_return_if_fail (notify != NULL);
+
+  listener = g_new0 (NotifyListener, 1);
+  listener->base.told = notify_told;
+  listener->notify = notify;
+  listener->user_data = user_data;
+  listener->destroy = destroy;
+  smart_outcome_listen (future->outcome, &listener->base);
+}
+
+typedef struct
+{
+  SmartListener base;
+  GObject *source_object;
+  GAsyncReadyCallback callback;
+  gpointer user_data;
+} ReadyListener;
+
+static void
+ready_told (SmartListener *base, gboolean run)
+{
+  ReadyListener *listener = (ReadyListener *) base;
+
+  if (run)
+    {
+      SmartFuture *future = smart_future_new_for_outcome (base->outcome);
+
+      future->source_object =
+          listener->source_object != NULL ? g_object_ref (listener->source_object) : NULL;
+      future->user_data = listener->user_data;
+      listener->callback (listener->source_object, G_ASYNC_RESULT (future), listener->user_data);
+      g_object_unref (future);
+    }
+
+  g_clear_object (&listener->source_object);
+  smart_listener_clear (base);
+  g_free (listener);
+}
+
+/* Calls @callback (nullable: only keeps the order) in the context of @inbox
+ * (taken), with a result of its own. */
+void
+smart_outcome_call_back (SmartOutcome *outcome,
+                         SmartInbox *inbox,
+                         GObject *source_object,
+                         GAsyncReadyCallback callback,
+                         gpointer user_data)
+{
+  ReadyListener *listener = g_new0 (ReadyListener, 1);
+
+  listener->base.told = ready_told;
+  listener->base.inbox = inbox;
+  listener->source_object = source_object != NULL ? g_object_ref (source_object) : NULL;
+  listener->callback = callback;
+  listener->user_data = user_data;
+  smart_outcome_listen (outcome, &listener->base);
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#pragma once
+
+#include <smartasync-glib/smart-types.h>
+
+G_BEGIN_DECLS
+
+#define SMART_TYPE_FUTURE (smart_future_get_type ())
+
+SMART_AVAILABLE_IN_1_0
+G_DECLARE_FINAL_TYPE (SmartFuture, smart_future, SMART, FUTURE, GObject)
+
+SMART_AVAILABLE_IN_1_0
+SmartFuture       *smart_future_new            (GCancellable         *cancellable);
+SMART_AVAILABLE_IN_1_0
+SmartFuture       *smart_future_new_for_value  (const GValue         *value);
+SMART_AVAILABLE_IN_1_0
+SmartFuture       *smart_future_new_for_error  (GError               *error);
+
+SMART_AVAILABLE_IN_1_0
+gboolean           smart_future_resolve        (SmartFuture          *future,
+                                                const GValue         *value);
+SMART_AVAILABLE_IN_1_0
+gboolean           smart_future_reject         (SmartFuture          *future,
+                                                GError               *error);
+SMART_AVAILABLE_IN_1_0
+void               smart_future_cancel         (SmartFuture          *future);
+
+SMART_AVAILABLE_IN_1_0
+SmartFutureStatus  smart_future_get_status     (SmartFuture          *future);
+SMART_AVAILABLE_IN_1_0
+char              *smart_future_dup_name       (SmartFuture          *future);
+SMART_AVAILABLE_IN_1_0
+void               smart_future_set_name       (SmartFuture          *future,
+                                                const char           *name);
+SMART_AVAILABLE_IN_1_0
+gboolean           smart_future_get_value      (SmartFuture          *future,
+                                                GValue               *value,
+                                                GError              **error);
+SMART_AVAILABLE_IN_1_0
+gboolean           smart_future_get_boolean    (SmartFuture          *future,
+                                                GError              **error);
+SMART_AVAILABLE_IN_1_0
+int                smart_future_get_int        (SmartFuture          *future,
+                                                GError              **error);
+SMART_AVAILABLE_IN_1_0
+guint              smart_future_get_uint       (SmartFuture          *future,
+                                                GError              **error);
+SMART_AVAILABLE_IN_1_0
+gint64             smart_future_get_int64      (SmartFuture          *future,
+                                                GError              **error);
+SMART_AVAILABLE_IN_1_0
+guint64            smart_future_get_uint64     (SmartFuture          *future,
+                                                GError              **error);
+SMART_AVAILABLE_IN_1_0
+double             smart_future_get_double     (SmartFuture          *future,
+                                                GError              **error);
+SMART_AVAILABLE_IN_1_0
+char              *smart_future_get_string     (SmartFuture          *future,
+                                                GError              **error);
+SMART_AVAILABLE_IN_1_0
+gpointer           smart_future_get_object     (SmartFuture          *future,
+                                                GError              **error);
+SMART_AVAILABLE_IN_1_0
+gpointer           smart_future_get_boxed      (SmartFuture          *future,
+                                                GError              **error);
+SMART_AVAILABLE_IN_1_0
+GVariant          *smart_future_get_variant    (SmartFuture          *future,
+                                                GError              **error);
+
+SMART_AVAILABLE_IN_1_0
+gboolean           smart_future_wait           (SmartFuture          *future,
+                                                gint64                timeout_usec,
+                                                GCancellable         *cancellable,
+                                                GValue               *value,
+                                                GError              **error);
+SMART_AVAILABLE_IN_1_0
+void               smart_future_wait_async     (SmartFuture          *future,
+                                                GCancellable         *cancellable,
+                                                GAsyncReadyCallback   callback,
+                                                gpointer              user_data);
+SMART_AVAILABLE_IN_1_0
+gboolean           smart_future_wait_finish    (SmartFuture          *future,
+                                                GAsyncResult         *result,
+                                                GValue               *value,
+                                                GError              **error);
+
+SMART_AVAILABLE_IN_1_0
+SmartFuture       *smart_future_then           (SmartFuture          *future,
+                                                SmartContinuation     continuation,
+                                                gpointer              user_data,
+                                                GDestroyNotify        destroy);
+SMART_AVAILABLE_IN_1_0
+SmartFuture       *smart_future_catch          (SmartFuture          *future,
+                                                SmartContinuation     continuation,
+                                                gpointer              user_data,
+                                                GDestroyNotify        destroy);
+SMART_AVAILABLE_IN_1_0
+SmartFuture       *smart_future_finally        (SmartFuture          *future,
+                                                SmartContinuation     continuation,
+                                                gpointer              user_data,
+                                                GDestroyNotify        destroy);
+SMART_AVAILABLE_IN_1_0
+void               smart_future_add_notify     (SmartFuture          *future,
+                                                SmartNotify           notify,
+                                                gpointer              user_data,
+                                                GDestroyNotify        destroy);
+
+G_END_DECLS

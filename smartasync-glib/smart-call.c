@@ -1,0 +1,1315 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* One call in flight, as its body sees it. */
+
+#include "smart-async-func-private.h"
+#include "smart-context-private.h"
+#include "smart-i18n-private.h"
+#include "smart-value-private.h"
+
+/**
+ * SmartCall:
+ *
+ * One call of a [class@SmartAsync.AsyncFunc] in flight: what its body receives.
+ *
+ * It gives what the function was called with, by the getters, and takes its
+ * result, by one of the `smart_call_return_…` functions. The first result
+ * counts; to return again is a critical. The caller's end of it is the
+ * [class@SmartAsync.Future].
+ *
+ * ## Life
+ *
+ * The body does not own the call. An asynchronous body takes a reference to
+ * return later, from any thread; the library keeps none once the body has
+ * begun. So when the last reference goes and there was no result, there can be
+ * none any more, and the caller gets %SMART_ERROR_NOT_RETURNED (or, if the call
+ * was cancelled, %G_IO_ERROR_CANCELLED). So does the caller of a blocking body
+ * that ends without a result.
+ *
+ * ## Cancellation
+ *
+ * A body watches its own cancellable,
+ * [method@SmartAsync.Call.get_cancellable]. What it returns after that was
+ * cancelled is replaced by %G_IO_ERROR_CANCELLED.
+ *
+ * ## Threads
+ *
+ * The arguments are immutable: the getters may be called from any thread, and
+ * so may the functions that return. The source object, the arguments and the
+ * result are released in the thread that made the call.
+ *
+ * Since: 1.0
+ */
+
+#define N_INLINE_ARGS 4
+
+struct _SmartCall
+{
+  GObject parent_instance;
+
+  SmartOutcome *outcome; /* immutable; a reference */
+  SmartAsyncFunc *func;  /* immutable; a reference; NULL for a continuation */
+  SmartBody body;        /* immutable; valid while it runs */
+  gpointer body_data;
+
+  /* Immutable once it has begun. */
+  GObject *source; /* a reference */
+  GValue *args;
+  guint n_args;
+  GValue inline_args[N_INLINE_ARGS];
+  GMainContext *context;    /* a reference; where an asynchronous body runs */
+  SmartInbox *inbox;        /* a use; where an offloaded call is released */
+  SmartThread *home_thread; /* identity only: who made the call */
+  gboolean blocking;
+  gboolean lenient; /* to drop it is to return nothing */
+
+  int returned; /* atomic */
+
+  /* A blocking body's result is held until the body ends: the outcome's lock. */
+  gboolean holding;
+  GValue held_value;
+  GError *held_error;
+  SmartOutcome *held_outcome;
+
+  SmartParcel parcel; /* who has queued it: the last reference goes home */
+  SmartCall *next;    /* smart-offload.c: its lock */
+};
+
+G_DEFINE_FINAL_TYPE (SmartCall, smart_call, G_TYPE_OBJECT)
+
+/* What is released where the call was made, if the call itself ends elsewhere. */
+typedef struct
+{
+  SmartParcel parcel;
+  SmartInbox *inbox;
+  SmartOutcome *outcome;
+  SmartAsyncFunc *func;
+  GObject *source;
+  GValue *args;
+  guint n_args;
+} Remains;
+
+static void smart_call_follow (SmartCall *call, SmartOutcome *outcome);
+
+static void
+clear_args (GValue *args, guint n_args)
+{
+  for (guint i = 0; i < n_args; i++)
+    smart_value_clear (&args[i]);
+}
+
+static void
+remains_delivered (SmartParcel *parcel, gboolean run)
+{
+  Remains *remains = (Remains *) parcel;
+
+  clear_args (remains->args, remains->n_args);
+  g_free (remains->args);
+  g_clear_object (&remains->source);
+  g_clear_object (&remains->func);
+  smart_outcome_unref (remains->outcome);
+  smart_inbox_unref (remains->inbox);
+  g_free (remains);
+}
+
+static void
+send_home (SmartCall *call, SmartInbox *inbox)
+{
+  Remains *remains = g_new0 (Remains, 1);
+
+  remains->parcel.deliver = remains_delivered;
+  remains->inbox = inbox;
+  remains->outcome = g_steal_pointer (&call->outcome);
+  remains->func = g_steal_pointer (&call->func);
+  remains->source = g_steal_pointer (&call->source);
+  remains->n_args = call->n_args;
+  remains->args = call->args != call->inline_args
+                      ? g_steal_pointer (&call->args)
+                      : g_memdup2 (call->args, call->n_args * sizeof (GValue));
+  call->args = NULL;
+  call->n_args = 0;
+
+  smart_inbox_push (inbox, &remains->parcel);
+}
+
+static void
+smart_call_finalize (GObject *object)
+{
+  SmartCall *call = SMART_CALL (object);
+
+  if (!g_atomic_int_get (&call->returned) && smart_outcome_is_pending (call->outcome))
+    {
+      if (smart_outcome_is_cancelled (call->outcome))
+        smart_outcome_settle_cancelled (call->outcome);
+      else if (call->lenient)
+        smart_outcome_settle (call->outcome, NULL, NULL, NULL);
+      else
+        smart_outcome_settle (call->outcome, NULL,
+                              g_error_new (SMART_ERROR, SMART_ERROR_NOT_RETURNED,
+                                           _ ("%s dropped its call without a result"),
+                                           smart_call_get_label (call)),
+                              NULL);
+    }
+
+  if (G_UNLIKELY (call->home_thread != smart_thread_peek ()))
+    {
+      if (call->inbox != NULL)
+        send_home (call, g_steal_pointer (&call->inbox));
+      else if (call->context != NULL)
+        send_home (call, smart_inbox_get (call->context, G_PRIORITY_DEFAULT));
+    }
+
+  clear_args (call->args, call->n_args);
+  if (call->args != call->inline_args)
+    g_free (call->args);
+  g_clear_object (&call->source);
+  g_clear_pointer (&call->context, g_main_context_unref);
+  g_clear_pointer (&call->inbox, smart_inbox_unref);
+  g_clear_pointer (&call->outcome, smart_outcome_unref);
+  g_clear_object (&call->func);
+
+  G_OBJECT_CLASS (smart_call_parent_class)->finalize (object);
+}
+
+static void
+smart_call_class_init (SmartCallClass *class)
+{
+  G_OBJECT_CLASS (class)->finalize = smart_call_finalize;
+}
+
+static void
+smart_call_init (SmartCall *call)
+{
+  call->args = call->inline_args;
+}
+
+/* A call made by this thread. @func (nullable) is what it is a call of. */
+SmartCall *
+smart_call_new (SmartAsyncFunc *func, SmartBody body, gpointer body_data, SmartOutcome *outcome)
+{
+  SmartCall *call = g_object_new (SMART_TYPE_CALL, NULL);
+
+  call->func = func != NULL ? g_object_ref (func) : NULL;
+  call->body = body;
+  call->body_data = body_data;
+  call->outcome = smart_outcome_ref (outcome);
+  call->home_thread = smart_thread_get ();
+
+  return call;
+}
+
+void
+smart_call_set_args (SmartCall *call, GObject *source, const GValue *args, guint n_args)
+{
+  call->source = source != NULL ? g_object_ref (source) : NULL;
+
+  if (n_args > N_INLINE_ARGS)
+    call->args = g_new0 (GValue, n_args);
+  for (guint i = 0; i < n_args; i++)
+    smart_value_copy (&call->args[i], &args[i]);
+  call->n_args = n_args;
+}
+
+void
+smart_call_set_context (SmartCall *call, GMainContext *context)
+{
+  call->context = g_main_context_ref (context);
+}
+
+/* Takes @inbox. */
+void
+smart_call_set_inbox (SmartCall *call, SmartInbox *inbox)
+{
+  call->inbox = inbox;
+}
+
+void
+smart_call_set_lenient (SmartCall *call)
+{
+  call->lenient = TRUE;
+}
+
+SmartInbox *
+smart_call_get_inbox (SmartCall *call)
+{
+  return call->inbox;
+}
+
+SmartOutcome *
+smart_call_get_outcome (SmartCall *call)
+{
+  return call->outcome;
+}
+
+/* How messages call it. */
+const char *
+smart_call_get_label (SmartCall *call)
+{
+  return call->func != NULL ? smart_async_func_get_label (call->func) : _ ("The continuation");
+}
+
+SmartCall *
+smart_call_get_next (SmartCall *call)
+{
+  return call->next;
+}
+
+void
+smart_call_set_next (SmartCall *call, SmartCall *next)
+{
+  call->next = next;
+}
+
+static void
+released_at_home (SmartParcel *parcel, gboolean run)
+{
+  g_object_unref ((gpointer) ((char *) parcel - G_STRUCT_OFFSET (SmartCall, parcel)));
+}
+
+/* Takes the reference of a worker that is done with @call. */
+void
+smart_call_release_at_home (SmartCall *call)
+{
+  if (call->inbox == NULL)
+    {
+      g_object_unref (call);
+      return;
+    }
+
+  call->parcel.deliver = released_at_home;
+  smart_inbox_push (call->inbox, &call->parcel);
+}
+
+/* Its bodies */
+
+/* Runs the synchronous part of an asynchronous body, or a continuation. */
+void
+smart_call_begin (SmartCall *call)
+{
+  SmartThread *thread = smart_thread_get ();
+  SmartFrame frame;
+
+  frame.on_heap = FALSE;
+  smart_frame_push (thread, &frame, SMART_FRAME_ASYNC, call);
+  call->body (call, call->body_data);
+  smart_frame_pop (thread, &frame);
+}
+
+/* Settles the outcome. @value is moved, @error and @spent are taken. */
+static void
+publish (SmartCall *call, GValue *value, GError *error, SmartCall *spent)
+{
+  if (smart_outcome_is_cancelled (call->outcome))
+    {
+      g_clear_error (&error);
+      if (value != NULL)
+        smart_value_clear (value);
+      error =
+          g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED, _ ("The operation was cancelled"));
+    }
+  else if (error == NULL && call->func != NULL &&
+           !smart_async_func_check_result (call->func, value, &error))
+    {
+      smart_value_clear (value);
+    }
+
+  smart_outcome_settle (call->outcome, value, error, spent);
+}
+
+/* Runs a blocking body to its end. Takes the caller's reference. */
+void
+smart_call_run_blocking (SmartCall *call)
+{
+  SmartThread *thread = smart_thread_get ();
+  SmartFrame frame;
+  SmartOutcome *held_outcome;
+  gboolean holding;
+
+  call->blocking = TRUE;
+
+  frame.on_heap = FALSE;
+  smart_frame_push (thread, &frame, SMART_FRAME_BLOCKING, call);
+  call->body (call, call->body_data);
+  smart_frame_pop (thread, &frame);
+
+  g_mutex_lock (&call->outcome->lock);
+  holding = call->holding;
+  held_outcome = g_steal_pointer (&call->held_outcome);
+  g_atomic_int_set (&call->returned, TRUE);
+  g_mutex_unlock (&call->outcome->lock);
+
+  if (held_outcome != NULL)
+    {
+      smart_call_follow (call, held_outcome);
+      smart_outcome_unref (held_outcome);
+      smart_call_release_at_home (call);
+      return;
+    }
+
+  if (!holding)
+    call->held_error = g_error_new (SMART_ERROR, SMART_ERROR_NOT_RETURNED,
+                                    _ ("%s ended without a result"), smart_call_get_label (call));
+
+  publish (call, &call->held_value, g_steal_pointer (&call->held_error), call);
+}
+
+/* Runs a blocking body (@call is taken) in the thread of its sync caller. */
+void
+smart_call_run_directly (SmartCall *call, SmartOutcome *outcome)
+{
+  GError *error = NULL;
+
+  smart_outcome_keep_spent (outcome);
+  smart_call_run_blocking (call);
+
+  /* It returned a future. */
+  if (smart_outcome_is_pending (outcome) && !smart_outcome_wait (outcome, -1, NULL, &error))
+    smart_outcome_settle (outcome, NULL, error, NULL);
+
+  smart_outcome_release_spent (outcome);
+}
+
+/* Its arguments */
+
+/**
+ * smart_call_get_source_object:
+ * @call: a call
+ *
+ * The object that the function was called with.
+ *
+ * Returns: (transfer none) (nullable): the object
+ *
+ * Since: 1.0
+ */
+GObject *
+smart_call_get_source_object (SmartCall *call)
+{
+  g_return_val_if_fail (SMART_IS_CALL (call), NULL);
+
+  return call->source;
+}
+
+/**
+ * smart_call_get_args: (skip)
+ * @call: a call
+ *
+ * The arguments that the function was called with. There are
+ * [method@SmartAsync.Call.get_n_args] of them; one without a type (0) is null.
+ *
+ * Returns: (transfer none) (nullable): the first of them
+ *
+ * Since: 1.0
+ */
+const GValue *
+smart_call_get_args (SmartCall *call)
+{
+  g_return_val_if_fail (SMART_IS_CALL (call), NULL);
+
+  return call->args;
+}
+
+/**
+ * smart_call_get_n_args:
+ * @call: a call
+ *
+ * How many arguments the function was called with.
+ *
+ * Returns: their number
+ *
+ * Since: 1.0
+ */
+guint
+smart_call_get_n_args (SmartCall *call)
+{
+  g_return_val_if_fail (SMART_IS_CALL (call), 0);
+
+  return call->n_args;
+}
+
+/**
+ * smart_call_get_cancellable:
+ * @call: a call
+ *
+ * What the body watches to stop early: cancelled by the caller's cancellable,
+ * by [method@SmartAsync.Future.cancel], and at the function's deadline.
+ *
+ * Returns: (transfer none) (nullable): the cancellable; %NULL where nothing can
+ *   cancel the call
+ *
+ * Since: 1.0
+ */
+GCancellable *
+smart_call_get_cancellable (SmartCall *call)
+{
+  g_return_val_if_fail (SMART_IS_CALL (call), NULL);
+
+  return smart_outcome_get_cancellable (call->outcome);
+}
+
+/**
+ * smart_call_get_context:
+ * @call: a call
+ *
+ * The main context that an asynchronous body runs in, which is its thread
+ * default while it begins: sources of its own belong there, and not in the
+ * default context, where `g_timeout_add ()` and `g_idle_add ()` would put them.
+ *
+ * Returns: (transfer none) (nullable): the context; %NULL in a blocking body
+ *
+ * Since: 1.0
+ */
+GMainContext *
+smart_call_get_context (SmartCall *call)
+{
+  g_return_val_if_fail (SMART_IS_CALL (call), NULL);
+
+  return call->context;
+}
+
+/**
+ * smart_call_get_value:
+ * @call: a call
+ * @index: which argument, from 0
+ *
+ * An argument of any type. To ask for one that is not there is a critical.
+ *
+ * Returns: (transfer none) (nullable): the argument; %NULL if it is null
+ *
+ * Since: 1.0
+ */
+const GValue *
+smart_call_get_value (SmartCall *call, guint index)
+{
+  g_return_val_if_fail (SMART_IS_CALL (call), NULL);
+
+  if (index >= call->n_args)
+    {
+      g_critical ("%s has %u arguments; it asked for argument %u", smart_call_get_label (call),
+                  call->n_args, index);
+      return NULL;
+    }
+
+  return G_VALUE_TYPE (&call->args[index]) != G_TYPE_INVALID ? &call->args[index] : NULL;
+}
+
+/* The argument if it is of @type, or NULL. */
+static const GValue *
+get_arg (SmartCall *call, guint index, GType type)
+{
+  const GValue *value = smart_call_get_value (call, index);
+
+  if (value == NULL)
+    {
+      if (index < call->n_args && !smart_value_is_of_type (&call->args[index], type))
+        g_critical ("Argument %u of %s is null, not a %s", index, smart_call_get_label (call),
+                    g_type_name (type));
+      return NULL;
+    }
+
+  if (!smart_value_is_of_type (value, type))
+    {
+      g_critical ("Argument %u of %s is a %s, not a %s", index, smart_call_get_label (call),
+                  G_VALUE_TYPE_NAME (value), g_type_name (type));
+      return NULL;
+    }
+
+  return value;
+}
+
+static void
+get_number (SmartCall *call, guint index, GType type, GValue *number)
+{
+  const GValue *value;
+
+  g_return_if_fail (SMART_IS_CALL (call));
+
+  if (index < call->n_args && smart_value_widen (&call->args[index], type, number))
+    return;
+
+  memset (number, 0, sizeof (GValue));
+  value = get_arg (call, index, type);
+  if (value != NULL)
+    *number = *value;
+}
+
+/**
+ * smart_call_get_boolean:
+ * @call: a call
+ * @index: which argument, from 0
+ *
+ * An argument that is a boolean. To ask for one that is not there, or is of
+ * another type, is a critical, here and in the other typed getters; numbers
+ * are converted where nothing is lost.
+ *
+ * Returns: the argument
+ *
+ * Since: 1.0
+ */
+gboolean
+smart_call_get_boolean (SmartCall *call, guint index)
+{
+  const GValue *value;
+
+  g_return_val_if_fail (SMART_IS_CALL (call), FALSE);
+
+  value = get_arg (call, index, G_TYPE_BOOLEAN);
+  return value != NULL && g_value_get_boolean (value);
+}
+
+/**
+ * smart_call_get_int:
+ * @call: a call
+ * @index: which argument, from 0
+ *
+ * An argument that is an integer.
+ *
+ * Returns: the argument
+ *
+ * Since: 1.0
+ */
+int
+smart_call_get_int (SmartCall *call, guint index)
+{
+  GValue number = G_VALUE_INIT;
+
+  get_number (call, index, G_TYPE_INT, &number);
+  return number.data[0].v_int;
+}
+
+/**
+ * smart_call_get_uint:
+ * @call: a call
+ * @index: which argument, from 0
+ *
+ * An argument that is an unsigned integer.
+ *
+ * Returns: the argument
+ *
+ * Since: 1.0
+ */
+guint
+smart_call_get_uint (SmartCall *call, guint index)
+{
+  GValue number = G_VALUE_INIT;
+
+  get_number (call, index, G_TYPE_UINT, &number);
+  return number.data[0].v_uint;
+}
+
+/**
+ * smart_call_get_int64:
+ * @call: a call
+ * @index: which argument, from 0
+ *
+ * An argument that is an integer of 64 bits.
+ *
+ * Returns: the argument
+ *
+ * Since: 1.0
+ */
+gint64
+smart_call_get_int64 (SmartCall *call, guint index)
+{
+  GValue number = G_VALUE_INIT;
+
+  get_number (call, index, G_TYPE_INT64, &number);
+  return number.data[0].v_int64;
+}
+
+/**
+ * smart_call_get_uint64:
+ * @call: a call
+ * @index: which argument, from 0
+ *
+ * An argument that is an unsigned integer of 64 bits.
+ *
+ * Returns: the argument
+ *
+ * Since: 1.0
+ */
+guint64
+smart_call_get_uint64 (SmartCall *call, guint index)
+{
+  GValue number = G_VALUE_INIT;
+
+  get_number (call, index, G_TYPE_UINT64, &number);
+  return number.data[0].v_uint64;
+}
+
+/**
+ * smart_call_get_double:
+ * @call: a call
+ * @index: which argument, from 0
+ *
+ * An argument that is a number.
+ *
+ * Returns: the argument
+ *
+ * Since: 1.0
+ */
+double
+smart_call_get_double (SmartCall *call, guint index)
+{
+  GValue number = G_VALUE_INIT;
+
+  get_number (call, index, G_TYPE_DOUBLE, &number);
+  return number.data[0].v_double;
+}
+
+/**
+ * smart_call_get_string:
+ * @call: a call
+ * @index: which argument, from 0
+ *
+ * An argument that is a string.
+ *
+ * Returns: (transfer none) (nullable): the argument, valid as long as @call
+ *
+ * Since: 1.0
+ */
+const char *
+smart_call_get_string (SmartCall *call, guint index)
+{
+  const GValue *value;
+
+  g_return_val_if_fail (SMART_IS_CALL (call), NULL);
+
+  value = get_arg (call, index, G_TYPE_STRING);
+  return value != NULL ? g_value_get_string (value) : NULL;
+}
+
+/**
+ * smart_call_get_object:
+ * @call: a call
+ * @index: which argument, from 0
+ *
+ * An argument that is an object.
+ *
+ * Returns: (transfer none) (nullable) (type GObject.Object): the argument, valid
+ *   as long as @call
+ *
+ * Since: 1.0
+ */
+gpointer
+smart_call_get_object (SmartCall *call, guint index)
+{
+  const GValue *value;
+
+  g_return_val_if_fail (SMART_IS_CALL (call), NULL);
+
+  value = get_arg (call, index, G_TYPE_OBJECT);
+  return value != NULL ? g_value_get_object (value) : NULL;
+}
+
+/**
+ * smart_call_get_boxed: (skip)
+ * @call: a call
+ * @index: which argument, from 0
+ *
+ * An argument that is boxed. A binding has [method@SmartAsync.Call.get_value],
+ * which knows the type.
+ *
+ * Returns: (transfer none) (nullable): the argument, valid as long as @call
+ *
+ * Since: 1.0
+ */
+gpointer
+smart_call_get_boxed (SmartCall *call, guint index)
+{
+  const GValue *value;
+
+  g_return_val_if_fail (SMART_IS_CALL (call), NULL);
+
+  value = get_arg (call, index, G_TYPE_BOXED);
+  return value != NULL ? g_value_get_boxed (value) : NULL;
+}
+
+/**
+ * smart_call_get_pointer: (skip)
+ * @call: a call
+ * @index: which argument, from 0
+ *
+ * An argument that is a pointer.
+ *
+ * Returns: (transfer none) (nullable): the argument
+ *
+ * Since: 1.0
+ */
+gpointer
+smart_call_get_pointer (SmartCall *call, guint index)
+{
+  const GValue *value;
+
+  g_return_val_if_fail (SMART_IS_CALL (call), NULL);
+
+  value = get_arg (call, index, G_TYPE_POINTER);
+  return value != NULL ? g_value_get_pointer (value) : NULL;
+}
+
+/**
+ * smart_call_get_variant:
+ * @call: a call
+ * @index: which argument, from 0
+ *
+ * An argument that is a variant.
+ *
+ * Returns: (transfer none) (nullable): the argument, valid as long as @call
+ *
+ * Since: 1.0
+ */
+GVariant *
+smart_call_get_variant (SmartCall *call, guint index)
+{
+  const GValue *value;
+
+  g_return_val_if_fail (SMART_IS_CALL (call), NULL);
+
+  value = get_arg (call, index, G_TYPE_VARIANT);
+  return value != NULL ? g_value_get_variant (value) : NULL;
+}
+
+/* Its result */
+
+/* Whether this result is the first one, which the call holds until its blocking
+ * body ends. */
+static gboolean
+hold (SmartCall *call, GValue *value, GError *error, SmartOutcome *outcome)
+{
+  gboolean first;
+
+  g_mutex_lock (&call->outcome->lock);
+  first = !g_atomic_int_get (&call->returned);
+  if (first)
+    {
+      g_atomic_int_set (&call->returned, TRUE);
+      call->holding = TRUE;
+      if (value != NULL)
+        call->held_value = *value;
+      call->held_error = error;
+      call->held_outcome = outcome != NULL ? smart_outcome_ref (outcome) : NULL;
+    }
+  g_mutex_unlock (&call->outcome->lock);
+
+  return first;
+}
+
+static void
+refuse (SmartCall *call, GValue *value, GError *error)
+{
+  g_critical ("%s returned a result again; the first one counts", smart_call_get_label (call));
+  if (value != NULL)
+    smart_value_clear (value);
+  g_clear_error (&error);
+}
+
+/* Where every result passes. @value is moved, @error taken. */
+static void
+finish (SmartCall *call, GValue *value, GError *error)
+{
+  if (call->blocking)
+    {
+      if (!hold (call, value, error, NULL))
+        refuse (call, value, error);
+      return;
+    }
+
+  if (!g_atomic_int_compare_and_exchange (&call->returned, FALSE, TRUE))
+    {
+      refuse (call, value, error);
+      return;
+    }
+
+  publish (call, value, error, NULL);
+}
+
+/**
+ * smart_call_return_none:
+ * @call: a call
+ *
+ * Returns without a value. Like all functions that return, it may be called
+ * from any thread. A caller who asks for the value gets a %G_TYPE_POINTER that
+ * is %NULL: `None` in Python, `null` in JavaScript.
+ *
+ * Since: 1.0
+ */
+void
+smart_call_return_none (SmartCall *call)
+{
+  g_return_if_fail (SMART_IS_CALL (call));
+
+  finish (call, NULL, NULL);
+}
+
+/**
+ * smart_call_return_boolean:
+ * @call: a call
+ * @result: the result
+ *
+ * Returns a boolean.
+ *
+ * Since: 1.0
+ */
+void
+smart_call_return_boolean (SmartCall *call, gboolean result)
+{
+  GValue value = G_VALUE_INIT;
+
+  g_return_if_fail (SMART_IS_CALL (call));
+
+  g_value_init (&value, G_TYPE_BOOLEAN);
+  g_value_set_boolean (&value, result);
+  finish (call, &value, NULL);
+}
+
+/**
+ * smart_call_return_int:
+ * @call: a call
+ * @result: the result
+ *
+ * Returns an integer.
+ *
+ * Since: 1.0
+ */
+void
+smart_call_return_int (SmartCall *call, int result)
+{
+  GValue value = G_VALUE_INIT;
+
+  g_return_if_fail (SMART_IS_CALL (call));
+
+  g_value_init (&value, G_TYPE_INT);
+  g_value_set_int (&value, result);
+  finish (call, &value, NULL);
+}
+
+/**
+ * smart_call_return_uint:
+ * @call: a call
+ * @result: the result
+ *
+ * Returns an unsigned integer.
+ *
+ * Since: 1.0
+ */
+void
+smart_call_return_uint (SmartCall *call, guint result)
+{
+  GValue value = G_VALUE_INIT;
+
+  g_return_if_fail (SMART_IS_CALL (call));
+
+  g_value_init (&value, G_TYPE_UINT);
+  g_value_set_uint (&value, result);
+  finish (call, &value, NULL);
+}
+
+/**
+ * smart_call_return_int64:
+ * @call: a call
+ * @result: the result
+ *
+ * Returns an integer of 64 bits.
+ *
+ * Since: 1.0
+ */
+void
+smart_call_return_int64 (SmartCall *call, gint64 result)
+{
+  GValue value = G_VALUE_INIT;
+
+  g_return_if_fail (SMART_IS_CALL (call));
+
+  g_value_init (&value, G_TYPE_INT64);
+  g_value_set_int64 (&value, result);
+  finish (call, &value, NULL);
+}
+
+/**
+ * smart_call_return_uint64:
+ * @call: a call
+ * @result: the result
+ *
+ * Returns an unsigned integer of 64 bits.
+ *
+ * Since: 1.0
+ */
+void
+smart_call_return_uint64 (SmartCall *call, guint64 result)
+{
+  GValue value = G_VALUE_INIT;
+
+  g_return_if_fail (SMART_IS_CALL (call));
+
+  g_value_init (&value, G_TYPE_UINT64);
+  g_value_set_uint64 (&value, result);
+  finish (call, &value, NULL);
+}
+
+/**
+ * smart_call_return_double:
+ * @call: a call
+ * @result: the result
+ *
+ * Returns a number.
+ *
+ * Since: 1.0
+ */
+void
+smart_call_return_double (SmartCall *call, double result)
+{
+  GValue value = G_VALUE_INIT;
+
+  g_return_if_fail (SMART_IS_CALL (call));
+
+  g_value_init (&value, G_TYPE_DOUBLE);
+  g_value_set_double (&value, result);
+  finish (call, &value, NULL);
+}
+
+/**
+ * smart_call_return_string:
+ * @call: a call
+ * @result: (transfer full) (nullable): the result
+ *
+ * Returns a string.
+ *
+ * Since: 1.0
+ */
+void
+smart_call_return_string (SmartCall *call, char *result)
+{
+  GValue value = G_VALUE_INIT;
+
+  g_return_if_fail (SMART_IS_CALL (call));
+
+  g_value_init (&value, G_TYPE_STRING);
+  g_value_take_string (&value, result);
+  finish (call, &value, NULL);
+}
+
+/**
+ * smart_call_return_object:
+ * @call: a call
+ * @result: (transfer full) (nullable) (type GObject.Object): the result
+ *
+ * Returns an object.
+ *
+ * Since: 1.0
+ */
+void
+smart_call_return_object (SmartCall *call, gpointer result)
+{
+  GValue value = G_VALUE_INIT;
+
+  g_return_if_fail (SMART_IS_CALL (call));
+  g_return_if_fail (result == NULL || G_IS_OBJECT (result));
+
+  g_value_init (&value, result != NULL ? G_OBJECT_TYPE (result) : G_TYPE_OBJECT);
+  g_value_take_object (&value, result);
+  finish (call, &value, NULL);
+}
+
+/**
+ * smart_call_return_boxed: (skip)
+ * @call: a call
+ * @type: a boxed type
+ * @result: (transfer full) (nullable): the result
+ *
+ * Returns something boxed. A binding has
+ * [method@SmartAsync.Call.return_value].
+ *
+ * Since: 1.0
+ */
+void
+smart_call_return_boxed (SmartCall *call, GType type, gpointer result)
+{
+  GValue value = G_VALUE_INIT;
+
+  g_return_if_fail (SMART_IS_CALL (call));
+  g_return_if_fail (G_TYPE_IS_BOXED (type));
+
+  g_value_init (&value, type);
+  g_value_take_boxed (&value, result);
+  finish (call, &value, NULL);
+}
+
+/**
+ * smart_call_return_pointer: (skip)
+ * @call: a call
+ * @result: (nullable): the result
+ * @destroy: (nullable): frees @result, if nobody takes it over
+ *
+ * Returns a pointer, which cannot be copied. With @destroy, it is owned: the
+ * caller of [method@SmartAsync.AsyncFunc.call_sync] or
+ * [method@SmartAsync.AsyncFunc.call_finish] takes it over; who asks a
+ * [class@SmartAsync.Future] for it may use it as long as that future exists.
+ *
+ * Since: 1.0
+ */
+void
+smart_call_return_pointer (SmartCall *call, gpointer result, GDestroyNotify destroy)
+{
+  GValue value = G_VALUE_INIT;
+
+  g_return_if_fail (SMART_IS_CALL (call));
+
+  smart_value_init_owned_pointer (&value, result, destroy);
+  finish (call, &value, NULL);
+}
+
+/**
+ * smart_call_return_variant:
+ * @call: a call
+ * @result: (transfer none) (nullable): the result; a floating one is consumed
+ *
+ * Returns a variant.
+ *
+ * Since: 1.0
+ */
+void
+smart_call_return_variant (SmartCall *call, GVariant *result)
+{
+  GValue value = G_VALUE_INIT;
+
+  g_return_if_fail (SMART_IS_CALL (call));
+
+  g_value_init (&value, G_TYPE_VARIANT);
+  g_value_set_variant (&value, result);
+  finish (call, &value, NULL);
+}
+
+/**
+ * smart_call_return_value:
+ * @call: a call
+ * @result: (nullable): the result; %NULL for none
+ *
+ * Returns a copy of @result.
+ *
+ * Since: 1.0
+ */
+void
+smart_call_return_value (SmartCall *call, const GValue *result)
+{
+  GValue value = G_VALUE_INIT;
+
+  g_return_if_fail (SMART_IS_CALL (call));
+
+  if (result != NULL)
+    smart_value_copy (&value, result);
+  finish (call, &value, NULL);
+}
+
+/**
+ * smart_call_return_error:
+ * @call: a call
+ * @error: (transfer full): the error
+ *
+ * Returns an error, which the caller gets with its domain, code and message
+ * unchanged.
+ *
+ * Since: 1.0
+ */
+void
+smart_call_return_error (SmartCall *call, GError *error)
+{
+  g_return_if_fail (SMART_IS_CALL (call));
+  g_return_if_fail (error != NULL);
+
+  finish (call, NULL, error);
+}
+
+/**
+ * smart_call_return_new_error:
+ * @call: a call
+ * @domain: the error's domain
+ * @code: its code
+ * @format: its message, as for printf()
+ * @...: what @format asks for
+ *
+ * Returns a new error.
+ *
+ * Since: 1.0
+ */
+void
+smart_call_return_new_error (SmartCall *call, GQuark domain, int code, const char *format, ...)
+{
+  GError *error;
+  va_list args;
+
+  g_return_if_fail (SMART_IS_CALL (call));
+  g_return_if_fail (domain != 0);
+  g_return_if_fail (format != NULL);
+
+  va_start (args, format);
+  error = g_error_new_valist (domain, code, format, args);
+  va_end (args);
+
+  finish (call, NULL, error);
+}
+
+/**
+ * smart_call_return_new_error_literal:
+ * @call: a call
+ * @domain: the error's domain
+ * @code: its code
+ * @message: its message
+ *
+ * Returns a new error.
+ *
+ * Since: 1.0
+ */
+void
+smart_call_return_new_error_literal (SmartCall *call, GQuark domain, int code, const char *message)
+{
+  g_return_if_fail (SMART_IS_CALL (call));
+  g_return_if_fail (domain != 0);
+  g_return_if_fail (message != NULL);
+
+  finish (call, NULL, g_error_new_literal (domain, code, message));
+}
+
+/**
+ * smart_call_return_error_if_cancelled:
+ * @call: a call
+ *
+ * Returns %G_IO_ERROR_CANCELLED, if @call was cancelled.
+ *
+ * Returns: whether it did: then the body has to stop
+ *
+ * Since: 1.0
+ */
+gboolean
+smart_call_return_error_if_cancelled (SmartCall *call)
+{
+  g_return_val_if_fail (SMART_IS_CALL (call), FALSE);
+
+  if (!smart_outcome_is_cancelled (call->outcome))
+    return FALSE;
+
+  finish (call, NULL,
+          g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED,
+                               _ ("The operation was cancelled")));
+  return TRUE;
+}
+
+typedef struct
+{
+  SmartListener base;
+  SmartCall *call;
+} FollowListener;
+
+static void
+followed (SmartListener *base, gboolean run)
+{
+  FollowListener *listener = (FollowListener *) base;
+  SmartOutcome *outcome = base->outcome;
+  GValue value = G_VALUE_INIT;
+
+  if (outcome->error != NULL)
+    {
+      publish (listener->call, NULL, g_error_copy (outcome->error), NULL);
+    }
+  else
+    {
+      smart_value_copy (&value, &outcome->value);
+      publish (listener->call, &value, NULL, NULL);
+    }
+
+  g_object_unref (listener->call);
+  smart_listener_clear (base);
+  g_free (listener);
+}
+
+static void
+smart_call_follow (SmartCall *call, SmartOutcome *outcome)
+{
+  FollowListener *listener = g_new0 (FollowListener, 1);
+
+  listener->base.told = followed;
+  listener->call = g_object_ref (call);
+  /* Who waits for it here has to iterate what the other one needs. */
+  smart_outcome_adopt_home (call->outcome, outcome);
+  smart_outcome_listen (outcome, &listener->base);
+}
+
+/**
+ * smart_call_return_future:
+ * @call: a call
+ * @future: (transfer none): a future, not the one of @call itself
+ *
+ * Returns what @future will give: the call settles when @future does, in the
+ * same thread.
+ *
+ * Since: 1.0
+ */
+void
+smart_call_return_future (SmartCall *call, SmartFuture *future)
+{
+  SmartOutcome *outcome;
+
+  g_return_if_fail (SMART_IS_CALL (call));
+  g_return_if_fail (SMART_IS_FUTURE (future));
+
+  outcome = smart_future_get_outcome (future);
+
+  if (outcome == call->outcome)
+    {
+      finish (call, NULL,
+              g_error_new (SMART_ERROR, SMART_ERROR_WOULD_DEADLOCK,
+                           _ ("%s returned its own future"), smart_call_get_label (call)));
+      return;
+    }
+
+  if (call->blocking)
+    {
+      if (!hold (call, NULL, NULL, outcome))
+        refuse (call, NULL, NULL);
+      return;
+    }
+
+  if (!g_atomic_int_compare_and_exchange (&call->returned, FALSE, TRUE))
+    {
+      refuse (call, NULL, NULL);
+      return;
+    }
+
+  smart_call_follow (call, outcome);
+}
+
+/**
+ * smart_call_add_timeout:
+ * @call: the call of an asynchronous body
+ * @msec: when, in milliseconds from now
+ * @function: (scope notified) (closure user_data) (destroy destroy): what to call
+ * @user_data: what to give it
+ * @destroy: (nullable): frees @user_data
+ *
+ * Calls @function in the context that the body runs in; again and again, until
+ * it returns %G_SOURCE_REMOVE.
+ *
+ * Returns: the id of the source in [method@SmartAsync.Call.get_context]
+ *
+ * Since: 1.0
+ */
+guint
+smart_call_add_timeout (SmartCall *call,
+                        guint msec,
+                        GSourceFunc function,
+                        gpointer user_data,
+                        GDestroyNotify destroy)
+{
+  GSource *source;
+  guint id;
+
+  g_return_val_if_fail (SMART_IS_CALL (call), 0);
+  g_return_val_if_fail (function != NULL, 0);
+  g_return_val_if_fail (call->context != NULL, 0);
+
+  source = g_timeout_source_new (msec);
+  g_source_set_callback (source, function, user_data, destroy);
+  g_source_set_static_name (source, "smart_call_add_timeout");
+  id = g_source_attach (source, call->context);
+  g_source_unref (source);
+
+  return id;
+}

@@ -1,0 +1,603 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Where blocking bodies run when the caller must not block.
+ *
+ * There is one queue of calls, served first come first served by two kinds of
+ * workers: threads of GTask's pool, which come by a ticket (a GTask without any
+ * data of ours, made for nothing but to borrow the thread), and threads of our
+ * own. GTask's pool has ten threads and is shared with all of GIO, so at most
+ * four of them are ever ours.
+ *
+ * Work that waits for work must not starve. A worker that enters one of the
+ * library's waits makes room for another thread. A body that blocks anywhere
+ * else is noticed by its effect: a queue that has not moved for a millisecond
+ * gets more threads, doubling their number. No worker ever gives up its place
+ * and waits to get it back: whoever runs goes on running. */
+
+#include "smart-offload-private.h"
+
+#include "smart-i18n-private.h"
+
+#include <time.h>
+
+/* Of the ten threads in GTask's pool. */
+#define MAX_TICKETS 4
+
+/* Threads of our own that are started without more ado. A body that blocks
+ * uses no processor: so there are some more than processors. */
+#define BASE_THREADS 8
+
+/* Threads that a queue which does not move can make us start, at most. What the
+ * waits in the library make room for comes on top. */
+#define MAX_THREADS 512
+
+/* A queue that has not moved for so long is stuck. */
+#define STALL_USEC (1 * G_TIME_SPAN_MILLISECOND)
+
+/* So long the monitor goes on looking after the queue ran empty: to wake it up
+ * costs the caller more than the looking does. */
+#define LINGER_USEC (50 * G_TIME_SPAN_MILLISECOND)
+
+/* So long an idle thread stays. */
+#define IDLE_USEC (5 * G_TIME_SPAN_SECOND)
+
+/* While the process keeps its processors that busy, more threads would only
+ * compete for them: then one comes every SATURATED_LOOKS. */
+#define SATURATED_SHARE 0.9
+#define SATURATED_LOOKS 5
+
+typedef struct
+{
+  GMutex lock;
+  GCond work; /* with lock: idle threads */
+  GCond look; /* with lock: the monitor */
+
+  SmartCall *head; /* lock: the queue; a reference each */
+  SmartCall *tail; /* lock; valid if head is */
+  guint n_queued;  /* lock */
+  guint64 n_taken; /* lock: grows as the queue moves */
+
+  guint n_threads;   /* lock: our own, alive */
+  guint n_idle;      /* lock: of these, not called for */
+  guint n_called;    /* lock: idle ones called for that have not woken up yet */
+  guint n_tickets;   /* lock: issued and not ended */
+  guint n_waiting;   /* lock: workers in one of the library's waits */
+  guint n_summoned;  /* lock: workers on their way, who will take the head */
+  guint n_late;      /* lock: those who are late; not counted on any more */
+  guint idle_serial; /* lock: a reset sends the idle threads home */
+
+  gboolean has_monitor;    /* lock */
+  gboolean monitor_sleeps; /* lock */
+
+  guint64 n_threads_created; /* lock */
+  guint64 n_tickets_issued;  /* lock */
+  gboolean in_child;         /* immutable: made after a fork */
+} Pool;
+
+static Pool *the_pool;    /* atomic; never freed; replaced in a child */
+static gboolean in_child; /* written in a child while it has one thread */
+
+/* Where tickets are made: a GTask leaves a source in its maker's context when
+ * it ends, and that must not be the user's. */
+static GMutex sink_lock;
+static GMainContext *sink; /* sink_lock */
+
+static gpointer thread_main (gpointer data);
+static gpointer monitor_main (gpointer data);
+static void serve (Pool *pool);
+
+static Pool *
+get_pool (void)
+{
+  Pool *pool = g_atomic_pointer_get (&the_pool);
+  Pool *made;
+
+  if (G_LIKELY (pool != NULL))
+    return pool;
+
+  made = g_new0 (Pool, 1);
+  g_mutex_init (&made->lock);
+  g_cond_init (&made->work);
+  g_cond_init (&made->look);
+  made->in_child = in_child;
+
+  if (g_atomic_pointer_compare_and_exchange (&the_pool, NULL, made))
+    return made;
+
+  g_free (made);
+  return g_atomic_pointer_get (&the_pool);
+}
+
+/* Tickets */
+
+static void
+ticket_main (GTask *ticket, gpointer source_object, gpointer task_data, GCancellable *cancellable)
+{
+  Pool *pool = get_pool ();
+  SmartThread *thread = smart_thread_get ();
+
+  thread->is_worker = TRUE;
+  g_mutex_lock (&pool->lock);
+  serve (pool);
+  pool->n_tickets--;
+  g_mutex_unlock (&pool->lock);
+  thread->is_worker = FALSE;
+
+  g_task_return_boolean (ticket, TRUE);
+}
+
+/* Frees the tickets that have ended. HOLDS: sink_lock */
+static void
+drain_sink (void)
+{
+  while (sink != NULL && g_main_context_iteration (sink, FALSE))
+    ;
+}
+
+static void
+issue_ticket (void)
+{
+  GTask *ticket;
+
+  g_mutex_lock (&sink_lock);
+  if (sink == NULL)
+    sink = g_main_context_new ();
+  drain_sink ();
+  g_main_context_push_thread_default (sink);
+  ticket = g_task_new (NULL, NULL, NULL, NULL);
+  g_main_context_pop_thread_default (sink);
+  g_mutex_unlock (&sink_lock);
+
+  g_task_set_name (ticket, "smartasync ticket");
+  g_task_run_in_thread (ticket, ticket_main);
+  g_object_unref (ticket);
+}
+
+/* Summoning workers */
+
+/* HOLDS: pool->lock, which it gives up meanwhile */
+static gboolean
+start_thread (Pool *pool, const char *name, GThreadFunc function)
+{
+  GError *error = NULL;
+  GThread *thread;
+
+  g_mutex_unlock (&pool->lock);
+  thread = g_thread_try_new (name, function, pool, &error);
+  g_mutex_lock (&pool->lock);
+
+  if (thread == NULL)
+    {
+      /* The calls stay in the queue: the workers that there are come back to
+       * it, and the monitor tries again. */
+      g_debug ("No thread could be started: %s", error->message);
+      g_error_free (error);
+      return FALSE;
+    }
+
+  g_thread_unref (thread);
+  return TRUE;
+}
+
+/* HOLDS: pool->lock, which it gives up meanwhile */
+static void
+add_thread (Pool *pool)
+{
+  pool->n_threads++;
+  pool->n_summoned++;
+
+  if (start_thread (pool, "smartasync", thread_main))
+    {
+      pool->n_threads_created++;
+    }
+  else
+    {
+      pool->n_threads--;
+      pool->n_summoned -= MIN (pool->n_summoned, 1);
+    }
+}
+
+/* How many threads of our own are not known to be waiting. HOLDS: pool->lock */
+static guint
+n_busy (Pool *pool)
+{
+  return pool->n_threads > pool->n_waiting ? pool->n_threads - pool->n_waiting : 0;
+}
+
+/* Sees to it that somebody comes for the head of the queue. One at a time: who
+ * comes and finds more behind it summons the next. Returns whether the caller
+ * has to issue a ticket, without the lock. HOLDS: pool->lock, which it may give
+ * up meanwhile */
+static gboolean
+summon (Pool *pool, gboolean may_issue)
+{
+  if (pool->n_summoned > 0 || pool->head == NULL)
+    return FALSE;
+
+  if (pool->n_idle > 0)
+    {
+      pool->n_idle--;
+      pool->n_called++;
+      pool->n_summoned++;
+      g_cond_signal (&pool->work);
+      return FALSE;
+    }
+
+  if (may_issue && pool->n_tickets < MAX_TICKETS && !pool->in_child)
+    {
+      pool->n_tickets++;
+      pool->n_tickets_issued++;
+      pool->n_summoned++;
+      return TRUE;
+    }
+
+  if (n_busy (pool) < BASE_THREADS)
+    add_thread (pool);
+
+  return FALSE;
+}
+
+/* HOLDS: pool->lock */
+static void
+arrive (Pool *pool)
+{
+  if (pool->n_summoned > 0)
+    pool->n_summoned--;
+  else if (pool->n_late > 0)
+    pool->n_late--;
+}
+
+/* Working */
+
+/* HOLDS: pool->lock */
+static SmartCall *
+take (Pool *pool)
+{
+  SmartCall *call = pool->head;
+
+  if (call != NULL)
+    {
+      pool->head = smart_call_get_next (call);
+      pool->n_queued--;
+      pool->n_taken++;
+    }
+
+  return call;
+}
+
+/* Takes the reference. */
+static void
+run (SmartCall *call)
+{
+  SmartOutcome *outcome = smart_call_get_outcome (call);
+
+  if (!smart_outcome_is_pending (outcome))
+    smart_call_release_at_home (call);
+  else if (smart_outcome_is_cancelled (outcome))
+    smart_outcome_settle (outcome, NULL,
+                          g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED,
+                                               _ ("The operation was cancelled")),
+                          call);
+  else
+    smart_call_run_blocking (call);
+}
+
+/* What a worker that was summoned does: run calls while there are any. HOLDS:
+ * pool->lock, which it gives up meanwhile */
+static void
+serve (Pool *pool)
+{
+  SmartCall *call;
+
+  arrive (pool);
+
+  while ((call = take (pool)) != NULL)
+    {
+      summon (pool, FALSE);
+      g_mutex_unlock (&pool->lock);
+      run (call);
+      g_mutex_lock (&pool->lock);
+    }
+}
+
+/* Waits until somebody calls for an idle thread, but not for ever. HOLDS:
+ * pool->lock */
+static gboolean
+idle (Pool *pool)
+{
+  gint64 until = g_get_monotonic_time () + IDLE_USEC;
+  guint serial = pool->idle_serial;
+
+  pool->n_idle++;
+
+  while (pool->n_called == 0)
+    {
+      if (serial != pool->idle_serial ||
+          (!g_cond_wait_until (&pool->work, &pool->lock, until) && pool->n_called == 0))
+        {
+          pool->n_idle--;
+          return FALSE;
+        }
+    }
+
+  /* Who called for it has taken it out of n_idle. */
+  pool->n_called--;
+  return TRUE;
+}
+
+static gpointer
+thread_main (gpointer data)
+{
+  Pool *pool = data;
+
+  smart_thread_get ()->is_worker = TRUE;
+
+  g_mutex_lock (&pool->lock);
+  do
+    serve (pool);
+  while (idle (pool));
+  pool->n_threads--;
+  g_mutex_unlock (&pool->lock);
+
+  return NULL;
+}
+
+/* The monitor */
+
+static gint64
+processor_usec (void)
+{
+  struct timespec used;
+
+  if (clock_gettime (CLOCK_PROCESS_CPUTIME_ID, &used) != 0)
+    return 0;
+
+  return used.tv_sec * G_USEC_PER_SEC + used.tv_nsec / 1000;
+}
+
+/* The queue is stuck: the bodies that run must be blocking somewhere. HOLDS:
+ * pool->lock, which it gives up meanwhile */
+static void
+grow (Pool *pool, gboolean saturated)
+{
+  guint n = saturated ? 1 : MAX (1, pool->n_threads);
+
+  /* Who has not come so far may be held up for long, as a ticket is where other
+   * tasks fill GTask's pool. */
+  pool->n_late += pool->n_summoned;
+  pool->n_summoned = 0;
+
+  while (pool->n_idle > 0 && n > 0)
+    {
+      pool->n_idle--;
+      pool->n_called++;
+      pool->n_summoned++;
+      n--;
+      g_cond_signal (&pool->work);
+    }
+
+  n = MIN (n, pool->n_queued);
+  while (n-- > 0 && n_busy (pool) < MAX_THREADS)
+    add_thread (pool);
+}
+
+static gpointer
+monitor_main (gpointer data)
+{
+  Pool *pool = data;
+  guint64 n_taken = 0;
+  gboolean was_queued = FALSE;
+  guint n_looks = 0;
+  gint64 now = g_get_monotonic_time ();
+  gint64 last_queued = now;
+  double n_processors = g_get_num_processors ();
+
+  g_mutex_lock (&pool->lock);
+
+  for (;;)
+    {
+      gint64 before = now;
+      gint64 used = processor_usec ();
+
+      if (pool->head == NULL && now - last_queued > LINGER_USEC)
+        {
+          gboolean woken;
+          guint serial = pool->idle_serial;
+
+          pool->monitor_sleeps = TRUE;
+          woken = g_cond_wait_until (&pool->look, &pool->lock, now + IDLE_USEC);
+          pool->monitor_sleeps = FALSE;
+
+          if ((!woken || serial != pool->idle_serial) && pool->head == NULL)
+            break;
+          before = g_get_monotonic_time ();
+          used = processor_usec ();
+          was_queued = FALSE;
+        }
+
+      g_cond_wait_until (&pool->look, &pool->lock, before + STALL_USEC);
+      now = g_get_monotonic_time ();
+
+      if (pool->head == NULL)
+        {
+          was_queued = FALSE;
+          continue;
+        }
+
+      last_queued = now;
+      if (was_queued && pool->n_taken == n_taken)
+        {
+          double share = (processor_usec () - used) / ((now - before) * n_processors + 1);
+
+          n_looks++;
+          if (share < SATURATED_SHARE)
+            grow (pool, FALSE);
+          else if (n_looks % SATURATED_LOOKS == 0)
+            grow (pool, TRUE);
+        }
+      else
+        {
+          n_looks = 0;
+        }
+
+      was_queued = TRUE;
+      n_taken = pool->n_taken;
+    }
+
+  pool->has_monitor = FALSE;
+  g_mutex_unlock (&pool->lock);
+
+  return NULL;
+}
+
+/* HOLDS: pool->lock, which it may give up meanwhile */
+static void
+wake_monitor (Pool *pool)
+{
+  if (pool->monitor_sleeps)
+    {
+      pool->monitor_sleeps = FALSE;
+      g_cond_signal (&pool->look);
+    }
+  else if (!pool->has_monitor)
+    {
+      pool->has_monitor = TRUE;
+      if (!start_thread (pool, "smartasync-mon", monitor_main))
+        pool->has_monitor = FALSE;
+    }
+}
+
+/* For the callers */
+
+/* Takes the reference. */
+static void
+submit (SmartCall *call)
+{
+  Pool *pool = get_pool ();
+  gboolean may_issue = !smart_thread_get ()->is_worker;
+  gboolean issue;
+
+  smart_call_set_next (call, NULL);
+
+  g_mutex_lock (&pool->lock);
+
+  if (pool->head != NULL)
+    smart_call_set_next (pool->tail, call);
+  else
+    pool->head = call;
+  pool->tail = call;
+  pool->n_queued++;
+
+  issue = summon (pool, may_issue);
+  wake_monitor (pool);
+
+  g_mutex_unlock (&pool->lock);
+
+  if (issue)
+    issue_ticket ();
+}
+
+/* Has a worker run @call (taken). Its result comes back to @home, where the
+ * call is released, too. */
+void
+smart_offload (SmartAsyncFunc *func, SmartCall *call, SmartOutcome *outcome, GMainContext *home)
+{
+  smart_call_set_inbox (call, smart_inbox_get (home, func->priority));
+  if (func->timeout > 0)
+    smart_outcome_set_deadline (outcome, home, func->timeout);
+
+  submit (call);
+}
+
+/* Has a worker run @call (taken), for a caller who waits. */
+void
+smart_offload_and_wait (SmartAsyncFunc *func, SmartCall *call, SmartOutcome *outcome)
+{
+  gint64 deadline = -1;
+
+  if (func->timeout > 0)
+    deadline = g_get_monotonic_time () + func->timeout * G_TIME_SPAN_MILLISECOND;
+
+  smart_outcome_keep_spent (outcome);
+  submit (call);
+  if (!smart_outcome_block (outcome, deadline, NULL))
+    smart_outcome_settle_timed_out (outcome);
+  smart_outcome_release_spent (outcome);
+}
+
+/* Runs @function to its end on a thread that has no thread-default context. */
+void
+smart_offload_run_apart (GThreadFunc function)
+{
+  g_thread_join (g_thread_new ("smartasync", function, NULL));
+}
+
+/* Brackets a wait of a worker: meanwhile another one may run. */
+void
+smart_offload_begin_wait (void)
+{
+  Pool *pool = get_pool ();
+
+  g_mutex_lock (&pool->lock);
+  pool->n_waiting++;
+  summon (pool, FALSE);
+  g_mutex_unlock (&pool->lock);
+}
+
+void
+smart_offload_end_wait (void)
+{
+  Pool *pool = get_pool ();
+
+  g_mutex_lock (&pool->lock);
+  pool->n_waiting--;
+  g_mutex_unlock (&pool->lock);
+}
+
+/* Sends the idle threads home, and frees the tickets that have ended. */
+void
+smart_offload_reset (void)
+{
+  Pool *pool = g_atomic_pointer_get (&the_pool);
+
+  if (pool == NULL)
+    return;
+
+  g_mutex_lock (&pool->lock);
+  pool->idle_serial++;
+  g_cond_broadcast (&pool->work);
+  if (pool->monitor_sleeps)
+    g_cond_signal (&pool->look);
+  g_mutex_unlock (&pool->lock);
+
+  g_mutex_lock (&sink_lock);
+  drain_sink ();
+  g_mutex_unlock (&sink_lock);
+}
+
+/* After a fork: see smart-thread.c. GTask's own pool hangs in a child. */
+void
+smart_offload_forget_all (void)
+{
+  in_child = TRUE;
+  g_atomic_pointer_set (&the_pool, NULL);
+  g_mutex_init (&sink_lock);
+  sink = NULL;
+}
+
+void
+smart_offload_get_stats (SmartOffloadStats *stats)
+{
+  Pool *pool = get_pool ();
+
+  g_mutex_lock (&pool->lock);
+  stats->n_threads = pool->n_threads;
+  stats->n_idle = pool->n_idle;
+  stats->n_waiting = pool->n_waiting;
+  stats->n_tickets = pool->n_tickets;
+  stats->n_queued = pool->n_queued;
+  stats->n_threads_created = pool->n_threads_created;
+  stats->n_tickets_issued = pool->n_tickets_issued;
+  stats->n_begun = pool->n_taken;
+  g_mutex_unlock (&pool->lock);
+}

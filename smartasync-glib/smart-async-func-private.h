@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#pragma once
+
+#include "smart-call-private.h"
+
+#include <smartasync-glib/smart-async-func.h>
+
+G_BEGIN_DECLS
+
+typedef struct _SmartBodies SmartBodies;
+
+/* The options of a function. Immutable once it was called. */
+struct _SmartAsyncFunc
+{
+  GObject                 parent_instance;
+
+  SmartBodies            *bodies;  /* immutable; a reference, shared by derived functions */
+  char                   *name;
+  int                     priority;
+  guint                   timeout; /* ms; 0: none */
+  gboolean                abandon_on_cancel;
+  gboolean                inherit_cancellable;
+  SmartMainContextPolicy  policy;
+
+  gboolean                has_signature;
+  GType                   return_type;
+  GType                  *params;
+  guint                   n_params;
+
+  char                   *label;   /* atomic; set once, where there is no name */
+  int                     called;  /* atomic */
+};
+
+/* What a function runs: immutable, and shared by those derived from it. */
+struct _SmartBodies
+{
+  SmartBody       begin; /* nullable */
+  gpointer        begin_data;
+  GDestroyNotify  begin_destroy;
+  SmartBody       body;  /* nullable */
+  gpointer        body_data;
+  GDestroyNotify  body_destroy;
+};
+
+const char *smart_async_func_get_label    (SmartAsyncFunc  *func);
+gboolean    smart_async_func_check_args   (SmartAsyncFunc  *func,
+                                           const GValue    *args,
+                                           guint            n_args,
+                                           GError         **error);
+gboolean    smart_async_func_check_result (SmartAsyncFunc  *func,
+                                           const GValue    *result,
+                                           GError         **error);
+SmartAsyncFunc *
+            smart_async_func_new_bodies   (SmartBody        begin,
+                                           gpointer         begin_data,
+                                           GDestroyNotify   begin_destroy,
+                                           SmartBody        body,
+                                           gpointer         body_data,
+                                           GDestroyNotify   body_destroy);
+
+/* smart-dispatch.c */
+void        smart_dispatch                (SmartAsyncFunc  *func,
+                                           SmartOutcome    *outcome,
+                                           GMainContext    *home,
+                                           GObject         *source,
+                                           const GValue    *args,
+                                           guint            n_args);
+
+/* smart-run.c */
+void        smart_run                     (SmartAsyncFunc  *func,
+                                           SmartCall       *call,
+                                           SmartOutcome    *outcome);
+void        smart_begin                   (SmartAsyncFunc  *func,
+                                           SmartCall       *call,
+                                           SmartOutcome    *outcome,
+                                           GMainContext    *home);
+
+G_END_DECLS

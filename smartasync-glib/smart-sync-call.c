@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* A typed sync call of any pair of functions, made on the stack. */
+
+#include <smartasync-glib/smart-sync-call.h>
+
+#include "smart-context-pool-private.h"
+#include "smart-wait-private.h"
+
+/* The states of a call. The thread that began it writes all but READY. */
+#define BEGUN   (1u << 0) /* a context is held */
+#define PRIVATE (1u << 1) /* one of the pool's */
+#define FOREIGN (1u << 2) /* another thread iterates it */
+#define READY   (1u << 3) /* the result is there; atomic */
+
+/* For FOREIGN ones, which are rare: one condition for all. */
+static GMutex foreign_lock;
+static GCond foreign_ready; /* with foreign_lock */
+
+static guint
+get_state (SmartSyncCall *call)
+{
+  return g_atomic_int_get (&call->state);
+}
+
+/**
+ * smart_sync_call_begin: (skip)
+ * @call: (out caller-allocates): a call, %SMART_SYNC_CALL_INIT
+ *
+ * Begins a sync call: from now on, and until [func@SmartAsync.sync_call_wait],
+ * a private main context is this thread's default. Start the asynchronous
+ * function next, with smart_sync_call_ready() as its callback and @call as the
+ * data, and then wait:
+ *
+ * ```c
+ * g_auto (SmartSyncCall) call = SMART_SYNC_CALL_INIT;
+ * g_autoptr (GAsyncResult) result = NULL;
+ *
+ * smart_sync_call_begin (&call);
+ * g_file_load_bytes_async (file, cancellable, smart_sync_call_ready, &call);
+ * result = smart_sync_call_wait (&call);
+ * ```
+ *
+ * May be called from any thread, in any context; it always blocks.
+ *
+ * Since: 1.0
+ */
+void
+smart_sync_call_begin (SmartSyncCall *call)
+{
+  smart_sync_call_begin_full (call, SMART_MAIN_CONTEXT_PRIVATE);
+}
+
+/**
+ * smart_sync_call_begin_full: (skip)
+ * @call: (out caller-allocates): a call, %SMART_SYNC_CALL_INIT
+ * @policy: which context to iterate
+ *
+ * Begins a sync call like smart_sync_call_begin(). Under
+ * %SMART_MAIN_CONTEXT_CURRENT the thread-default main context is iterated; if
+ * another thread owns that, this one blocks until the result is there.
+ *
+ * Since: 1.0
+ */
+void
+smart_sync_call_begin_full (SmartSyncCall *call, SmartMainContextPolicy policy)
+{
+  g_return_if_fail (call != NULL);
+  g_return_if_fail (get_state (call) == 0);
+  g_return_if_fail (policy == SMART_MAIN_CONTEXT_PRIVATE || policy == SMART_MAIN_CONTEXT_CURRENT);
+
+  call->result = NULL;
+
+  if (policy == SMART_MAIN_CONTEXT_PRIVATE)
+    {
+      call->context = smart_context_pool_borrow (smart_thread_get ());
+      call->state = BEGUN | PRIVATE;
+    }
+  else
+    {
+      call->context = g_main_context_ref_thread_default ();
+      call->state = BEGUN | (g_main_context_acquire (call->context) ? 0 : FOREIGN);
+    }
+}
+
+/**
+ * smart_sync_call_ready: (skip)
+ * @source: (nullable): the source object
+ * @result: the result
+ * @sync_call: the call
+ *
+ * The callback to give to the asynchronous function.
+ *
+ * Since: 1.0
+ */
+void
+smart_sync_call_ready (GObject *source, GAsyncResult *result, gpointer sync_call)
+{
+  SmartSyncCall *call = sync_call;
+
+  g_return_if_fail (call != NULL);
+  g_return_if_fail (G_IS_ASYNC_RESULT (result));
+  g_return_if_fail ((get_state (call) & (BEGUN | READY)) == BEGUN);
+
+  call->result = g_object_ref (result);
+
+  if ((get_state (call) & FOREIGN) == 0)
+    {
+      g_atomic_int_or (&call->state, READY);
+      return;
+    }
+
+  /* Once it is ready and the lock is free, @call may be gone. */
+  g_mutex_lock (&foreign_lock);
+  g_atomic_int_or (&call->state, READY);
+  g_cond_broadcast (&foreign_ready);
+  g_mutex_unlock (&foreign_lock);
+}
+
+static void
+wait_until_ready (SmartSyncCall *call)
+{
+  SmartWait wait;
+
+  if ((get_state (call) & (READY | FOREIGN)) == READY)
+    return;
+
+  smart_wait_begin (&wait);
+
+  if ((get_state (call) & FOREIGN) == 0)
+    {
+      while ((get_state (call) & READY) == 0)
+        g_main_context_iteration (call->context, TRUE);
+    }
+  else
+    {
+      g_mutex_lock (&foreign_lock);
+      while ((get_state (call) & READY) == 0)
+        g_cond_wait (&foreign_ready, &foreign_lock);
+      g_mutex_unlock (&foreign_lock);
+    }
+
+  smart_wait_end (&wait);
+}
+
+/**
+ * smart_sync_call_wait: (skip)
+ * @call: a call that was begun
+ *
+ * Waits for the result, and ends @call, which can be begun again.
+ *
+ * Returns: (transfer full): the result, to give to the finish function
+ *
+ * Since: 1.0
+ */
+GAsyncResult *
+smart_sync_call_wait (SmartSyncCall *call)
+{
+  guint state;
+
+  g_return_val_if_fail (call != NULL, NULL);
+  g_return_val_if_fail ((get_state (call) & BEGUN) != 0, NULL);
+
+  wait_until_ready (call);
+
+  state = get_state (call);
+  call->state = 0;
+
+  if ((state & PRIVATE) != 0)
+    {
+      smart_context_pool_give_back (smart_thread_get ());
+    }
+  else
+    {
+      if ((state & FOREIGN) == 0)
+        g_main_context_release (call->context);
+      g_main_context_unref (call->context);
+    }
+  call->context = NULL;
+
+  return g_steal_pointer (&call->result);
+}
+
+/**
+ * smart_sync_call_clear: (skip)
+ * @call: a call
+ *
+ * Ends @call; `g_auto (SmartSyncCall)` does it. If it was begun and not waited
+ * for, this waits, since the asynchronous function still knows its address: so
+ * nothing that can fail belongs between the begin and the asynchronous
+ * function.
+ *
+ * Since: 1.0
+ */
+void
+smart_sync_call_clear (SmartSyncCall *call)
+{
+  g_return_if_fail (call != NULL);
+
+  if ((get_state (call) & BEGUN) != 0)
+    g_object_unref (smart_sync_call_wait (call));
+}

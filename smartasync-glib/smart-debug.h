@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#pragma once
+
+#include <smartasync-glib/smart-types.h>
+
+G_BEGIN_DECLS
+
+SMART_AVAILABLE_IN_1_0
+void      smart_async_reset      (void);
+SMART_AVAILABLE_IN_1_0
+GVariant *smart_async_get_stats  (void);
+
+G_END_DECLS

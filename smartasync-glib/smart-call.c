@@ -310,7 +310,8 @@ publish (SmartCall *call, GValue *value, GError *error, SmartCall *spent)
   else if (error == NULL && call->func != NULL &&
            !smart_async_func_check_result (call->func, value, &error))
     {
-      smart_value_clear (value);
+      if (value != NULL)
+        smart_value_clear (value);
     }
 
   smart_outcome_settle (call->outcome, value, error, spent);

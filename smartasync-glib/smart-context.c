@@ -188,6 +188,12 @@ detect (Reason *reason)
  * itself: not in a callback that a nested loop dispatches meanwhile, nor in
  * another body.
  *
+ * A [class@Gio.Application] owns the default context from its first handler to
+ * its last, so all of them are async contexts. But in
+ * [signal@Gio.Application::handle-local-options] and
+ * [signal@Gio.Application::shutdown] nothing promises that the loop still runs:
+ * what begins there may never end. Use the `_sync` call there.
+ *
  * May be called from any thread, and speaks for that thread.
  *
  * Returns: %TRUE in an async context

@@ -327,6 +327,10 @@ smart_outcome_settle (SmartOutcome *outcome, GValue *value, GError *error, Smart
   GMainContext *home;
   GSource *timer;
   gulong follow_id, abandon_id;
+  gboolean keeps_spent;
+
+  if (error != NULL && value != NULL)
+    smart_value_clear (value);
 
   g_mutex_lock (&outcome->lock);
 
@@ -358,8 +362,15 @@ smart_outcome_settle (SmartOutcome *outcome, GValue *value, GError *error, Smart
   follow_id = outcome->follow_id;
   abandon_id = outcome->abandon_id;
   outcome->follow_id = outcome->abandon_id = 0;
-  if (outcome->keeps_spent)
-    outcome->spent = g_steal_pointer (&spent);
+
+  /* The sync caller may go, with the call and its references, as soon as he
+   * sees the status: then this function's own one is the last. */
+  keeps_spent = outcome->keeps_spent;
+  if (keeps_spent)
+    {
+      smart_outcome_ref (outcome);
+      outcome->spent = g_steal_pointer (&spent);
+    }
 
   /* The last of it: who sees the status without the lock sees the result. */
   g_atomic_int_set (&outcome->status,
@@ -372,8 +383,6 @@ smart_outcome_settle (SmartOutcome *outcome, GValue *value, GError *error, Smart
 
   g_mutex_unlock (&outcome->lock);
 
-  if (error != NULL && value != NULL)
-    smart_value_clear (value);
   disconnect (outcome->upstream, follow_id);
   disconnect (outcome->wants_own ? outcome->own : outcome->upstream, abandon_id);
   if (timer != NULL)
@@ -386,6 +395,8 @@ smart_outcome_settle (SmartOutcome *outcome, GValue *value, GError *error, Smart
 
   if (home != NULL)
     g_main_context_unref (home);
+  if (keeps_spent)
+    smart_outcome_unref (outcome);
 
   return TRUE;
 }

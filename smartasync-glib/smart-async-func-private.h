@@ -15,7 +15,7 @@ struct _SmartAsyncFunc
 {
   GObject                 parent_instance;
 
-  SmartBodies            *bodies;  /* immutable; a reference, shared by derived functions */
+  SmartBodies            *bodies;  /* immutable; a reference, shared by derived functions; nullable */
   char                   *name;
   int                     priority;
   guint                   timeout; /* ms; 0: none */

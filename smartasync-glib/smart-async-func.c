@@ -85,7 +85,8 @@ smart_async_func_finalize (GObject *object)
 {
   SmartAsyncFunc *func = SMART_ASYNC_FUNC (object);
 
-  g_atomic_rc_box_release_full (func->bodies, bodies_clear);
+  if (func->bodies != NULL)
+    g_atomic_rc_box_release_full (func->bodies, bodies_clear);
   g_free (func->name);
   g_free (func->label);
   g_free (func->params);
@@ -357,7 +358,8 @@ derive (SmartAsyncFunc *func)
 {
   SmartAsyncFunc *derived = g_object_new (SMART_TYPE_ASYNC_FUNC, NULL);
 
-  derived->bodies = g_atomic_rc_box_acquire (func->bodies);
+  if (func->bodies != NULL)
+    derived->bodies = g_atomic_rc_box_acquire (func->bodies);
   derived->name = g_strdup (func->name);
   derived->priority = func->priority;
   derived->timeout = func->timeout;
@@ -541,7 +543,7 @@ smart_async_func_get_kind (SmartAsyncFunc *func)
 {
   g_return_val_if_fail (SMART_IS_ASYNC_FUNC (func), SMART_ASYNC_FUNC_ASYNC);
 
-  if (func->bodies->body == NULL)
+  if (func->bodies == NULL || func->bodies->body == NULL)
     return SMART_ASYNC_FUNC_ASYNC;
 
   return func->bodies->begin == NULL ? SMART_ASYNC_FUNC_BLOCKING : SMART_ASYNC_FUNC_DUAL;
@@ -771,6 +773,14 @@ smart_async_func_get_label (SmartAsyncFunc *func)
 gboolean
 smart_async_func_check_args (SmartAsyncFunc *func, const GValue *args, guint n_args, GError **error)
 {
+  /* It was made by g_object_new (), or a language's `new`. */
+  if (func->bodies == NULL)
+    {
+      g_set_error (error, SMART_ERROR, SMART_ERROR_INVALID_ARGUMENTS, _ ("%s has no body"),
+                   smart_async_func_get_label (func));
+      return FALSE;
+    }
+
   if (!func->has_signature)
     return TRUE;
 

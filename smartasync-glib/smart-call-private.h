@@ -8,6 +8,10 @@
 
 G_BEGIN_DECLS
 
+/* What g_object_new () makes, or a language's `new`, is a call of nothing: no
+ * function may be used on it. */
+#define SMART_IS_LIVE_CALL(call) (SMART_IS_CALL (call) && smart_call_get_outcome (call) != NULL)
+
 SmartCall    *smart_call_new             (SmartAsyncFunc *func,
                                           SmartBody       body,
                                           gpointer        body_data,

@@ -137,7 +137,8 @@ smart_call_finalize (GObject *object)
 {
   SmartCall *call = SMART_CALL (object);
 
-  if (!g_atomic_int_get (&call->returned) && smart_outcome_is_pending (call->outcome))
+  if (call->outcome != NULL && !g_atomic_int_get (&call->returned) &&
+      smart_outcome_is_pending (call->outcome))
     {
       if (smart_outcome_is_cancelled (call->outcome))
         smart_outcome_settle_cancelled (call->outcome);
@@ -385,7 +386,7 @@ smart_call_run_directly (SmartCall *call, SmartOutcome *outcome)
 GObject *
 smart_call_get_source_object (SmartCall *call)
 {
-  g_return_val_if_fail (SMART_IS_CALL (call), NULL);
+  g_return_val_if_fail (SMART_IS_LIVE_CALL (call), NULL);
 
   return call->source;
 }
@@ -404,7 +405,7 @@ smart_call_get_source_object (SmartCall *call)
 const GValue *
 smart_call_get_args (SmartCall *call)
 {
-  g_return_val_if_fail (SMART_IS_CALL (call), NULL);
+  g_return_val_if_fail (SMART_IS_LIVE_CALL (call), NULL);
 
   return call->args;
 }
@@ -422,7 +423,7 @@ smart_call_get_args (SmartCall *call)
 guint
 smart_call_get_n_args (SmartCall *call)
 {
-  g_return_val_if_fail (SMART_IS_CALL (call), 0);
+  g_return_val_if_fail (SMART_IS_LIVE_CALL (call), 0);
 
   return call->n_args;
 }
@@ -442,7 +443,7 @@ smart_call_get_n_args (SmartCall *call)
 GCancellable *
 smart_call_get_cancellable (SmartCall *call)
 {
-  g_return_val_if_fail (SMART_IS_CALL (call), NULL);
+  g_return_val_if_fail (SMART_IS_LIVE_CALL (call), NULL);
 
   return smart_outcome_get_cancellable (call->outcome);
 }
@@ -462,7 +463,7 @@ smart_call_get_cancellable (SmartCall *call)
 GMainContext *
 smart_call_get_context (SmartCall *call)
 {
-  g_return_val_if_fail (SMART_IS_CALL (call), NULL);
+  g_return_val_if_fail (SMART_IS_LIVE_CALL (call), NULL);
 
   return call->context;
 }
@@ -481,7 +482,7 @@ smart_call_get_context (SmartCall *call)
 const GValue *
 smart_call_get_value (SmartCall *call, guint index)
 {
-  g_return_val_if_fail (SMART_IS_CALL (call), NULL);
+  g_return_val_if_fail (SMART_IS_LIVE_CALL (call), NULL);
 
   if (index >= call->n_args)
     {
@@ -551,7 +552,7 @@ smart_call_get_boolean (SmartCall *call, guint index)
 {
   const GValue *value;
 
-  g_return_val_if_fail (SMART_IS_CALL (call), FALSE);
+  g_return_val_if_fail (SMART_IS_LIVE_CALL (call), FALSE);
 
   value = get_arg (call, index, G_TYPE_BOOLEAN);
   return value != NULL && g_value_get_boolean (value);
@@ -673,7 +674,7 @@ smart_call_get_string (SmartCall *call, guint index)
 {
   const GValue *value;
 
-  g_return_val_if_fail (SMART_IS_CALL (call), NULL);
+  g_return_val_if_fail (SMART_IS_LIVE_CALL (call), NULL);
 
   value = get_arg (call, index, G_TYPE_STRING);
   return value != NULL ? g_value_get_string (value) : NULL;
@@ -696,7 +697,7 @@ smart_call_get_object (SmartCall *call, guint index)
 {
   const GValue *value;
 
-  g_return_val_if_fail (SMART_IS_CALL (call), NULL);
+  g_return_val_if_fail (SMART_IS_LIVE_CALL (call), NULL);
 
   value = get_arg (call, index, G_TYPE_OBJECT);
   return value != NULL ? g_value_get_object (value) : NULL;
@@ -719,7 +720,7 @@ smart_call_get_boxed (SmartCall *call, guint index)
 {
   const GValue *value;
 
-  g_return_val_if_fail (SMART_IS_CALL (call), NULL);
+  g_return_val_if_fail (SMART_IS_LIVE_CALL (call), NULL);
 
   value = get_arg (call, index, G_TYPE_BOXED);
   return value != NULL ? g_value_get_boxed (value) : NULL;
@@ -741,7 +742,7 @@ smart_call_get_pointer (SmartCall *call, guint index)
 {
   const GValue *value;
 
-  g_return_val_if_fail (SMART_IS_CALL (call), NULL);
+  g_return_val_if_fail (SMART_IS_LIVE_CALL (call), NULL);
 
   value = get_arg (call, index, G_TYPE_POINTER);
   return value != NULL ? g_value_get_pointer (value) : NULL;
@@ -763,7 +764,7 @@ smart_call_get_variant (SmartCall *call, guint index)
 {
   const GValue *value;
 
-  g_return_val_if_fail (SMART_IS_CALL (call), NULL);
+  g_return_val_if_fail (SMART_IS_LIVE_CALL (call), NULL);
 
   value = get_arg (call, index, G_TYPE_VARIANT);
   return value != NULL ? g_value_get_variant (value) : NULL;
@@ -836,7 +837,7 @@ finish (SmartCall *call, GValue *value, GError *error)
 void
 smart_call_return_none (SmartCall *call)
 {
-  g_return_if_fail (SMART_IS_CALL (call));
+  g_return_if_fail (SMART_IS_LIVE_CALL (call));
 
   finish (call, NULL, NULL);
 }
@@ -855,7 +856,7 @@ smart_call_return_boolean (SmartCall *call, gboolean result)
 {
   GValue value = G_VALUE_INIT;
 
-  g_return_if_fail (SMART_IS_CALL (call));
+  g_return_if_fail (SMART_IS_LIVE_CALL (call));
 
   g_value_init (&value, G_TYPE_BOOLEAN);
   g_value_set_boolean (&value, result);
@@ -876,7 +877,7 @@ smart_call_return_int (SmartCall *call, int result)
 {
   GValue value = G_VALUE_INIT;
 
-  g_return_if_fail (SMART_IS_CALL (call));
+  g_return_if_fail (SMART_IS_LIVE_CALL (call));
 
   g_value_init (&value, G_TYPE_INT);
   g_value_set_int (&value, result);
@@ -897,7 +898,7 @@ smart_call_return_uint (SmartCall *call, guint result)
 {
   GValue value = G_VALUE_INIT;
 
-  g_return_if_fail (SMART_IS_CALL (call));
+  g_return_if_fail (SMART_IS_LIVE_CALL (call));
 
   g_value_init (&value, G_TYPE_UINT);
   g_value_set_uint (&value, result);
@@ -918,7 +919,7 @@ smart_call_return_int64 (SmartCall *call, gint64 result)
 {
   GValue value = G_VALUE_INIT;
 
-  g_return_if_fail (SMART_IS_CALL (call));
+  g_return_if_fail (SMART_IS_LIVE_CALL (call));
 
   g_value_init (&value, G_TYPE_INT64);
   g_value_set_int64 (&value, result);
@@ -939,7 +940,7 @@ smart_call_return_uint64 (SmartCall *call, guint64 result)
 {
   GValue value = G_VALUE_INIT;
 
-  g_return_if_fail (SMART_IS_CALL (call));
+  g_return_if_fail (SMART_IS_LIVE_CALL (call));
 
   g_value_init (&value, G_TYPE_UINT64);
   g_value_set_uint64 (&value, result);
@@ -960,7 +961,7 @@ smart_call_return_double (SmartCall *call, double result)
 {
   GValue value = G_VALUE_INIT;
 
-  g_return_if_fail (SMART_IS_CALL (call));
+  g_return_if_fail (SMART_IS_LIVE_CALL (call));
 
   g_value_init (&value, G_TYPE_DOUBLE);
   g_value_set_double (&value, result);
@@ -981,7 +982,7 @@ smart_call_return_string (SmartCall *call, char *result)
 {
   GValue value = G_VALUE_INIT;
 
-  g_return_if_fail (SMART_IS_CALL (call));
+  g_return_if_fail (SMART_IS_LIVE_CALL (call));
 
   g_value_init (&value, G_TYPE_STRING);
   g_value_take_string (&value, result);
@@ -1002,7 +1003,7 @@ smart_call_return_object (SmartCall *call, gpointer result)
 {
   GValue value = G_VALUE_INIT;
 
-  g_return_if_fail (SMART_IS_CALL (call));
+  g_return_if_fail (SMART_IS_LIVE_CALL (call));
   g_return_if_fail (result == NULL || G_IS_OBJECT (result));
 
   g_value_init (&value, result != NULL ? G_OBJECT_TYPE (result) : G_TYPE_OBJECT);
@@ -1026,7 +1027,7 @@ smart_call_return_boxed (SmartCall *call, GType type, gpointer result)
 {
   GValue value = G_VALUE_INIT;
 
-  g_return_if_fail (SMART_IS_CALL (call));
+  g_return_if_fail (SMART_IS_LIVE_CALL (call));
   g_return_if_fail (G_TYPE_IS_BOXED (type));
 
   g_value_init (&value, type);
@@ -1052,7 +1053,7 @@ smart_call_return_pointer (SmartCall *call, gpointer result, GDestroyNotify dest
 {
   GValue value = G_VALUE_INIT;
 
-  g_return_if_fail (SMART_IS_CALL (call));
+  g_return_if_fail (SMART_IS_LIVE_CALL (call));
 
   smart_value_init_owned_pointer (&value, result, destroy);
   finish (call, &value, NULL);
@@ -1072,7 +1073,7 @@ smart_call_return_variant (SmartCall *call, GVariant *result)
 {
   GValue value = G_VALUE_INIT;
 
-  g_return_if_fail (SMART_IS_CALL (call));
+  g_return_if_fail (SMART_IS_LIVE_CALL (call));
 
   g_value_init (&value, G_TYPE_VARIANT);
   g_value_set_variant (&value, result);
@@ -1093,7 +1094,7 @@ smart_call_return_value (SmartCall *call, const GValue *result)
 {
   GValue value = G_VALUE_INIT;
 
-  g_return_if_fail (SMART_IS_CALL (call));
+  g_return_if_fail (SMART_IS_LIVE_CALL (call));
 
   if (result != NULL)
     smart_value_copy (&value, result);
@@ -1113,7 +1114,7 @@ smart_call_return_value (SmartCall *call, const GValue *result)
 void
 smart_call_return_error (SmartCall *call, GError *error)
 {
-  g_return_if_fail (SMART_IS_CALL (call));
+  g_return_if_fail (SMART_IS_LIVE_CALL (call));
   g_return_if_fail (error != NULL);
 
   finish (call, NULL, error);
@@ -1137,7 +1138,7 @@ smart_call_return_new_error (SmartCall *call, GQuark domain, int code, const cha
   GError *error;
   va_list args;
 
-  g_return_if_fail (SMART_IS_CALL (call));
+  g_return_if_fail (SMART_IS_LIVE_CALL (call));
   g_return_if_fail (domain != 0);
   g_return_if_fail (format != NULL);
 
@@ -1162,7 +1163,7 @@ smart_call_return_new_error (SmartCall *call, GQuark domain, int code, const cha
 void
 smart_call_return_new_error_literal (SmartCall *call, GQuark domain, int code, const char *message)
 {
-  g_return_if_fail (SMART_IS_CALL (call));
+  g_return_if_fail (SMART_IS_LIVE_CALL (call));
   g_return_if_fail (domain != 0);
   g_return_if_fail (message != NULL);
 
@@ -1182,7 +1183,7 @@ smart_call_return_new_error_literal (SmartCall *call, GQuark domain, int code, c
 gboolean
 smart_call_return_error_if_cancelled (SmartCall *call)
 {
-  g_return_val_if_fail (SMART_IS_CALL (call), FALSE);
+  g_return_val_if_fail (SMART_IS_LIVE_CALL (call), FALSE);
 
   if (!smart_outcome_is_cancelled (call->outcome))
     return FALSE;
@@ -1248,7 +1249,7 @@ smart_call_return_future (SmartCall *call, SmartFuture *future)
 {
   SmartOutcome *outcome;
 
-  g_return_if_fail (SMART_IS_CALL (call));
+  g_return_if_fail (SMART_IS_LIVE_CALL (call));
   g_return_if_fail (SMART_IS_FUTURE (future));
 
   outcome = smart_future_get_outcome (future);
@@ -1302,7 +1303,7 @@ smart_call_add_timeout (SmartCall *call,
   GSource *source;
   guint id;
 
-  g_return_val_if_fail (SMART_IS_CALL (call), 0);
+  g_return_val_if_fail (SMART_IS_LIVE_CALL (call), 0);
   g_return_val_if_fail (function != NULL, 0);
   g_return_val_if_fail (call->context != NULL, 0);
 

@@ -188,12 +188,6 @@ detect (Reason *reason)
  * itself: not in a callback that a nested loop dispatches meanwhile, nor in
  * another body.
  *
- * A [class@Gio.Application] owns the default context from its first handler to
- * its last, so all of them are async contexts. But in
- * [signal@Gio.Application::handle-local-options] and
- * [signal@Gio.Application::shutdown] nothing promises that the loop still runs:
- * what begins there may never end. Use the `_sync` call there.
- *
  * May be called from any thread, and speaks for that thread.
  *
  * Returns: %TRUE in an async context
@@ -351,7 +345,7 @@ smart_call_enter (SmartCall *call)
   SmartThread *thread;
   SmartFrame *frame;
 
-  g_return_if_fail (SMART_IS_CALL (call));
+  g_return_if_fail (SMART_IS_LIVE_CALL (call));
 
   thread = smart_thread_get ();
   prune (thread);
@@ -375,7 +369,7 @@ smart_call_leave (SmartCall *call)
   SmartThread *thread;
   SmartFrame *frame;
 
-  g_return_if_fail (SMART_IS_CALL (call));
+  g_return_if_fail (SMART_IS_LIVE_CALL (call));
 
   thread = smart_thread_get ();
   prune (thread);

@@ -33,7 +33,7 @@ smart_dispatch (SmartAsyncFunc *func,
 {
   const SmartBodies *bodies = func->bodies;
   gboolean async = home != NULL;
-  gboolean blocking = bodies->begin == NULL || (!async && bodies->body != NULL);
+  gboolean blocking;
   SmartCall *call;
   GError *error = NULL;
 
@@ -49,6 +49,7 @@ smart_dispatch (SmartAsyncFunc *func,
       return;
     }
 
+  blocking = bodies->begin == NULL || (!async && bodies->body != NULL);
   if (blocking)
     call = smart_call_new (func, bodies->body, bodies->body_data, outcome);
   else

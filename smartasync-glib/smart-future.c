@@ -35,7 +35,7 @@ struct _SmartFuture
 {
   GObject parent_instance;
 
-  SmartOutcome *outcome;  /* immutable */
+  SmartOutcome *outcome;  /* atomic; set once */
   GObject *source_object; /* immutable once a callback has it */
   gpointer user_data;     /* immutable once a callback has it */
 };
@@ -482,10 +482,24 @@ smart_outcome_ref_future (SmartOutcome *outcome)
   return future != NULL ? future : smart_future_new_for_outcome (outcome);
 }
 
+/* What g_object_new () makes, or a language's `new`, has no outcome at first:
+ * then it is one to be settled by hand. */
 SmartOutcome *
 smart_future_get_outcome (SmartFuture *future)
 {
-  return future->outcome;
+  SmartOutcome *outcome = g_atomic_pointer_get (&future->outcome);
+
+  if (G_LIKELY (outcome != NULL))
+    return outcome;
+
+  outcome = smart_outcome_new (NULL, FALSE);
+  outcome->by_hand = TRUE;
+  outcome->handle = future;
+  if (g_atomic_pointer_compare_and_exchange (&future->outcome, NULL, outcome))
+    return outcome;
+
+  smart_outcome_unref (outcome);
+  return g_atomic_pointer_get (&future->outcome);
 }
 
 /* Whether it is what a callback got from a call of @source_object. */
@@ -499,7 +513,7 @@ static void
 smart_future_dispose (GObject *object)
 {
   SmartFuture *future = SMART_FUTURE (object);
-  SmartOutcome *outcome = future->outcome;
+  SmartOutcome *outcome = smart_future_get_outcome (future);
 
   g_mutex_lock (&outcome->lock);
   if (outcome->handle == future)
@@ -709,12 +723,12 @@ smart_future_resolve (SmartFuture *future, const GValue *value)
   GValue copy = G_VALUE_INIT;
 
   g_return_val_if_fail (SMART_IS_FUTURE (future), FALSE);
-  g_return_val_if_fail (future->outcome->by_hand, FALSE);
+  g_return_val_if_fail (smart_future_get_outcome (future)->by_hand, FALSE);
 
   if (value != NULL)
     smart_value_copy (&copy, value);
 
-  return smart_outcome_settle (future->outcome, &copy, NULL, NULL);
+  return smart_outcome_settle (smart_future_get_outcome (future), &copy, NULL, NULL);
 }
 
 /**
@@ -734,9 +748,9 @@ smart_future_reject (SmartFuture *future, GError *error)
 {
   g_return_val_if_fail (SMART_IS_FUTURE (future), FALSE);
   g_return_val_if_fail (error != NULL, FALSE);
-  g_return_val_if_fail (future->outcome->by_hand, FALSE);
+  g_return_val_if_fail (smart_future_get_outcome (future)->by_hand, FALSE);
 
-  return smart_outcome_settle (future->outcome, NULL, error, NULL);
+  return smart_outcome_settle (smart_future_get_outcome (future), NULL, error, NULL);
 }
 
 /**
@@ -762,7 +776,7 @@ smart_future_cancel (SmartFuture *future)
 
   g_return_if_fail (SMART_IS_FUTURE (future));
 
-  outcome = smart_outcome_ref (future->outcome);
+  outcome = smart_outcome_ref (smart_future_get_outcome (future));
   if (smart_outcome_is_pending (outcome))
     smart_outcome_cancel (outcome);
   smart_outcome_unref (outcome);
@@ -783,7 +797,7 @@ smart_future_get_status (SmartFuture *future)
 {
   g_return_val_if_fail (SMART_IS_FUTURE (future), SMART_FUTURE_PENDING);
 
-  return g_atomic_int_get (&future->outcome->status);
+  return g_atomic_int_get (&smart_future_get_outcome (future)->status);
 }
 
 /**
@@ -799,13 +813,15 @@ smart_future_get_status (SmartFuture *future)
 char *
 smart_future_dup_name (SmartFuture *future)
 {
+  SmartOutcome *outcome;
   char *name;
 
   g_return_val_if_fail (SMART_IS_FUTURE (future), NULL);
 
-  g_mutex_lock (&future->outcome->lock);
-  name = g_strdup (future->outcome->name);
-  g_mutex_unlock (&future->outcome->lock);
+  outcome = smart_future_get_outcome (future);
+  g_mutex_lock (&outcome->lock);
+  name = g_strdup (outcome->name);
+  g_mutex_unlock (&outcome->lock);
 
   return name;
 }
@@ -822,14 +838,16 @@ smart_future_dup_name (SmartFuture *future)
 void
 smart_future_set_name (SmartFuture *future, const char *name)
 {
+  SmartOutcome *outcome;
   char *old;
 
   g_return_if_fail (SMART_IS_FUTURE (future));
 
-  g_mutex_lock (&future->outcome->lock);
-  old = future->outcome->name;
-  future->outcome->name = g_strdup (name);
-  g_mutex_unlock (&future->outcome->lock);
+  outcome = smart_future_get_outcome (future);
+  g_mutex_lock (&outcome->lock);
+  old = outcome->name;
+  outcome->name = g_strdup (name);
+  g_mutex_unlock (&outcome->lock);
 
   g_free (old);
   g_object_notify_by_pspec (G_OBJECT (future), props[PROP_NAME]);
@@ -853,7 +871,7 @@ smart_future_get_value (SmartFuture *future, GValue *value, GError **error)
 {
   g_return_val_if_fail (SMART_IS_FUTURE (future), FALSE);
 
-  return smart_outcome_get (future->outcome, value, error);
+  return smart_outcome_get (smart_future_get_outcome (future), value, error);
 }
 
 static gboolean
@@ -863,7 +881,7 @@ get_typed (SmartFuture *future, GType type, GValue *value, GError **error)
 
   g_return_val_if_fail (SMART_IS_FUTURE (future), FALSE);
 
-  outcome = future->outcome;
+  outcome = smart_future_get_outcome (future);
 
   if (smart_outcome_is_pending (outcome) || outcome->error != NULL)
     return smart_outcome_get (outcome, NULL, error);
@@ -1160,7 +1178,7 @@ smart_future_add_notify (SmartFuture *future,
   listener->notify = notify;
   listener->user_data = user_data;
   listener->destroy = destroy;
-  smart_outcome_listen (future->outcome, &listener->base);
+  smart_outcome_listen (smart_future_get_outcome (future), &listener->base);
 }
 
 typedef struct

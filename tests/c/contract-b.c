@@ -1032,21 +1032,30 @@ misuse_bare_objects (gconstpointer data)
 }
 
 static void
-body_bare (SmartCall *call, gpointer data)
-{
-  g_assert_not_reached ();
-}
-
-static void
 misuse_bare_used (gconstpointer data)
 {
   g_autoptr (SmartFuture) future = g_object_new (SMART_TYPE_FUTURE, NULL);
-  g_autoptr (SmartAsyncFunc) func = smart_async_func_new (body_bare, NULL, NULL);
+  g_autoptr (SmartFuture) rejected = NULL;
+  g_autoptr (SmartAsyncFunc) func = g_object_new (SMART_TYPE_ASYNC_FUNC, NULL);
+  g_autoptr (SmartCall) call = g_object_new (SMART_TYPE_CALL, NULL);
+  g_autoptr (GError) error = NULL;
 
-  /* One made that way is one to be settled by hand. */
+  /* A future is one to be settled by hand. */
   g_assert_cmpint (smart_future_get_status (future), ==, SMART_FUTURE_PENDING);
   g_assert_true (smart_future_resolve (future, NULL));
   g_assert_cmpint (smart_future_get_status (future), ==, SMART_FUTURE_RESOLVED);
+
+  /* A function has no body. */
+  g_assert_cmpint (smart_async_func_get_kind (func), ==, SMART_ASYNC_FUNC_ASYNC);
+  rejected = smart_async_func_callv (func, NULL, NULL, 0, NULL);
+  g_assert_false (smart_future_get_value (rejected, NULL, &error));
+  g_assert_error (error, SMART_ERROR, SMART_ERROR_INVALID_ARGUMENTS);
+
+  /* A call is nobody's. */
+  refused ("call", g_assert_cmpuint (smart_call_get_n_args (call), ==, 0));
+  refused ("call", g_assert_null (smart_call_get_cancellable (call)));
+  refused ("call", smart_call_return_none (call));
+  refused ("call", smart_call_enter (call));
 }
 
 /* A negative limit */

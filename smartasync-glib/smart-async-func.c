@@ -166,6 +166,10 @@ smart_async_func_class_init (SmartAsyncFuncClass *class)
   GObjectClass *object_class = G_OBJECT_CLASS (class);
   GParamFlags flags = G_PARAM_READWRITE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS;
 
+  /* To ask who owns the default context makes it, with its descriptor. Then it
+   * is now, and not in the middle of the first call. */
+  g_main_context_default ();
+
   object_class->finalize = smart_async_func_finalize;
   object_class->get_property = smart_async_func_get_property;
   object_class->set_property = smart_async_func_set_property;

@@ -523,9 +523,9 @@ get_number (SmartCall *call, guint index, GType type, GValue *number)
 {
   const GValue *value;
 
-  g_return_if_fail (SMART_IS_CALL (call));
+  g_return_if_fail (SMART_IS_LIVE_CALL (call));
 
-  if (index < call->n_args && smart_value_widen (&call->args[index], type, number))
+  if (index < call->n_args && smart_value_convert_number (&call->args[index], type, number))
     return;
 
   memset (number, 0, sizeof (GValue));

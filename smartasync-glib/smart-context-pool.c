@@ -5,6 +5,7 @@
 
 #include "smart-context-pool-private.h"
 
+#include "smart-context-private.h"
 #include "smart-offload-private.h"
 
 /* How often a context that goes back is iterated for what is still busy in it.
@@ -115,12 +116,17 @@ is_busy (GMainContext *context)
 static void
 drain (GMainContext *context)
 {
+  GSList *hidden;
+
   if (!is_busy (context))
     return;
 
+  /* What is dispatched here has nothing to do with the body around the call. */
+  hidden = smart_hide_cancellables ();
   for (guint i = 0; i < MAX_DRAIN_ITERATIONS; i++)
     if (!g_main_context_iteration (context, FALSE))
       break;
+  smart_show_cancellables (hidden);
 }
 
 void
@@ -131,6 +137,24 @@ smart_context_pool_give_back (SmartThread *thread)
   drain (context);
   g_main_context_pop_thread_default (context);
   thread->depth--;
+}
+
+/* Like giving it back, but nobody will iterate the context any more. */
+void
+smart_context_pool_discard (SmartThread *thread)
+{
+  GMainContext *context = g_ptr_array_index (thread->contexts, thread->depth - 1);
+
+  g_main_context_pop_thread_default (context);
+  thread->depth--;
+  g_ptr_array_remove_index (thread->contexts, thread->depth);
+}
+
+/* A context that belongs to no thread: see smart-offload.c. */
+GMainContext *
+smart_context_pool_new_sink (void)
+{
+  return g_main_context_new ();
 }
 
 /* The end of @thread. */

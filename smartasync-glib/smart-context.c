@@ -184,6 +184,12 @@ detect (Reason *reason)
  *    owned while it begins.
  * 4. Otherwise: sync.
  *
+ * So in the `startup`, `activate`, `command-line`, `handle-local-options` and
+ * `shutdown` handlers of a #GApplication it is async, since the application
+ * owns its context by then. But in the last two nothing promises that the main
+ * loop still runs, so that a result may never come: use
+ * [method@SmartAsync.AsyncFunc.call_sync] there.
+ *
  * The first two hold only in the code that pushed the mode, or in the body
  * itself: not in a callback that a nested loop dispatches meanwhile, nor in
  * another body.

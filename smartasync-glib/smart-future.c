@@ -892,7 +892,7 @@ get_typed (SmartFuture *future, GType type, GValue *value, GError **error)
       return TRUE;
     }
 
-  if (smart_value_widen (&outcome->value, type, value))
+  if (smart_value_convert_number (&outcome->value, type, value))
     return TRUE;
 
   smart_value_clear (value);

@@ -16,6 +16,7 @@
 
 #include "smart-offload-private.h"
 
+#include "smart-context-pool-private.h"
 #include "smart-i18n-private.h"
 
 #include <time.h>
@@ -141,7 +142,7 @@ issue_ticket (void)
 
   g_mutex_lock (&sink_lock);
   if (sink == NULL)
-    sink = g_main_context_new ();
+    sink = smart_context_pool_new_sink ();
   drain_sink ();
   g_main_context_push_thread_default (sink);
   ticket = g_task_new (NULL, NULL, NULL, NULL);

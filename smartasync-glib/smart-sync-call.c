@@ -106,7 +106,18 @@ smart_sync_call_ready (GObject *source, GAsyncResult *result, gpointer sync_call
 
   if ((get_state (call) & FOREIGN) == 0)
     {
+      GMainContext *context = NULL;
+
+      /* A function that calls back on a thread of its own: the waiter may be
+       * polling, and once it is ready, @call may be gone. */
+      if (!g_main_context_is_owner (call->context))
+        context = g_main_context_ref (call->context);
       g_atomic_int_or (&call->state, READY);
+      if (context != NULL)
+        {
+          g_main_context_wakeup (context);
+          g_main_context_unref (context);
+        }
       return;
     }
 
@@ -186,17 +197,32 @@ smart_sync_call_wait (SmartSyncCall *call)
  * @call: a call
  *
  * Ends @call; `g_auto (SmartSyncCall)` does it. If it was begun and not waited
- * for, this waits, since the asynchronous function still knows its address: so
- * nothing that can fail belongs between the begin and the asynchronous
- * function.
+ * for, its private context goes, too, and with it what was started there: the
+ * asynchronous function, which still knows the address of @call, never calls
+ * back. Under %SMART_MAIN_CONTEXT_CURRENT that cannot be had: then this waits
+ * for the result.
  *
  * Since: 1.0
  */
 void
 smart_sync_call_clear (SmartSyncCall *call)
 {
+  guint state;
+
   g_return_if_fail (call != NULL);
 
-  if ((get_state (call) & BEGUN) != 0)
-    g_object_unref (smart_sync_call_wait (call));
+  state = get_state (call);
+  if ((state & BEGUN) == 0)
+    return;
+
+  if ((state & PRIVATE) == 0)
+    {
+      g_object_unref (smart_sync_call_wait (call));
+      return;
+    }
+
+  call->state = 0;
+  call->context = NULL;
+  smart_context_pool_discard (smart_thread_get ());
+  g_clear_object (&call->result);
 }

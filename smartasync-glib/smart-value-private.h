@@ -18,9 +18,9 @@ void        smart_value_put_failed         (GValue         *dest);
 gboolean    smart_value_is_of_type         (const GValue   *value,
                                             GType           type);
 const char *smart_value_type_name          (const GValue   *value);
-gboolean    smart_value_widen              (const GValue   *value,
+gboolean    smart_value_convert_number     (const GValue   *value,
                                             GType           type,
-                                            GValue         *widened);
+                                            GValue         *converted);
 void        smart_value_init_owned_pointer (GValue         *value,
                                             gpointer        pointer,
                                             GDestroyNotify  destroy);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /* What the library does with GValues: type 0 stands for null, numbers are
- * widened where nothing is lost, anything else is of the type or is not. */
+ * converted where nothing is lost, anything else is of the type or is not. */
 
 #include "smart-value-private.h"
 
@@ -140,10 +140,16 @@ smart_value_type_name (const GValue *value)
   return G_VALUE_TYPE (value) != G_TYPE_INVALID ? G_VALUE_TYPE_NAME (value) : "null";
 }
 
-/* A negative number: @as_unsigned is 0. One over G_MAXINT64: @as_signed is -1. */
+/* 2^53: beyond, a double does not hold every integer. */
+#define MAX_EXACT (G_GINT64_CONSTANT (1) << 53)
+
+/* A number that is an integer. A negative one: @as_unsigned is 0. One over
+ * G_MAXINT64: @as_signed is -1. */
 static gboolean
 get_integer (const GValue *value, gint64 *as_signed, guint64 *as_unsigned)
 {
+  double number;
+
   switch (G_TYPE_FUNDAMENTAL (G_VALUE_TYPE (value)))
     {
     case G_TYPE_CHAR:
@@ -152,20 +158,11 @@ get_integer (const GValue *value, gint64 *as_signed, guint64 *as_unsigned)
     case G_TYPE_UCHAR:
       *as_signed = g_value_get_uchar (value);
       break;
-    case G_TYPE_BOOLEAN:
-      *as_signed = g_value_get_boolean (value);
-      break;
     case G_TYPE_INT:
       *as_signed = g_value_get_int (value);
       break;
     case G_TYPE_UINT:
       *as_signed = g_value_get_uint (value);
-      break;
-    case G_TYPE_LONG:
-      *as_signed = g_value_get_long (value);
-      break;
-    case G_TYPE_INT64:
-      *as_signed = g_value_get_int64 (value);
       break;
     case G_TYPE_ENUM:
       *as_signed = g_value_get_enum (value);
@@ -173,14 +170,28 @@ get_integer (const GValue *value, gint64 *as_signed, guint64 *as_unsigned)
     case G_TYPE_FLAGS:
       *as_signed = g_value_get_flags (value);
       break;
+    case G_TYPE_LONG:
+      *as_signed = g_value_get_long (value);
+      break;
+    case G_TYPE_INT64:
+      *as_signed = g_value_get_int64 (value);
+      break;
     case G_TYPE_ULONG:
-      *as_unsigned = g_value_get_ulong (value);
-      *as_signed = *as_unsigned <= G_MAXINT64 ? (gint64) *as_unsigned : -1;
-      return TRUE;
     case G_TYPE_UINT64:
-      *as_unsigned = g_value_get_uint64 (value);
+      *as_unsigned =
+          G_VALUE_HOLDS_ULONG (value) ? g_value_get_ulong (value) : g_value_get_uint64 (value);
       *as_signed = *as_unsigned <= G_MAXINT64 ? (gint64) *as_unsigned : -1;
       return TRUE;
+    case G_TYPE_FLOAT:
+    case G_TYPE_DOUBLE:
+      number = G_VALUE_HOLDS_FLOAT (value) ? (double) g_value_get_float (value)
+                                           : g_value_get_double (value);
+      /* JavaScript has no other numbers. */
+      if (!(number >= -(double) MAX_EXACT && number <= (double) MAX_EXACT) ||
+          (double) (gint64) number != number)
+        return FALSE;
+      *as_signed = (gint64) number;
+      break;
     default:
       return FALSE;
     }
@@ -189,45 +200,71 @@ get_integer (const GValue *value, gint64 *as_signed, guint64 *as_unsigned)
   return TRUE;
 }
 
-/* Makes @widened a value of the number type @type, if @value is a number that
- * fits it exactly. */
-gboolean
-smart_value_widen (const GValue *value, GType type, GValue *widened)
+static gboolean
+convert_to_double (const GValue *value, GValue *converted)
 {
   gint64 s = 0;
   guint64 u = 0;
-  gboolean is_double = G_VALUE_HOLDS_DOUBLE (value) || G_VALUE_HOLDS_FLOAT (value);
+  double number;
 
-  memset (widened, 0, sizeof (GValue));
-
-  if (!is_double && !get_integer (value, &s, &u))
+  if (G_VALUE_HOLDS_DOUBLE (value))
+    number = g_value_get_double (value);
+  else if (G_VALUE_HOLDS_FLOAT (value))
+    number = (double) g_value_get_float (value);
+  else if (get_integer (value, &s, &u) && (s >= 0 || u == 0) && s >= -MAX_EXACT && s <= MAX_EXACT)
+    number = (double) s;
+  else
     return FALSE;
 
-  g_value_init (widened, type);
+  g_value_init (converted, G_TYPE_DOUBLE);
+  g_value_set_double (converted, number);
+  return TRUE;
+}
 
-  switch (type)
+/* Makes @converted the same number, of the number type @type, if that type can
+ * hold it exactly. */
+gboolean
+smart_value_convert_number (const GValue *value, GType type, GValue *converted)
+{
+  gint64 s = 0;
+  guint64 u = 0;
+  gboolean fits_signed, fits_unsigned;
+
+  memset (converted, 0, sizeof (GValue));
+
+  if (type == G_TYPE_DOUBLE)
+    return convert_to_double (value, converted);
+
+  if (!get_integer (value, &s, &u))
+    return FALSE;
+
+  fits_signed = s >= 0 || u == 0;
+  fits_unsigned = s >= 0 || u > 0;
+
+  if (type == G_TYPE_INT && fits_signed && s >= G_MININT && s <= G_MAXINT)
     {
-    case G_TYPE_INT:
-      g_value_set_int (widened, (int) s);
-      return !is_double && s >= G_MININT && s <= G_MAXINT && (s >= 0 || u == 0);
-    case G_TYPE_UINT:
-      g_value_set_uint (widened, (guint) u);
-      return !is_double && u <= G_MAXUINT && s >= 0;
-    case G_TYPE_INT64:
-      g_value_set_int64 (widened, s);
-      return !is_double && (s >= 0 || u == 0);
-    case G_TYPE_UINT64:
-      g_value_set_uint64 (widened, u);
-      return !is_double && (s >= 0 || u > 0);
-    case G_TYPE_DOUBLE:
-      if (is_double)
-        g_value_set_double (widened, G_VALUE_HOLDS_FLOAT (value)
-                                         ? (double) g_value_get_float (value)
-                                         : g_value_get_double (value));
-      else
-        g_value_set_double (widened, s >= 0 || u == 0 ? (double) s : (double) u);
+      g_value_init (converted, type);
+      g_value_set_int (converted, (int) s);
       return TRUE;
-    default:
-      return FALSE;
     }
+  if (type == G_TYPE_UINT && fits_unsigned && u <= G_MAXUINT)
+    {
+      g_value_init (converted, type);
+      g_value_set_uint (converted, (guint) u);
+      return TRUE;
+    }
+  if (type == G_TYPE_INT64 && fits_signed)
+    {
+      g_value_init (converted, type);
+      g_value_set_int64 (converted, s);
+      return TRUE;
+    }
+  if (type == G_TYPE_UINT64 && fits_unsigned)
+    {
+      g_value_init (converted, type);
+      g_value_set_uint64 (converted, u);
+      return TRUE;
+    }
+
+  return FALSE;
 }

@@ -227,13 +227,15 @@ test_policies (void)
     }
 }
 
-/* An early return between begin and the call itself leaves nothing pushed. */
+/* An early return between the call and the wait: the pair still knows the address, so it is awaited. */
 static void
-leave_early (void)
+leave_early (int *n)
 {
   g_auto (SmartSyncCall) call = SMART_SYNC_CALL_INIT;
 
   smart_sync_call_begin (&call);
+  double_async (4, NULL, smart_sync_call_ready, &call);
+  (*n)++;
 }
 
 static void
@@ -257,9 +259,11 @@ static void
 test_clear (void)
 {
   GMainContext *before = g_main_context_get_thread_default ();
+  int n = 0;
 
   leave_unused ();
-  leave_early ();
+  leave_early (&n);
+  g_assert_cmpint (n, ==, 1);
   g_assert_true (g_main_context_get_thread_default () == before);
   leave_with_result ();
   g_assert_true (g_main_context_get_thread_default () == before);
@@ -324,16 +328,19 @@ test_interleaved (void)
 static void
 test_no_context_left (void)
 {
-  guint64 n = 0;
+  guint64 n;
 
+  smart_async_reset ();
   double_in_loop (NULL);
   n = smart_test_stat ("contexts");
   for (guint i = 0; i < 100; i++)
     {
+      int unused = 0;
+
+      leave_early (&unused);
       double_in_loop (NULL);
-      leave_early ();
     }
-  g_assert_cmpuint (smart_test_stat ("contexts"), ==, n);
+  g_assert_cmpuint (smart_test_stat ("contexts"), <=, n);
 }
 
 int

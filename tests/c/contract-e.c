@@ -6,9 +6,6 @@
 
 #include <string.h>
 
-#define FOREACH_CELL(cell) for (Cell cell = 0; cell < N_CELLS; cell++)
-#define FOREACH_KIND(kind) for (Kind kind = 0; kind < N_KINDS; kind++)
-
 static void
 return_seven (SmartCall *call, gpointer data)
 {
@@ -142,19 +139,19 @@ test_e1_a (void)
 {
   g_autoptr (GError) error = g_error_new (G_FILE_ERROR, G_FILE_ERROR_NOENT, "Grüße, 100 %%s");
 
-  FOREACH_KIND (kind)
-  {
-    g_autoptr (SmartAsyncFunc) func = kind_func_new (kind, return_error, error);
-
-    FOREACH_CELL (cell)
+  for (Kind kind = 0; kind < N_KINDS; kind++)
     {
-      g_auto (CellResult) result = CELL_RESULT_INIT;
+      g_autoptr (SmartAsyncFunc) func = kind_func_new (kind, return_error, error);
 
-      cell_run (cell, func, NULL, NULL, NULL, &result);
-      g_assert_error (result.error, G_FILE_ERROR, G_FILE_ERROR_NOENT);
-      g_assert_cmpstr (result.error->message, ==, error->message);
+      for (Cell cell = 0; cell < N_CELLS; cell++)
+        {
+          g_auto (CellResult) result = CELL_RESULT_INIT;
+
+          cell_run (cell, func, NULL, NULL, NULL, &result);
+          g_assert_error (result.error, G_FILE_ERROR, G_FILE_ERROR_NOENT);
+          g_assert_cmpstr (result.error->message, ==, error->message);
+        }
     }
-  }
 }
 
 /* E2 */
@@ -192,19 +189,17 @@ test_e2_a (void)
   g_autoptr (GCancellable) cancellable = g_cancellable_new ();
 
   g_cancellable_cancel (cancellable);
-  FOREACH_KIND (kind)
-  {
-    int n_started = 0;
-    g_autoptr (SmartAsyncFunc) func = kind_func_new (kind, count_start, &n_started);
-    SmartCallArgs args = { func, cancellable };
-
-    FOREACH_CELL (cell)
+  for (Kind kind = 0; kind < N_KINDS; kind++)
     {
-      cell_assert_error (cell, func, cancellable, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+      int n_started = 0;
+      g_autoptr (SmartAsyncFunc) func = kind_func_new (kind, count_start, &n_started);
+      SmartCallArgs args = { func, cancellable };
+
+      for (Cell cell = 0; cell < N_CELLS; cell++)
+        cell_assert_error (cell, func, cancellable, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+      smart_test_in_loop (call_cancelled, NULL, &args);
+      call_cancelled (&args);
     }
-    smart_test_in_loop (call_cancelled, NULL, &args);
-    call_cancelled (&args);
-  }
 }
 
 static void
@@ -213,24 +208,22 @@ test_e2_b (void)
   g_autoptr (GCancellable) cancellable = g_cancellable_new ();
 
   g_cancellable_cancel (cancellable);
-  FOREACH_KIND (kind)
-  {
-    int n_started = 0;
-    g_autoptr (SmartAsyncFunc) func = kind_func_new (kind, count_start, &n_started);
-
-    FOREACH_CELL (cell)
+  for (Kind kind = 0; kind < N_KINDS; kind++)
     {
-      cell_assert_error (cell, func, cancellable, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+      int n_started = 0;
+      g_autoptr (SmartAsyncFunc) func = kind_func_new (kind, count_start, &n_started);
+
+      for (Cell cell = 0; cell < N_CELLS; cell++)
+        cell_assert_error (cell, func, cancellable, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+
+      /* Nothing is left that could still start it. */
+      smart_test_wait_for_stat ("tickets", 0);
+      g_assert_cmpuint (smart_test_stat ("queued"), ==, 0);
+      g_assert_cmpint (g_atomic_int_get (&n_started), ==, 0);
+
+      cell_assert_int (CELL_S_SYNC, func, 7);
+      g_assert_cmpint (g_atomic_int_get (&n_started), ==, 1);
     }
-
-    /* Nothing is left that could still start it. */
-    smart_test_wait_for_stat ("tickets", 0);
-    g_assert_cmpuint (smart_test_stat ("queued"), ==, 0);
-    g_assert_cmpint (g_atomic_int_get (&n_started), ==, 0);
-
-    cell_assert_int (CELL_S_SYNC, func, 7);
-    g_assert_cmpint (g_atomic_int_get (&n_started), ==, 1);
-  }
 }
 
 static void
@@ -251,18 +244,18 @@ static void
 test_e2_d (void)
 {
   for (gboolean blocking = FALSE; blocking <= TRUE; blocking++)
-    FOREACH_CELL (cell)
-    {
-      g_auto (Held) held;
-      g_autoptr (SmartAsyncFunc) func = NULL;
-      g_auto (CellResult) result = CELL_RESULT_INIT;
+    for (Cell cell = 0; cell < N_CELLS; cell++)
+      {
+        g_auto (Held) held;
+        g_autoptr (SmartAsyncFunc) func = NULL;
+        g_auto (CellResult) result = CELL_RESULT_INIT;
 
-      held_init (&held);
-      func = held_func_new (&held, blocking);
-      cell_run (cell, func, held.cancellable, cancel_and_look, &held, &result);
-      g_assert_true (held.cancelled);
-      g_assert_error (result.error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
-    }
+        held_init (&held);
+        func = held_func_new (&held, blocking);
+        cell_run (cell, func, held.cancellable, cancel_and_look, &held, &result);
+        g_assert_true (held.cancelled);
+        g_assert_error (result.error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+      }
 }
 
 typedef struct
@@ -350,20 +343,20 @@ static void
 test_e2_e (void)
 {
   for (gboolean blocking = FALSE; blocking <= TRUE; blocking++)
-    FOREACH_CELL (cell)
-    {
-      g_auto (Held) held;
-      g_autoptr (SmartAsyncFunc) func = NULL;
-      g_auto (CellResult) result = CELL_RESULT_INIT;
+    for (Cell cell = 0; cell < N_CELLS; cell++)
+      {
+        g_auto (Held) held;
+        g_autoptr (SmartAsyncFunc) func = NULL;
+        g_auto (CellResult) result = CELL_RESULT_INIT;
 
-      held_init (&held);
-      held.takes = 20 * G_TIME_SPAN_MILLISECOND;
-      func = held_func_new (&held, blocking);
-      cell_run (cell, func, held.cancellable, cancel_and_look, &held, &result);
-      g_assert_error (result.error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
-      g_assert_cmpint (result.usec, >=, held.takes);
-      g_assert_true (g_atomic_int_get (&held.was_released));
-    }
+        held_init (&held);
+        held.takes = 20 * G_TIME_SPAN_MILLISECOND;
+        func = held_func_new (&held, blocking);
+        cell_run (cell, func, held.cancellable, cancel_and_look, &held, &result);
+        g_assert_error (result.error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+        g_assert_cmpint (result.usec, >=, held.takes);
+        g_assert_true (g_atomic_int_get (&held.was_released));
+      }
 }
 
 static void
@@ -380,25 +373,25 @@ static void
 test_e2_f (void)
 {
   for (gboolean blocking = FALSE; blocking <= TRUE; blocking++)
-    FOREACH_CELL (cell)
-    {
-      g_auto (Held) held;
-      g_autoptr (SmartAsyncFunc) func = NULL;
-      g_auto (CellResult) result = CELL_RESULT_INIT;
+    for (Cell cell = 0; cell < N_CELLS; cell++)
+      {
+        g_auto (Held) held;
+        g_autoptr (SmartAsyncFunc) func = NULL;
+        g_auto (CellResult) result = CELL_RESULT_INIT;
 
-      held_init (&held);
-      func = held_func_new (&held, blocking);
-      smart_async_func_set_abandon_on_cancel (func, TRUE);
-      cell_run (cell, func, held.cancellable, cancel_only, &held, &result);
-      g_assert_error (result.error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
-      g_assert_false (g_atomic_int_get (&held.was_released));
-      g_assert_true (g_cancellable_is_cancelled (held.own));
+        held_init (&held);
+        func = held_func_new (&held, blocking);
+        smart_async_func_set_abandon_on_cancel (func, TRUE);
+        cell_run (cell, func, held.cancellable, cancel_only, &held, &result);
+        g_assert_error (result.error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+        g_assert_false (g_atomic_int_get (&held.was_released));
+        g_assert_true (g_cancellable_is_cancelled (held.own));
 
-      held_end (&held);
-      smart_test_wait_for_stat ("tickets", 0);
-      smart_test_wait_until (smart_test_flag_is_set, &held.n_destroyed);
-      g_assert_cmpint (g_atomic_int_get (&held.n_destroyed), ==, 1);
-    }
+        held_end (&held);
+        smart_test_wait_for_stat ("tickets", 0);
+        smart_test_wait_until (smart_test_flag_is_set, &held.n_destroyed);
+        g_assert_cmpint (g_atomic_int_get (&held.n_destroyed), ==, 1);
+      }
 }
 
 /* E3 */
@@ -434,19 +427,19 @@ test_e3_a (void)
 
   for (guint i = 0; i < G_N_ELEMENTS (kinds); i++)
     for (gboolean with_cancellable = FALSE; with_cancellable <= TRUE; with_cancellable++)
-      FOREACH_CELL (cell)
-      {
-        int n = 0;
-        g_autoptr (GCancellable) cancellable = with_cancellable ? g_cancellable_new () : NULL;
-        g_autoptr (SmartAsyncFunc) func = kind_func_new (kinds[i], look_around, &n);
-        g_auto (CellResult) result = CELL_RESULT_INIT;
+      for (Cell cell = 0; cell < N_CELLS; cell++)
+        {
+          int n = 0;
+          g_autoptr (GCancellable) cancellable = with_cancellable ? g_cancellable_new () : NULL;
+          g_autoptr (SmartAsyncFunc) func = kind_func_new (kinds[i], look_around, &n);
+          g_auto (CellResult) result = CELL_RESULT_INIT;
 
-        assert_nobody_is_current ();
-        cell_run (cell, func, cancellable, NULL, NULL, &result);
-        assert_nobody_is_current ();
-        g_assert_no_error (result.error);
-        g_assert_cmpint (n, ==, 1);
-      }
+          assert_nobody_is_current ();
+          cell_run (cell, func, cancellable, NULL, NULL, &result);
+          assert_nobody_is_current ();
+          g_assert_no_error (result.error);
+          g_assert_cmpint (n, ==, 1);
+        }
 }
 
 typedef SmartFuture *(*Attach) (SmartFuture *, SmartContinuation, gpointer, GDestroyNotify);
@@ -525,20 +518,20 @@ test_e3_b (void)
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (ways); i++)
-    FOREACH_KIND (kind)
-  for (gboolean in_loop = FALSE; in_loop <= TRUE; in_loop++)
-    {
-      int n = 0;
-      g_autoptr (SmartAsyncFunc) func = kind_func_new (kind, ways[i].act, NULL);
-      g_autoptr (GCancellable) cancellable = g_cancellable_new ();
-      Attached attached = {
-        ways[i].attach, look_around_settled, func, cancellable, &n,
-      };
+    for (Kind kind = 0; kind < N_KINDS; kind++)
+      for (gboolean in_loop = FALSE; in_loop <= TRUE; in_loop++)
+        {
+          int n = 0;
+          g_autoptr (SmartAsyncFunc) func = kind_func_new (kind, ways[i].act, NULL);
+          g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+          Attached attached = {
+            ways[i].attach, look_around_settled, func, cancellable, &n,
+          };
 
-      attached_run (&attached, in_loop);
-      g_assert_cmpint (n, ==, 1);
-      assert_nobody_is_current ();
-    }
+          attached_run (&attached, in_loop);
+          g_assert_cmpint (n, ==, 1);
+          assert_nobody_is_current ();
+        }
 }
 
 static void
@@ -561,17 +554,17 @@ test_e3_d (void)
   const Kind kinds[] = { KIND_LATER, KIND_ELSEWHERE };
 
   for (guint i = 0; i < G_N_ELEMENTS (kinds); i++)
-    FOREACH_CELL (cell)
-    {
-      int n = 0;
-      g_autoptr (GCancellable) cancellable = g_cancellable_new ();
-      g_autoptr (SmartAsyncFunc) func = kind_func_new (kinds[i], enter_and_look, &n);
-      g_auto (CellResult) result = CELL_RESULT_INIT;
+    for (Cell cell = 0; cell < N_CELLS; cell++)
+      {
+        int n = 0;
+        g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+        g_autoptr (SmartAsyncFunc) func = kind_func_new (kinds[i], enter_and_look, &n);
+        g_auto (CellResult) result = CELL_RESULT_INIT;
 
-      cell_run (cell, func, cancellable, NULL, NULL, &result);
-      g_assert_no_error (result.error);
-      g_assert_cmpint (n, ==, 1);
-    }
+        cell_run (cell, func, cancellable, NULL, NULL, &result);
+        g_assert_no_error (result.error);
+        g_assert_cmpint (n, ==, 1);
+      }
 }
 
 /* Each call sees itself, the outer one again when the inner one is over. */
@@ -617,19 +610,19 @@ test_e3_e (void)
 
   for (guint outer = 0; outer < G_N_ELEMENTS (kinds); outer++)
     for (guint inner = 0; inner < G_N_ELEMENTS (kinds); inner++)
-      FOREACH_CELL (cell)
-      {
-        g_autoptr (GCancellable) cancellable = g_cancellable_new ();
-        g_autoptr (GCancellable) other = g_cancellable_new ();
-        Nested nested = { kinds[inner], NULL, other, 0 };
-        g_autoptr (SmartAsyncFunc) func = kind_func_new (kinds[outer], outer_looks, &nested);
-        g_auto (CellResult) result = CELL_RESULT_INIT;
+      for (Cell cell = 0; cell < N_CELLS; cell++)
+        {
+          g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+          g_autoptr (GCancellable) other = g_cancellable_new ();
+          Nested nested = { kinds[inner], NULL, other, 0 };
+          g_autoptr (SmartAsyncFunc) func = kind_func_new (kinds[outer], outer_looks, &nested);
+          g_auto (CellResult) result = CELL_RESULT_INIT;
 
-        cell_run (cell, func, cancellable, NULL, NULL, &result);
-        g_assert_no_error (result.error);
-        g_assert_cmpint (nested.n, ==, 1);
-        assert_nobody_is_current ();
-      }
+          cell_run (cell, func, cancellable, NULL, NULL, &result);
+          g_assert_no_error (result.error);
+          g_assert_cmpint (nested.n, ==, 1);
+          assert_nobody_is_current ();
+        }
 }
 
 /* A nested call without a cancellable; the outermost caller's is cancelled while it runs. */
@@ -719,18 +712,18 @@ run_inheritance (gboolean expected)
   for (guint o = 0; o < G_N_ELEMENTS (outers); o++)
     for (guint i = 0; i < G_N_ELEMENTS (inners); i++)
       for (gboolean smart = FALSE; smart <= outers[o].smart_is_sync; smart++)
-        FOREACH_CELL (cell)
-        {
-          g_autoptr (GCancellable) cancellable = g_cancellable_new ();
-          Inherit inherit = {
-            cancellable, inners[i], smart, outers[o].entered, expected, 0,
-          };
-          g_autoptr (SmartAsyncFunc) func =
-              kind_func_new (outers[o].kind, outer_bequeaths, &inherit);
+        for (Cell cell = 0; cell < N_CELLS; cell++)
+          {
+            g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+            Inherit inherit = {
+              cancellable, inners[i], smart, outers[o].entered, expected, 0,
+            };
+            g_autoptr (SmartAsyncFunc) func =
+                kind_func_new (outers[o].kind, outer_bequeaths, &inherit);
 
-          cell_assert_error (cell, func, cancellable, G_IO_ERROR, G_IO_ERROR_CANCELLED);
-          g_assert_cmpint (inherit.n, ==, 1);
-        }
+            cell_assert_error (cell, func, cancellable, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+            g_assert_cmpint (inherit.n, ==, 1);
+          }
 }
 
 static void
@@ -1008,14 +1001,14 @@ test_e3_i (void)
   const Kind kinds[] = { KIND_AT_ONCE, KIND_BLOCKING, KIND_DUAL };
 
   for (guint i = 0; i < G_N_ELEMENTS (kinds); i++)
-    FOREACH_CELL (cell)
-    {
-      int n = 0;
-      g_autoptr (SmartAsyncFunc) func = kind_func_new (kinds[i], run_a_loop, &n);
+    for (Cell cell = 0; cell < N_CELLS; cell++)
+      {
+        int n = 0;
+        g_autoptr (SmartAsyncFunc) func = kind_func_new (kinds[i], run_a_loop, &n);
 
-      cell_assert_int (cell, func, 7);
-      g_assert_cmpint (n, ==, 1);
-    }
+        cell_assert_int (cell, func, 7);
+        g_assert_cmpint (n, ==, 1);
+      }
 }
 
 /* E4 */
@@ -1066,45 +1059,43 @@ static void
 test_e4_a (void)
 {
   for (gboolean blocking = FALSE; blocking <= TRUE; blocking++)
-    FOREACH_CELL (cell)
-    {
-      Late late = { cell, blocking };
+    for (Cell cell = 0; cell < N_CELLS; cell++)
+      {
+        Late late = { cell, blocking };
 
-      smart_test_best_of_five (measure_late, DEADLINE_USEC + 50 * G_TIME_SPAN_MILLISECOND, &late);
-    }
+        smart_test_best_of_five (measure_late, DEADLINE_USEC + 50 * G_TIME_SPAN_MILLISECOND, &late);
+      }
 }
 
 /* What comes in time is not touched. */
 static void
 test_e4_a_in_time (void)
 {
-  FOREACH_KIND (kind)
-  {
-    g_autoptr (SmartAsyncFunc) func = kind_func_new (kind, return_seven, NULL);
-
-    smart_async_func_set_timeout (func, smart_test_bound (SMART_TEST_DEADLINE_USEC) / 1000);
-    FOREACH_CELL (cell)
+  for (Kind kind = 0; kind < N_KINDS; kind++)
     {
-      cell_assert_int (cell, func, 7);
+      g_autoptr (SmartAsyncFunc) func = kind_func_new (kind, return_seven, NULL);
+
+      smart_async_func_set_timeout (func, smart_test_bound (SMART_TEST_DEADLINE_USEC) / 1000);
+      for (Cell cell = 0; cell < N_CELLS; cell++)
+        cell_assert_int (cell, func, 7);
     }
-  }
 }
 
 static void
 test_e4_b (void)
 {
   for (gboolean blocking = FALSE; blocking <= TRUE; blocking++)
-    FOREACH_CELL (cell)
-    {
-      Late late = { cell, blocking };
-      g_auto (Held) held;
+    for (Cell cell = 0; cell < N_CELLS; cell++)
+      {
+        Late late = { cell, blocking };
+        g_auto (Held) held;
 
-      held_init (&held);
-      run_late (&held, &late);
-      g_assert_nonnull (held.own);
-      g_assert_true (g_cancellable_is_cancelled (held.own));
-      held_end (&held);
-    }
+        held_init (&held);
+        run_late (&held, &late);
+        g_assert_nonnull (held.own);
+        g_assert_true (g_cancellable_is_cancelled (held.own));
+        held_end (&held);
+      }
 }
 
 /* The caller is gone while the body goes on; what that returns at last is freed, and seen by nobody. */
@@ -1112,19 +1103,19 @@ static void
 test_e4_c (void)
 {
   for (gboolean blocking = FALSE; blocking <= TRUE; blocking++)
-    FOREACH_CELL (cell)
-    {
-      Late late = { cell, blocking };
-      g_auto (Held) held;
+    for (Cell cell = 0; cell < N_CELLS; cell++)
+      {
+        Late late = { cell, blocking };
+        g_auto (Held) held;
 
-      held_init (&held);
-      run_late (&held, &late);
-      g_assert_false (smart_test_gate_is_open (&held.ended));
-      held_end (&held);
-      smart_test_wait_for_stat ("tickets", 0);
-      smart_test_wait_until (smart_test_flag_is_set, &held.n_destroyed);
-      g_assert_cmpint (g_atomic_int_get (&held.n_destroyed), ==, 1);
-    }
+        held_init (&held);
+        run_late (&held, &late);
+        g_assert_false (smart_test_gate_is_open (&held.ended));
+        held_end (&held);
+        smart_test_wait_for_stat ("tickets", 0);
+        smart_test_wait_until (smart_test_flag_is_set, &held.n_destroyed);
+        g_assert_cmpint (g_atomic_int_get (&held.n_destroyed), ==, 1);
+      }
 }
 
 typedef struct
@@ -1148,22 +1139,22 @@ stubborn_body (SmartCall *call, gpointer data)
 static void
 test_e4_d (void)
 {
-  FOREACH_CELL (cell)
-  {
-    Stubborn stubborn = { 0 };
-    g_autoptr (SmartAsyncFunc) func = smart_async_func_new (stubborn_body, &stubborn, NULL);
-    g_auto (CellResult) result = CELL_RESULT_INIT;
+  for (Cell cell = 0; cell < N_CELLS; cell++)
+    {
+      Stubborn stubborn = { 0 };
+      g_autoptr (SmartAsyncFunc) func = smart_async_func_new (stubborn_body, &stubborn, NULL);
+      g_auto (CellResult) result = CELL_RESULT_INIT;
 
-    smart_test_gate_init (&stubborn.never);
-    smart_async_func_set_timeout (func, DEADLINE_MSEC);
-    cell_run (cell, func, NULL, NULL, NULL, &result);
-    g_assert_error (result.error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT);
-    g_assert_cmpint (stubborn.returned, !=, 0);
-    g_assert_cmpint (result.usec, >=, 2 * DEADLINE_USEC);
-    g_assert_true (g_cancellable_is_cancelled (smart_call_get_cancellable (stubborn.call)));
-    g_object_unref (stubborn.call);
-    smart_test_gate_clear (&stubborn.never);
-  }
+      smart_test_gate_init (&stubborn.never);
+      smart_async_func_set_timeout (func, DEADLINE_MSEC);
+      cell_run (cell, func, NULL, NULL, NULL, &result);
+      g_assert_error (result.error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT);
+      g_assert_cmpint (stubborn.returned, !=, 0);
+      g_assert_cmpint (result.usec, >=, 2 * DEADLINE_USEC);
+      g_assert_true (g_cancellable_is_cancelled (smart_call_get_cancellable (stubborn.call)));
+      g_object_unref (stubborn.call);
+      smart_test_gate_clear (&stubborn.never);
+    }
 }
 
 /* E5 */
@@ -1511,7 +1502,9 @@ reenter (gpointer data)
 
   handler_cancel (handler);
   g_assert_cmpint (handler->n, ==, 1);
-  g_assert_true (g_cancellable_is_cancelled (own));
+  /* Where the handler came first, the call was over before the library heard of it. */
+  if (reentry->on_own || !reentry->before)
+    g_assert_true (g_cancellable_is_cancelled (own));
 
   if (reentry->on_own)
     g_signal_handlers_disconnect_by_data (own, handler);
@@ -1574,10 +1567,8 @@ test_e6_a (void)
 {
   g_autoptr (SmartAsyncFunc) func = kind_func_new (KIND_BLOCKING, return_nothing, NULL);
 
-  FOREACH_CELL (cell)
-  {
+  for (Cell cell = 0; cell < N_CELLS; cell++)
     cell_assert_error (cell, func, NULL, SMART_ERROR, SMART_ERROR_NOT_RETURNED);
-  }
 }
 
 /* Even where the body left a reference that could still return: it has ended. */
@@ -1590,13 +1581,13 @@ keep_call (SmartCall *call, gpointer data)
 static void
 test_e6_a_kept (void)
 {
-  FOREACH_CELL (cell)
-  {
-    g_autoptr (SmartCall) kept = NULL;
-    g_autoptr (SmartAsyncFunc) func = kind_func_new (KIND_BLOCKING, keep_call, &kept);
+  for (Cell cell = 0; cell < N_CELLS; cell++)
+    {
+      g_autoptr (SmartCall) kept = NULL;
+      g_autoptr (SmartAsyncFunc) func = kind_func_new (KIND_BLOCKING, keep_call, &kept);
 
-    cell_assert_error (cell, func, NULL, SMART_ERROR, SMART_ERROR_NOT_RETURNED);
-  }
+      cell_assert_error (cell, func, NULL, SMART_ERROR, SMART_ERROR_NOT_RETURNED);
+    }
 }
 
 static void
@@ -1608,10 +1599,8 @@ test_e6_b (void)
     {
       g_autoptr (SmartAsyncFunc) func = kind_func_new (kinds[i], return_nothing, NULL);
 
-      FOREACH_CELL (cell)
-      {
+      for (Cell cell = 0; cell < N_CELLS; cell++)
         cell_assert_error (cell, func, NULL, SMART_ERROR, SMART_ERROR_NOT_RETURNED);
-      }
     }
 }
 
@@ -1624,14 +1613,14 @@ cancel_and_drop (SmartCall *call, gpointer data)
 static void
 test_e6_c (void)
 {
-  FOREACH_KIND (kind)
-  FOREACH_CELL (cell)
-  {
-    g_autoptr (GCancellable) cancellable = g_cancellable_new ();
-    g_autoptr (SmartAsyncFunc) func = kind_func_new (kind, cancel_and_drop, &cancellable);
+  for (Kind kind = 0; kind < N_KINDS; kind++)
+    for (Cell cell = 0; cell < N_CELLS; cell++)
+      {
+        g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+        g_autoptr (SmartAsyncFunc) func = kind_func_new (kind, cancel_and_drop, &cancellable);
 
-    cell_assert_error (cell, func, cancellable, G_IO_ERROR, G_IO_ERROR_CANCELLED);
-  }
+        cell_assert_error (cell, func, cancellable, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+      }
 }
 
 typedef struct
@@ -1738,20 +1727,20 @@ begun_is_settled (gpointer data)
 static void
 test_e6_d_wait (void)
 {
-  FOREACH_KIND (kind)
-  {
-    g_autoptr (SmartAsyncFunc) func = kind_func_new (kind, return_nothing, NULL);
-    Begun begun = { func, NULL };
-    Wait waited = { NULL };
+  for (Kind kind = 0; kind < N_KINDS; kind++)
+    {
+      g_autoptr (SmartAsyncFunc) func = kind_func_new (kind, return_nothing, NULL);
+      Begun begun = { func, NULL };
+      Wait waited = { NULL };
 
-    smart_test_in_loop (begin_call, begun_is_settled, &begun);
-    waited.future = begun.future;
-    smart_test_on_thread (wait_here, &waited);
-    g_assert_true (waited.done);
-    g_assert_error (waited.error, SMART_ERROR, SMART_ERROR_NOT_RETURNED);
-    g_clear_error (&waited.error);
-    g_object_unref (begun.future);
-  }
+      smart_test_in_loop (begin_call, begun_is_settled, &begun);
+      waited.future = begun.future;
+      smart_test_on_thread (wait_here, &waited);
+      g_assert_true (waited.done);
+      g_assert_error (waited.error, SMART_ERROR, SMART_ERROR_NOT_RETURNED);
+      g_clear_error (&waited.error);
+      g_object_unref (begun.future);
+    }
 }
 
 static void
@@ -1774,19 +1763,19 @@ return_twice (SmartCall *call, gpointer data)
 static void
 run_twice (void)
 {
-  FOREACH_KIND (kind)
-  FOREACH_CELL (cell)
-  {
-    GMutex mutex;
-    g_autoptr (SmartAsyncFunc) func = NULL;
+  for (Kind kind = 0; kind < N_KINDS; kind++)
+    for (Cell cell = 0; cell < N_CELLS; cell++)
+      {
+        GMutex mutex;
+        g_autoptr (SmartAsyncFunc) func = NULL;
 
-    g_mutex_init (&mutex);
-    func = kind_func_new (kind, return_twice, &mutex);
-    cell_assert_int (cell, func, 7);
-    g_mutex_lock (&mutex);
-    g_mutex_unlock (&mutex);
-    g_mutex_clear (&mutex);
-  }
+        g_mutex_init (&mutex);
+        func = kind_func_new (kind, return_twice, &mutex);
+        cell_assert_int (cell, func, 7);
+        g_mutex_lock (&mutex);
+        g_mutex_unlock (&mutex);
+        g_mutex_clear (&mutex);
+      }
 }
 
 static void
@@ -1795,10 +1784,11 @@ test_e6_g (void)
   run_twice ();
 }
 
+/* Without a name, the function is named by its address. */
 static void
 unnamed_body (SmartCall *call, gpointer data)
 {
-  g_autofree char *address = g_strdup_printf ("*%p*", (gpointer) unnamed_body);
+  g_autofree char *address = g_strdup_printf ("*%p*", *(gpointer *) data);
 
   smart_call_return_int (call, 7);
   g_test_expect_message ("SmartAsync", G_LOG_LEVEL_CRITICAL, address);
@@ -1809,9 +1799,11 @@ unnamed_body (SmartCall *call, gpointer data)
 static void
 test_e6_h (void)
 {
-  g_autoptr (SmartAsyncFunc) func = smart_async_func_new (unnamed_body, NULL, NULL);
+  gpointer self = NULL;
+  g_autoptr (SmartAsyncFunc) func = smart_async_func_new (unnamed_body, &self, NULL);
 
   run_twice ();
+  self = func;
   cell_assert_int (CELL_S_SYNC, func, 7);
 }
 
@@ -1831,10 +1823,8 @@ test_e8_a (void)
   g_autoptr (SmartAsyncFunc) func = NULL;
 
   func = kind_func_new (KIND_ELSEWHERE, return_from_here, g_thread_self ());
-  FOREACH_CELL (cell)
-  {
+  for (Cell cell = 0; cell < N_CELLS; cell++)
     cell_assert_int (cell, func, 7);
-  }
 }
 
 int

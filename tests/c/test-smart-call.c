@@ -255,15 +255,25 @@ test_wrong_getters (void)
   g_assert_cmpint (smart_future_get_status (future), ==, SMART_FUTURE_RESOLVED);
 }
 
-/* Numbers do not shrink, not even where this one would fit. */
+/* A number that the type cannot hold is not converted. */
 static void
 narrowed_body (SmartCall *call, gpointer user_data)
 {
-  g_test_expect_message ("SmartAsync", G_LOG_LEVEL_CRITICAL, "*");
-  g_assert_cmpint (smart_call_get_int (call, 0), ==, 0);
-  g_test_assert_expected_messages ();
+  g_assert_cmpint (smart_call_get_int64 (call, 0), ==, 1);
   g_test_expect_message ("SmartAsync", G_LOG_LEVEL_CRITICAL, "*");
   g_assert_cmpint (smart_call_get_int64 (call, 1), ==, 0);
+  g_test_assert_expected_messages ();
+  g_test_expect_message ("SmartAsync", G_LOG_LEVEL_CRITICAL, "*");
+  g_assert_cmpint (smart_call_get_int (call, 2), ==, 0);
+  g_test_assert_expected_messages ();
+  g_test_expect_message ("SmartAsync", G_LOG_LEVEL_CRITICAL, "*");
+  g_assert_cmpuint (smart_call_get_uint (call, 3), ==, 0);
+  g_test_assert_expected_messages ();
+  g_test_expect_message ("SmartAsync", G_LOG_LEVEL_CRITICAL, "*");
+  g_assert_cmpuint (smart_call_get_uint64 (call, 3), ==, 0);
+  g_test_assert_expected_messages ();
+  g_test_expect_message ("SmartAsync", G_LOG_LEVEL_CRITICAL, "*");
+  g_assert_cmpint (smart_call_get_int (call, 4), ==, 0);
   g_test_assert_expected_messages ();
   smart_call_return_none (call);
 }
@@ -274,8 +284,10 @@ test_narrowed (void)
   g_autoptr (SmartAsyncFunc) func = func_for (narrowed_body, NULL);
   g_autoptr (SmartFuture) future = NULL;
 
-  future = smart_async_func_call (func, NULL, NULL, G_TYPE_INT64, G_GINT64_CONSTANT (1),
-                                  G_TYPE_UINT64, G_MAXUINT64, G_TYPE_INVALID);
+  future =
+      smart_async_func_call (func, NULL, NULL, G_TYPE_INT64, G_MININT64, G_TYPE_UINT64,
+                             G_MAXUINT64, G_TYPE_INT64, G_GINT64_CONSTANT (1) << 31, G_TYPE_INT, -1,
+                             G_TYPE_DOUBLE, 0.5, G_TYPE_INVALID);
   g_assert_cmpint (smart_future_get_status (future), ==, SMART_FUTURE_RESOLVED);
 }
 

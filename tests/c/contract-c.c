@@ -1605,6 +1605,7 @@ test_c10_a (gconstpointer data)
 
   g_assert_true (enter_network ());
   g_setenv ("GIO_USE_NETWORK_MONITOR", "netlink", TRUE);
+  g_setenv ("GIO_USE_PROXY_RESOLVER", "dummy", TRUE);
   connecting.port = g_socket_listener_add_any_inet_port (listener, NULL, &error);
   g_assert_no_error (error);
   if (GPOINTER_TO_INT (data))

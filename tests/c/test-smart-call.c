@@ -286,10 +286,9 @@ test_narrowed (void)
   g_autoptr (SmartAsyncFunc) func = func_for (narrowed_body, NULL);
   g_autoptr (SmartFuture) future = NULL;
 
-  future =
-      smart_async_func_call (func, NULL, NULL, G_TYPE_INT64, G_MININT64, G_TYPE_UINT64,
-                             G_MAXUINT64, G_TYPE_INT64, G_GINT64_CONSTANT (1) << 31, G_TYPE_INT, -1,
-                             G_TYPE_DOUBLE, 0.5, G_TYPE_INVALID);
+  future = smart_async_func_call (func, NULL, NULL, G_TYPE_INT64, G_MININT64, G_TYPE_UINT64,
+                                  G_MAXUINT64, G_TYPE_INT64, G_GINT64_CONSTANT (1) << 31,
+                                  G_TYPE_INT, -1, G_TYPE_DOUBLE, 0.5, G_TYPE_INVALID);
   g_assert_cmpint (smart_future_get_status (future), ==, SMART_FUTURE_RESOLVED);
 }
 

@@ -809,17 +809,11 @@ smart_async_func_check_args (SmartAsyncFunc *func, const GValue *args, guint n_a
   return TRUE;
 }
 
-/* @result is nullable: none. */
 gboolean
 smart_async_func_check_result (SmartAsyncFunc *func, const GValue *result, GError **error)
 {
-  static const GValue none = G_VALUE_INIT;
-
   if (!func->has_signature)
     return TRUE;
-
-  if (result == NULL)
-    result = &none;
 
   if (func->return_type == G_TYPE_NONE ? G_VALUE_TYPE (result) == G_TYPE_INVALID
                                        : smart_value_is_of_type (result, func->return_type))

@@ -65,7 +65,8 @@ struct _SmartCall
 
   int returned; /* atomic */
 
-  /* A blocking body's result is held until the body ends: the outcome's lock. */
+  /* A blocking body's result is held until the body ends: the outcome's lock.
+   * A value that nobody wants is held until the call is released. */
   gboolean holding;
   GValue held_value;
   GError *held_error;
@@ -87,6 +88,7 @@ typedef struct
   GObject *source;
   GValue *args;
   guint n_args;
+  GValue value;
 } Remains;
 
 static void smart_call_follow (SmartCall *call, SmartOutcome *outcome);
@@ -105,6 +107,7 @@ remains_delivered (SmartParcel *parcel, gboolean run)
 
   clear_args (remains->args, remains->n_args);
   g_free (remains->args);
+  smart_value_clear (&remains->value);
   g_clear_object (&remains->source);
   g_clear_object (&remains->func);
   smart_outcome_unref (remains->outcome);
@@ -122,6 +125,8 @@ send_home (SmartCall *call, SmartInbox *inbox)
   remains->outcome = g_steal_pointer (&call->outcome);
   remains->func = g_steal_pointer (&call->func);
   remains->source = g_steal_pointer (&call->source);
+  remains->value = call->held_value;
+  memset (&call->held_value, 0, sizeof (GValue));
   remains->n_args = call->n_args;
   remains->args = call->args != call->inline_args
                       ? g_steal_pointer (&call->args)
@@ -160,6 +165,7 @@ smart_call_finalize (GObject *object)
         send_home (call, smart_inbox_get (call->context, G_PRIORITY_DEFAULT));
     }
 
+  smart_value_clear (&call->held_value);
   clear_args (call->args, call->n_args);
   if (call->args != call->inline_args)
     g_free (call->args);
@@ -296,26 +302,29 @@ smart_call_begin (SmartCall *call)
   smart_frame_pop (thread, &frame);
 }
 
-/* Settles the outcome. @value is moved, @error and @spent are taken. */
+/* Settles the outcome. @value is moved, @error and @spent are taken. A value
+ * that nobody wants stays with the call: it is released where the call is. */
 static void
 publish (SmartCall *call, GValue *value, GError *error, SmartCall *spent)
 {
+  if (value != NULL && value != &call->held_value)
+    {
+      call->held_value = *value;
+      memset (value, 0, sizeof (GValue));
+    }
+
   if (smart_outcome_is_cancelled (call->outcome))
     {
       g_clear_error (&error);
-      if (value != NULL)
-        smart_value_clear (value);
-      error =
-          g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED, _ ("The operation was cancelled"));
+      error = g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED,
+                                   _("The operation was cancelled"));
     }
-  else if (error == NULL && call->func != NULL &&
-           !smart_async_func_check_result (call->func, value, &error))
+  else if (error == NULL && call->func != NULL)
     {
-      if (value != NULL)
-        smart_value_clear (value);
+      smart_async_func_check_result (call->func, &call->held_value, &error);
     }
 
-  smart_outcome_settle (call->outcome, value, error, spent);
+  smart_outcome_settle (call->outcome, &call->held_value, error, spent);
 }
 
 /* Runs a blocking body to its end. Takes the caller's reference. */

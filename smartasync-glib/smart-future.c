@@ -163,12 +163,10 @@ listener_delivered (SmartParcel *parcel, gboolean run)
   listener->told (listener, run);
 }
 
-/* Does not need the outcome's lock: the listener is this thread's alone. */
+/* The listener is this thread's alone, and has its reference to the outcome. */
 static void
-tell (SmartListener *listener, SmartOutcome *outcome)
+tell (SmartListener *listener)
 {
-  listener->outcome = smart_outcome_ref (outcome);
-
   if (listener->inbox == NULL)
     {
       listener->told (listener, TRUE);
@@ -195,43 +193,56 @@ smart_outcome_listen (SmartOutcome *outcome, SmartListener *listener)
   g_mutex_unlock (&outcome->lock);
 
   if (!pending)
-    tell (listener, outcome);
+    {
+      listener->outcome = smart_outcome_ref (outcome);
+      tell (listener);
+    }
 }
 
+/* In the order in which they came, those without an inbox first; each with a
+ * reference to @outcome. */
 static SmartListener *
-reverse (SmartListener *listener)
+in_order (SmartListener *newest, SmartOutcome *outcome)
 {
-  SmartListener *reversed = NULL;
+  SmartListener *at_once = NULL;
+  SmartListener *later = NULL;
+  SmartListener **end = &at_once;
 
-  while (listener != NULL)
+  while (newest != NULL)
     {
-      SmartListener *next = listener->next;
+      SmartListener *listener = newest;
+      SmartListener **list = listener->inbox == NULL ? &at_once : &later;
 
-      listener->next = reversed;
-      reversed = listener;
-      listener = next;
+      newest = listener->next;
+      listener->outcome = smart_outcome_ref (outcome);
+      listener->next = *list;
+      *list = listener;
     }
 
-  return reversed;
+  while (*end != NULL)
+    end = &(*end)->next;
+  *end = later;
+
+  return at_once;
 }
 
-/* The call is released where its caller is: with the first thing that is told
- * there, so that there is one parcel and not two. */
+/* Once the first one is handed over, its context may release all that there is:
+ * nothing but the list is touched any more. A worker must not be who drops the
+ * last reference: so the call, which has one, goes with the first listener of
+ * its home (one parcel and not two), or after all others. */
 static void
-tell_all (SmartOutcome *outcome, SmartListener *listeners, SmartCall *spent)
+tell_all (SmartListener *listeners, SmartCall *spent)
 {
-  SmartListener *listener = reverse (listeners);
-
-  while (listener != NULL)
+  while (listeners != NULL)
     {
-      SmartListener *next = listener->next;
+      SmartListener *listener = listeners;
 
+      listeners = listener->next;
       if (spent != NULL && listener->inbox != NULL &&
           listener->inbox == smart_call_get_inbox (spent))
         listener->spent = g_steal_pointer (&spent);
 
-      tell (listener, outcome);
-      listener = next;
+      tell (listener);
     }
 
   if (spent != NULL)
@@ -317,9 +328,10 @@ disconnect (GCancellable *cancellable, gulong id)
     g_signal_handler_disconnect (cancellable, id);
 }
 
-/* Settles with the value (moved; NULL: none) or the error (taken). Any thread,
- * the first wins. @spent (taken, nullable) is the call that has ended with it.
- * The caller holds a reference to the outcome. */
+/* Settles with the error (taken) or, if that is NULL, with the value (moved;
+ * nullable: none). Any thread, the first wins; to the others the value is left.
+ * @spent (taken, nullable) is the call that has ended with it. The caller holds
+ * a reference to the outcome, or @spent does. */
 gboolean
 smart_outcome_settle (SmartOutcome *outcome, GValue *value, GError *error, SmartCall *spent)
 {
@@ -329,16 +341,11 @@ smart_outcome_settle (SmartOutcome *outcome, GValue *value, GError *error, Smart
   gulong follow_id, abandon_id;
   gboolean keeps_spent;
 
-  if (error != NULL && value != NULL)
-    smart_value_clear (value);
-
   g_mutex_lock (&outcome->lock);
 
   if (!smart_outcome_is_pending (outcome))
     {
       g_mutex_unlock (&outcome->lock);
-      if (value != NULL)
-        smart_value_clear (value);
       if (error != NULL)
         g_error_free (error);
       if (spent != NULL)
@@ -391,12 +398,13 @@ smart_outcome_settle (SmartOutcome *outcome, GValue *value, GError *error, Smart
       g_source_unref (timer);
     }
 
-  tell_all (outcome, listeners, spent);
-
   if (home != NULL)
     g_main_context_unref (home);
+  listeners = in_order (listeners, outcome);
   if (keeps_spent)
     smart_outcome_unref (outcome);
+
+  tell_all (listeners, spent);
 
   return TRUE;
 }
@@ -406,12 +414,16 @@ gboolean
 smart_outcome_settle_like (SmartOutcome *outcome, SmartOutcome *other)
 {
   GValue value = G_VALUE_INIT;
+  gboolean settled;
 
   if (other->error != NULL)
     return smart_outcome_settle (outcome, NULL, g_error_copy (other->error), NULL);
 
   smart_value_copy (&value, &other->value);
-  return smart_outcome_settle (outcome, &value, NULL, NULL);
+  settled = smart_outcome_settle (outcome, &value, NULL, NULL);
+  smart_value_clear (&value);
+
+  return settled;
 }
 
 /* Copies the result. @value is initialised in any case. */
@@ -721,6 +733,7 @@ gboolean
 smart_future_resolve (SmartFuture *future, const GValue *value)
 {
   GValue copy = G_VALUE_INIT;
+  gboolean settled;
 
   g_return_val_if_fail (SMART_IS_FUTURE (future), FALSE);
   g_return_val_if_fail (smart_future_get_outcome (future)->by_hand, FALSE);
@@ -728,7 +741,10 @@ smart_future_resolve (SmartFuture *future, const GValue *value)
   if (value != NULL)
     smart_value_copy (&copy, value);
 
-  return smart_outcome_settle (smart_future_get_outcome (future), &copy, NULL, NULL);
+  settled = smart_outcome_settle (smart_future_get_outcome (future), &copy, NULL, NULL);
+  smart_value_clear (&copy);
+
+  return settled;
 }
 
 /**

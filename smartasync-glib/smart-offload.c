@@ -59,6 +59,7 @@ typedef struct
   guint64 n_taken; /* lock: grows as the queue moves */
 
   guint n_threads;   /* lock: our own, alive */
+  guint n_starting; /* lock: of these, started and not there yet */
   guint n_idle;      /* lock: of these, not called for */
   guint n_called;    /* lock: idle ones called for that have not woken up yet */
   guint n_tickets;   /* lock: issued and not ended */
@@ -185,6 +186,7 @@ static void
 add_thread (Pool *pool)
 {
   pool->n_threads++;
+  pool->n_starting++;
   pool->n_summoned++;
 
   if (start_thread (pool, "smartasync", thread_main))
@@ -194,6 +196,7 @@ add_thread (Pool *pool)
   else
     {
       pool->n_threads--;
+      pool->n_starting--;
       pool->n_summoned -= MIN (pool->n_summoned, 1);
     }
 }
@@ -334,6 +337,7 @@ thread_main (gpointer data)
   smart_thread_get ()->is_worker = TRUE;
 
   g_mutex_lock (&pool->lock);
+  pool->n_starting--;
   do
     serve (pool);
   while (idle (pool));
@@ -362,24 +366,31 @@ static void
 grow (Pool *pool, gboolean saturated)
 {
   guint n = saturated ? 1 : MAX (1, pool->n_threads);
+  guint n_coming = pool->n_starting + pool->n_called;
 
   /* Who has not come so far may be held up for long, as a ticket is where other
-   * tasks fill GTask's pool. */
+   * tasks fill GTask's pool. A thread of ours comes as soon as it gets a
+   * processor: for the calls that it will take, no other one is needed. */
   pool->n_late += pool->n_summoned;
   pool->n_summoned = 0;
 
-  while (pool->n_idle > 0 && n > 0)
-    {
-      pool->n_idle--;
-      pool->n_called++;
-      pool->n_summoned++;
-      n--;
-      g_cond_signal (&pool->work);
-    }
+  if (pool->n_queued <= n_coming)
+    return;
 
-  n = MIN (n, pool->n_queued);
-  while (n-- > 0 && n_busy (pool) < MAX_THREADS)
-    add_thread (pool);
+  for (n = MIN (n, pool->n_queued - n_coming); n > 0; n--)
+    {
+      if (pool->n_idle > 0)
+        {
+          pool->n_idle--;
+          pool->n_called++;
+          pool->n_summoned++;
+          g_cond_signal (&pool->work);
+        }
+      else if (n_busy (pool) < MAX_THREADS)
+        {
+          add_thread (pool);
+        }
+    }
 }
 
 static gpointer

@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The shared pool: which threads it uses, how it grows, and how it shrinks. */
+
+#include "smart-test.h"
+
+#include <smartasync-glib/smart-offload-private.h>
+#include <smartasync-glib/smartasync-glib.h>
+
+#define BASE_THREADS 8
+#define MAX_TICKETS  4
+#define N_BLOCKED    60
+#define N_BATCH      1000
+
+/* Calls begun in a loop, whose bodies gather at a gate. */
+typedef struct
+{
+  SmartAsyncFunc *func;
+  SmartTestGate gate;
+  guint n_calls;
+  guint n_begun;
+  guint n_back;
+  int n_settled; /* atomic: in whatever thread */
+} Crowd;
+
+static void
+crowd_init (Crowd *crowd, SmartBody body, guint n_calls)
+{
+  *crowd = (Crowd) { .n_calls = n_calls };
+  smart_test_gate_init (&crowd->gate);
+  crowd->func = smart_async_func_new_blocking (body, crowd, NULL);
+}
+
+static void
+crowd_clear (Crowd *crowd)
+{
+  g_clear_object (&crowd->func);
+  smart_test_gate_clear (&crowd->gate);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Crowd, crowd_clear)
+
+static void
+crowd_ready (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  Crowd *crowd = user_data;
+  g_autoptr (GError) error = NULL;
+
+  smart_async_func_call_finish (crowd->func, result, NULL, &error);
+  g_assert_no_error (error);
+  crowd->n_back++;
+}
+
+static void
+crowd_call (Crowd *crowd)
+{
+  crowd->n_begun++;
+  smart_async_func_call_async (crowd->func, NULL, NULL, 0, NULL, crowd_ready, crowd);
+}
+
+static void
+crowd_call_all (gpointer data)
+{
+  Crowd *crowd = data;
+
+  while (crowd->n_begun < crowd->n_calls)
+    crowd_call (crowd);
+}
+
+static gboolean
+crowd_is_back (gpointer data)
+{
+  Crowd *crowd = data;
+
+  return crowd->n_back == crowd->n_calls;
+}
+
+static void
+empty_body (SmartCall *call, gpointer user_data)
+{
+  smart_call_return_none (call);
+}
+
+static void
+gate_body (SmartCall *call, gpointer user_data)
+{
+  smart_test_gate_wait (&((Crowd *) user_data)->gate);
+  smart_call_return_none (call);
+}
+
+static SmartOffloadStats
+get_stats (void)
+{
+  SmartOffloadStats stats;
+
+  smart_offload_get_stats (&stats);
+
+  return stats;
+}
+
+static gboolean
+is_at_rest (gpointer unused)
+{
+  SmartOffloadStats stats = get_stats ();
+
+  return stats.n_tickets == 0 && stats.n_queued == 0 && stats.n_idle == stats.n_threads;
+}
+
+/* A worker is like a thread that was just started. */
+static void
+look_around_body (SmartCall *call, gpointer user_data)
+{
+  g_assert_null (g_main_context_get_thread_default ());
+  g_assert_cmpint (g_main_depth (), ==, 0);
+  g_assert_false (smart_context_is_async ());
+  g_assert_null (smart_call_get_context (call));
+  g_assert_true (smart_call_get_current () == call);
+  smart_call_return_none (call);
+}
+
+static void
+worker_is_bare (void)
+{
+  g_auto (Crowd) crowd;
+
+  crowd_init (&crowd, look_around_body, 20);
+  smart_test_in_loop (crowd_call_all, crowd_is_back, &crowd);
+}
+
+/* Bodies that block elsewhere make it grow, by as much as is needed. */
+static void
+block_all (gpointer data)
+{
+  Crowd *crowd = data;
+  SmartOffloadStats stats;
+
+  crowd_call_all (crowd);
+  smart_test_gate_wait_for_waiters (&crowd->gate, crowd->n_calls);
+
+  stats = get_stats ();
+  g_assert_cmpuint (stats.n_tickets, <=, MAX_TICKETS);
+  g_assert_cmpuint (stats.n_threads - stats.n_idle, >=, N_BLOCKED - MAX_TICKETS);
+  g_assert_cmpuint (stats.n_queued, ==, 0);
+  g_assert_cmpuint (stats.n_waiting, ==, 0);
+  smart_test_gate_open (&crowd->gate);
+}
+
+static void
+grows_when_stuck (void)
+{
+  g_auto (Crowd) crowd;
+
+  smart_test_wait_until (is_at_rest, NULL);
+  crowd_init (&crowd, gate_body, N_BLOCKED);
+  smart_test_in_loop (block_all, crowd_is_back, &crowd);
+  smart_test_wait_until (is_at_rest, NULL);
+}
+
+/* One at a time, it needs no more than a few. */
+static void
+call_next (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  Crowd *crowd = user_data;
+
+  crowd->n_back++;
+  if (crowd->n_begun == crowd->n_calls)
+    return;
+  crowd->n_begun++;
+  smart_async_func_call_async (crowd->func, NULL, NULL, 0, NULL, call_next, crowd);
+}
+
+static void
+call_first (gpointer data)
+{
+  Crowd *crowd = data;
+
+  crowd->n_begun++;
+  smart_async_func_call_async (crowd->func, NULL, NULL, 0, NULL, call_next, crowd);
+}
+
+static void
+does_not_grow_when_it_moves (void)
+{
+  g_auto (Crowd) crowd;
+  SmartOffloadStats before, after;
+
+  smart_test_wait_until (is_at_rest, NULL);
+  crowd_init (&crowd, empty_body, smart_test_scale (2000, 100));
+  before = get_stats ();
+  smart_test_in_loop (call_first, crowd_is_back, &crowd);
+  after = get_stats ();
+
+  g_assert_cmpuint (after.n_begun - before.n_begun, ==, crowd.n_calls);
+  g_assert_cmpuint (after.n_threads, <=, before.n_threads + BASE_THREADS);
+}
+
+/* A worker's own calls take no ticket. */
+static void
+nested_body (SmartCall *call, gpointer user_data)
+{
+  SmartAsyncFunc *inner = user_data;
+  SmartOffloadStats before, after;
+
+  before = get_stats ();
+  for (guint i = 0; i < 20; i++)
+    {
+      g_autoptr (SmartFuture) future = NULL;
+
+      smart_context_push_mode (SMART_MODE_ASYNC);
+      future = smart_async_func_call (inner, NULL, NULL, G_TYPE_INVALID);
+      smart_context_pop_mode ();
+      g_assert_true (smart_future_wait (future, -1, NULL, NULL, NULL));
+    }
+  after = get_stats ();
+  g_assert_cmpuint (after.n_tickets_issued, ==, before.n_tickets_issued);
+  smart_call_return_none (call);
+}
+
+static void
+no_ticket_from_worker (void)
+{
+  g_autoptr (SmartAsyncFunc) inner = smart_async_func_new_blocking (empty_body, NULL, NULL);
+  Crowd crowd = { .n_calls = 1 };
+
+  smart_test_wait_until (is_at_rest, NULL);
+  crowd.func = smart_async_func_new_blocking (nested_body, inner, NULL);
+  smart_test_in_loop (crowd_call_all, crowd_is_back, &crowd);
+  g_object_unref (crowd.func);
+}
+
+/* A worker that waits in the library is counted as such. */
+static void
+waiting_body (SmartCall *call, gpointer user_data)
+{
+  SmartFuture *future = user_data;
+
+  g_assert_true (smart_future_wait (future, -1, NULL, NULL, NULL));
+  smart_call_return_none (call);
+}
+
+static gboolean
+ten_are_waiting (gpointer unused)
+{
+  return get_stats ().n_waiting == 10;
+}
+
+static gpointer
+resolve_when_they_wait (gpointer future)
+{
+  smart_test_wait_until (ten_are_waiting, NULL);
+  g_assert_true (smart_future_resolve (future, NULL));
+
+  return NULL;
+}
+
+static void
+counts_those_who_wait (void)
+{
+  g_autoptr (SmartFuture) future = smart_future_new (NULL);
+  Crowd crowd = { .n_calls = 10 };
+  GThread *thread;
+
+  smart_test_wait_until (is_at_rest, NULL);
+  g_assert_cmpuint (get_stats ().n_waiting, ==, 0);
+  crowd.func = smart_async_func_new_blocking (waiting_body, future, NULL);
+
+  thread = g_thread_new ("resolver", resolve_when_they_wait, future);
+  smart_test_in_loop (crowd_call_all, crowd_is_back, &crowd);
+  g_thread_join (thread);
+  g_object_unref (crowd.func);
+  smart_test_wait_until (is_at_rest, NULL);
+  g_assert_cmpuint (get_stats ().n_waiting, ==, 0);
+}
+
+/* Results that are there are delivered in one iteration. */
+static void
+settled (SmartFuture *future, gpointer user_data)
+{
+  g_atomic_int_inc (&((Crowd *) user_data)->n_settled);
+}
+
+static void
+waited (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  ((Crowd *) user_data)->n_back++;
+}
+
+static gboolean
+batch_has_settled (gpointer data)
+{
+  Crowd *crowd = data;
+
+  return g_atomic_int_get (&crowd->n_settled) == (int) crowd->n_calls;
+}
+
+static void
+delivers_in_batches (void)
+{
+  g_auto (Crowd) crowd;
+  g_autoptr (GMainContext) context = g_main_context_new ();
+
+  crowd_init (&crowd, empty_body, N_BATCH);
+  g_main_context_push_thread_default (context);
+  for (guint i = 0; i < N_BATCH; i++)
+    {
+      g_autoptr (SmartFuture) future =
+          smart_async_func_call (crowd.func, NULL, NULL, G_TYPE_INVALID);
+
+      smart_future_wait_async (future, NULL, waited, &crowd);
+      /* Told after the other one, whose parcel is on its way then. */
+      smart_future_add_notify (future, settled, &crowd, NULL);
+    }
+
+  smart_test_wait_until (batch_has_settled, &crowd);
+  g_assert_cmpuint (crowd.n_back, ==, 0);
+  g_main_context_iteration (context, FALSE);
+  g_assert_cmpuint (crowd.n_back, ==, N_BATCH);
+
+  while (g_main_context_iteration (context, FALSE))
+    ;
+  g_main_context_pop_thread_default (context);
+}
+
+/* A reset sends idle threads home, and a later call starts new ones. */
+static gboolean
+no_thread_is_left (gpointer unused)
+{
+  return get_stats ().n_threads == 0;
+}
+
+static void
+gather_and_go (gpointer data)
+{
+  Crowd *crowd = data;
+
+  crowd_call_all (crowd);
+  smart_test_gate_wait_for_waiters (&crowd->gate, crowd->n_calls);
+  smart_test_gate_open (&crowd->gate);
+}
+
+static void
+reset_ends_idle_threads (void)
+{
+  for (guint i = 0; i < 3; i++)
+    {
+      g_auto (Crowd) crowd;
+
+      crowd_init (&crowd, gate_body, 20);
+      smart_test_in_loop (gather_and_go, crowd_is_back, &crowd);
+      smart_test_wait_until (is_at_rest, NULL);
+      smart_async_reset ();
+      smart_test_wait_until (no_thread_is_left, NULL);
+    }
+}
+
+static gpointer
+assert_apart (gpointer unused)
+{
+  g_assert_null (g_main_context_get_thread_default ());
+
+  return NULL;
+}
+
+static void
+runs_apart (void)
+{
+  g_autoptr (GMainContext) context = g_main_context_new ();
+
+  g_main_context_push_thread_default (context);
+  smart_offload_run_apart (assert_apart);
+  g_main_context_pop_thread_default (context);
+}
+
+int
+main (int argc, char *argv[])
+{
+  smart_test_init (&argc, &argv);
+
+  smart_test_add ("/offload/bare-worker", worker_is_bare);
+  smart_test_add ("/offload/grows", grows_when_stuck);
+  smart_test_add ("/offload/does-not-grow", does_not_grow_when_it_moves);
+  smart_test_add ("/offload/no-ticket-from-worker", no_ticket_from_worker);
+  smart_test_add ("/offload/waiting", counts_those_who_wait);
+  smart_test_add ("/offload/batch", delivers_in_batches);
+  smart_test_add ("/offload/reset", reset_ends_idle_threads);
+  smart_test_add ("/offload/apart", runs_apart);
+
+  return g_test_run ();
+}

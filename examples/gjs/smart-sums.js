@@ -23,6 +23,19 @@ const CHUNK_SIZE = 64 * 1024;
 // GIO's own pool has ten threads: more would only queue.
 const MAX_IN_FLIGHT = 16;
 
+// GJS before 1.81.90 takes the pause between two slices of an incremental
+// collection for the collection itself, and drops the callbacks that come in
+// it. Whole collections, often enough, leave nothing to slice.
+const GARBAGE_OF_A_CALL = 8 * 1024;
+let uncollected = Infinity;
+function collectGarbage(size) {
+    uncollected += size;
+    if (uncollected < 16 * 1024 * 1024 || System.version >= 18190)
+        return;
+    System.gc();
+    uncollected = 0;
+}
+
 // The author's side: the SHA-256 of a file, as an asynchronous function.
 // Promises settle from the default context, which is why this function has
 // the policy CURRENT: a sync caller iterates that one, not a private one.
@@ -39,6 +52,7 @@ async function hashFile(call) {
         if (chunk.get_size() === 0)
             return checksum.get_string();
         checksum.update(chunk.toArray());
+        collectGarbage(chunk.get_size());
     }
 }
 
@@ -63,6 +77,7 @@ class Run {
         while (this.futures.length < this.files.length && this.inFlight < MAX_IN_FLIGHT) {
             const future = this.func.callv(null, [this.files[this.futures.length]], null);
             this.futures.push(future);
+            collectGarbage(GARBAGE_OF_A_CALL);
             if (future.get_status() === SmartAsync.FutureStatus.PENDING) {
                 this.inFlight++;
                 future.wait_async(null, () => this.onSettled());

@@ -10,6 +10,10 @@
 #include "smart-value-private.h"
 #include "smart-wait-private.h"
 
+/* How often one who waits for what another thread iterates looks whether it
+ * still does. */
+#define TAKE_OVER_USEC (10 * G_TIME_SPAN_MILLISECOND)
+
 /* A callback that is dispatched while the thread waits has nothing to do with
  * the call that waits: it must not see that call's cancellable as the current
  * one. And while a worker waits, another one may run. */
@@ -163,6 +167,30 @@ smart_outcome_iterate (SmartOutcome *outcome,
   smart_wait_end (&wait);
 }
 
+/* Iterates @home, or waits for the one who does. That one may stop at any time,
+ * when what he waited for is there or his loop has ended, and tells nobody. */
+static void
+wait_at_home (SmartOutcome *outcome,
+              GMainContext *home,
+              gint64 deadline,
+              GCancellable *cancellable)
+{
+  while (!is_over (outcome, deadline, cancellable))
+    {
+      if (g_main_context_acquire (home))
+        {
+          smart_outcome_iterate (outcome, home, deadline, cancellable);
+          g_main_context_release (home);
+        }
+      else
+        {
+          gint64 look = g_get_monotonic_time () + TAKE_OVER_USEC;
+
+          smart_outcome_block (outcome, deadline >= 0 ? MIN (deadline, look) : look, cancellable);
+        }
+    }
+}
+
 /* Waits in the way that lets @outcome settle. Returns FALSE where it never
  * could. */
 gboolean
@@ -198,16 +226,10 @@ smart_outcome_wait (SmartOutcome *outcome,
 
   current = g_main_context_ref_thread_default ();
 
-  if (outcome->home_thread == thread && current == home && !g_main_context_is_owner (home) &&
-      g_main_context_acquire (home))
-    {
-      smart_outcome_iterate (outcome, home, deadline, cancellable);
-      g_main_context_release (home);
-    }
+  if (outcome->home_thread == thread && current == home && !g_main_context_is_owner (home))
+    wait_at_home (outcome, home, deadline, cancellable);
   else
-    {
-      smart_outcome_block (outcome, deadline, cancellable);
-    }
+    smart_outcome_block (outcome, deadline, cancellable);
 
   g_main_context_unref (current);
   g_main_context_unref (home);

@@ -1112,6 +1112,77 @@ wait_without_loop_beside_callback (void)
   smart_test_iterate_until_set (NULL, &ready);
 }
 
+/* Two threads without a loop, each with a call that goes on in the default
+ * context: the one that waits first iterates it, then the other one has to.
+ */
+typedef struct
+{
+  SmartTestGate iterated;
+  SmartTestGate second_waits;
+} TwoWaits;
+
+static gboolean
+return_in_first (gpointer call)
+{
+  TwoWaits *two = smart_call_get_pointer (call, 0);
+
+  smart_test_gate_open (&two->iterated);
+  smart_test_gate_wait (&two->second_waits);
+  smart_call_return_int (call, 1);
+
+  return G_SOURCE_REMOVE;
+}
+
+static void
+first_begin (SmartCall *call, gpointer user_data)
+{
+  smart_call_add_timeout (call, 1, return_in_first, g_object_ref (call), g_object_unref);
+}
+
+static void
+second_begin (SmartCall *call, gpointer user_data)
+{
+  smart_call_add_timeout (call, 100, return_nine, g_object_ref (call), g_object_unref);
+}
+
+static gpointer
+second_main (gpointer data)
+{
+  TwoWaits *two = data;
+  g_autoptr (SmartAsyncFunc) func = smart_async_func_new (second_begin, NULL, NULL);
+  g_autoptr (SmartFuture) future = NULL;
+
+  smart_test_gate_wait (&two->iterated);
+  future = call_at_top_level (func);
+  g_assert_false (smart_future_wait (future, 20 * G_TIME_SPAN_MILLISECOND, NULL, NULL, NULL));
+  smart_test_gate_open (&two->second_waits);
+  assert_wait_int (future, 9);
+
+  return NULL;
+}
+
+static void
+wait_without_loop_on_two_threads (void)
+{
+  TwoWaits two;
+  g_autoptr (SmartAsyncFunc) func = smart_async_func_new (first_begin, NULL, NULL);
+  g_autoptr (SmartFuture) future = NULL;
+  GThread *second;
+
+  smart_test_gate_init (&two.iterated);
+  smart_test_gate_init (&two.second_waits);
+  second = g_thread_new ("second", second_main, &two);
+
+  smart_context_push_mode (SMART_MODE_ASYNC);
+  future = smart_async_func_call (func, NULL, NULL, G_TYPE_POINTER, &two, G_TYPE_INVALID);
+  smart_context_pop_mode ();
+  assert_wait_int (future, 1);
+
+  g_thread_join (second);
+  smart_test_gate_clear (&two.iterated);
+  smart_test_gate_clear (&two.second_waits);
+}
+
 /* F8: dropping */
 
 static void
@@ -1406,6 +1477,7 @@ main (int argc, char *argv[])
   smart_test_add ("/contract/F5.e", wait_from_eight_threads);
   smart_test_add ("/contract/F5.f", wait_without_loop);
   smart_test_add ("/contract/F5.f/callback", wait_without_loop_beside_callback);
+  smart_test_add ("/contract/F5.f/two-threads", wait_without_loop_on_two_threads);
 
   smart_test_add ("/contract/F8.a/by-hand", drop_by_hand);
   smart_test_add ("/contract/F8.a/chain", drop_chain);

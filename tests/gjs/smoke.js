@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+// By plain introspection: functions of every kind, called in a sync and in an
+// async context. A blocking body that is offloaded is C: JavaScript cannot run
+// on a worker.
+
+import Gio from 'gi://Gio';
+import GLib from 'gi://GLib';
+import GObject from 'gi://GObject';
+import SmartAsync from 'gi://SmartAsync?version=1.0';
+import SmartFixture from 'gi://SmartFixture?version=1.0';
+import System from 'system';
+
+const {AsyncFunc, AsyncFuncKind, FutureStatus, MainContextPolicy} = SmartAsync;
+
+function assert(condition, message) {
+    if (!condition)
+        throw new Error(`assertion failed: ${message}`);
+}
+
+function makeValue(type, contents) {
+    const value = new GObject.Value();
+    value.init(type);
+    if (type === GObject.TYPE_INT64)
+        value.set_int64(contents);
+    else if (type === GObject.TYPE_UINT)
+        value.set_uint(contents);
+    else if (type === GObject.TYPE_BOOLEAN)
+        value.set_boolean(contents);
+    else if (type === GObject.TYPE_INT)
+        value.set_int(contents);
+    else if (type === GObject.TYPE_DOUBLE)
+        value.set_double(contents);
+    else if (type === GObject.TYPE_STRING)
+        value.set_string(contents);
+    else if (type === GObject.TYPE_VARIANT)
+        value.set_variant(contents);
+    else
+        value.set_object(contents);
+    return value;
+}
+
+const thing = Gio.SimpleAction.new('thing', null);
+const VALUES = [
+    [makeValue(GObject.TYPE_BOOLEAN, true), true],
+    [makeValue(GObject.TYPE_INT, -5), -5],
+    [makeValue(GObject.TYPE_UINT, 4294967295), 4294967295],
+    [makeValue(GObject.TYPE_INT64, -9007199254740991), -9007199254740991],
+    [makeValue(GObject.TYPE_DOUBLE, 0.1), 0.1],
+    [makeValue(GObject.TYPE_STRING, 'Grüße'), 'Grüße'],
+    [makeValue(GObject.TYPE_STRING, null), null],
+    [makeValue(GObject.TYPE_OBJECT, thing), thing],
+    [makeValue(GObject.TYPE_VARIANT, new GLib.Variant('i', 7)), 7],
+];
+
+function same(result, expected) {
+    if (result instanceof GLib.Variant)
+        return result.deepUnpack() === expected;
+    return result === expected;
+}
+
+// A function of JavaScript's of each kind, and the same in C.
+
+function echo(call) {
+    call.return_value(call.get_value(0));
+}
+
+function echoLater(call) {
+    call.add_timeout(1, () => {
+        echo(call);
+        return GLib.SOURCE_REMOVE;
+    });
+}
+
+// Promises settle from the default context.
+function echoAsync(call) {
+    (async () => {
+        await null;
+        echo(call);
+    })();
+}
+
+function fail(call) {
+    call.return_new_error_literal(Gio.io_error_quark(), Gio.IOErrorEnum.NOT_FOUND, 'Grüße');
+}
+
+function throwing(call) {
+    try {
+        Gio.File.new_for_path('/nonexistent/file').load_contents(null);
+    } catch (error) {
+        call.return_error(error);
+    }
+}
+
+function makeCurrent(body) {
+    const func = AsyncFunc.new(body);
+    func.main_context_policy = MainContextPolicy.CURRENT;
+    return func;
+}
+
+const ECHOES = [
+    AsyncFunc.new(echo),
+    AsyncFunc.new(echoLater),
+    makeCurrent(echoAsync),
+    SmartFixture.echo_new(AsyncFuncKind.ASYNC),
+    SmartFixture.echo_new(AsyncFuncKind.BLOCKING),
+    SmartFixture.echo_new(AsyncFuncKind.DUAL),
+];
+const FAILURES = [
+    AsyncFunc.new(fail),
+    AsyncFunc.new(throwing),
+    SmartFixture.fail_new(AsyncFuncKind.ASYNC),
+    SmartFixture.fail_new(AsyncFuncKind.BLOCKING),
+    SmartFixture.fail_new(AsyncFuncKind.DUAL),
+];
+
+// GJS prints what a callback throws, and goes on: here it ends the loop, and is thrown again.
+
+function inLoop(begin) {
+    const loop = new GLib.MainLoop(null, false);
+    let thrown = null;
+
+    const end = error => {
+        thrown ??= error ?? null;
+        loop.quit();
+    };
+    const guarded = func => (...args) => {
+        try {
+            return func(...args);
+        } catch (error) {
+            end(error);
+            return undefined;
+        }
+    };
+
+    const deadline = GLib.timeout_add(GLib.PRIORITY_DEFAULT, 10000, () => {
+        end(new Error('it took too long'));
+        return GLib.SOURCE_CONTINUE;
+    });
+    GLib.idle_add(GLib.PRIORITY_DEFAULT, () => {
+        guarded(begin)(guarded, end);
+        return GLib.SOURCE_REMOVE;
+    });
+    loop.run();
+    GLib.source_remove(deadline);
+    if (thrown !== null)
+        throw thrown;
+}
+
+function expectError(func, code = Gio.IOErrorEnum.NOT_FOUND) {
+    try {
+        func();
+    } catch (error) {
+        assert(error.matches(Gio.io_error_quark(), code), error);
+        return;
+    }
+    throw new Error('there was no error');
+}
+
+// Counts what is to come, and ends the loop with the last.
+function counter(n, end) {
+    return () => {
+        if (--n === 0)
+            end();
+    };
+}
+
+const scenarios = {
+    detection() {
+        assert(!SmartAsync.context_is_async(), SmartAsync.context_describe());
+        inLoop((_, end) => {
+            assert(SmartAsync.context_is_async(), SmartAsync.context_describe());
+            end();
+        });
+    },
+
+    valuesInS() {
+        for (const func of [...ECHOES, AsyncFunc.new_blocking(echo)]) {
+            for (const [argument, expected] of VALUES) {
+                const [ok, result] = func.call_sync(null, [argument], null);
+                assert(ok && same(result, expected), `${result}, not ${expected}`);
+                const future = func.callv(null, [argument], null);
+                assert(future.get_status() === FutureStatus.RESOLVED, 'it has settled');
+                const [got, value] = future.get_value();
+                assert(got && same(value, expected), `${value}, not ${expected}`);
+            }
+        }
+    },
+
+    valuesInA() {
+        inLoop((guarded, end) => {
+            const one = counter(2 * ECHOES.length * VALUES.length, end);
+
+            for (const func of ECHOES) {
+                for (const [argument, expected] of VALUES) {
+                    func.call_async(null, [argument], null, guarded((source, result) => {
+                        const [ok, value] = source.call_finish(result);
+                        assert(ok && same(value, expected), `${value}, not ${expected}`);
+                        one();
+                    }));
+                    const future = func.callv(null, [argument], null);
+                    future.wait_async(null, guarded((source, result) => {
+                        const [ok, value] = source.wait_finish(result);
+                        assert(ok && same(value, expected), `${value}, not ${expected}`);
+                        one();
+                    }));
+                }
+            }
+        });
+    },
+
+    errorsInS() {
+        for (const func of FAILURES) {
+            expectError(() => func.call_sync(null, [], null));
+            expectError(() => func.callv(null, [], null).get_value());
+        }
+    },
+
+    errorsInA() {
+        inLoop((guarded, end) => {
+            const one = counter(2 * FAILURES.length, end);
+
+            for (const func of FAILURES) {
+                func.call_async(null, [], null, guarded((source, result) => {
+                    expectError(() => source.call_finish(result));
+                    one();
+                }));
+                func.callv(null, [], null).wait_async(null, guarded((source, result) => {
+                    expectError(() => source.wait_finish(result));
+                    one();
+                }));
+            }
+        });
+    },
+
+    cancellation() {
+        const cancellable = new Gio.Cancellable();
+        cancellable.cancel();
+        for (const func of ECHOES) {
+            expectError(() => func.call_sync(null, [VALUES[0][0]], cancellable),
+                Gio.IOErrorEnum.CANCELLED);
+        }
+    },
+
+    continuations() {
+        const one = makeValue(GObject.TYPE_INT, 1);
+        const addOne = (call, settled) => call.return_int(settled.get_int() + 1);
+        const recover = (call, settled) => {
+            expectError(() => settled.get_int());
+            call.return_int(5);
+        };
+        const conclude = call => call.return_none();
+        const chain = future => future.then(addOne).catch(recover).then(addOne).finally(conclude);
+        const expectations = [
+            ...ECHOES.map(func => [func, 3]),
+            ...FAILURES.map(func => [func, 6]),
+        ];
+
+        for (const [func, expected] of expectations)
+            assert(chain(func.callv(null, [one], null)).get_int() === expected, expected);
+
+        inLoop((guarded, end) => {
+            const settled = counter(expectations.length, end);
+
+            for (const [func, expected] of expectations) {
+                chain(func.callv(null, [one], null)).wait_async(null, guarded((source, result) => {
+                    const [ok, value] = source.wait_finish(result);
+                    assert(ok && value === expected, `${value}, not ${expected}`);
+                    settled();
+                }));
+            }
+        });
+    },
+};
+
+let failed = 0;
+let number = 0;
+print(`1..${Object.keys(scenarios).length}`);
+for (const [name, scenario] of Object.entries(scenarios)) {
+    number++;
+    try {
+        scenario();
+        print(`ok ${number} /gjs/smoke/${name}/main`);
+    } catch (error) {
+        failed = 1;
+        print(`not ok ${number} /gjs/smoke/${name}/main`);
+        logError(error);
+    }
+}
+System.exit(failed);

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "smart-fixture.h"
+
+typedef struct
+{
+  SmartCall *call;
+  SmartBody act;
+} Errand;
+
+static gboolean
+run_errand (gpointer data)
+{
+  Errand *errand = data;
+
+  errand->act (errand->call, NULL);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+errand_free (gpointer data)
+{
+  Errand *errand = data;
+
+  g_object_unref (errand->call);
+  g_free (errand);
+}
+
+/* An asynchronous body returns from a later callback, so that there is something to wait for. */
+static void
+act_later (SmartCall *call, gpointer act)
+{
+  Errand *errand = g_new0 (Errand, 1);
+
+  errand->call = g_object_ref (call);
+  errand->act = (SmartBody) act;
+  smart_call_add_timeout (call, 1, run_errand, errand, errand_free);
+}
+
+static SmartAsyncFunc *
+func_new (SmartAsyncFuncKind kind, SmartBody act)
+{
+  switch (kind)
+    {
+    case SMART_ASYNC_FUNC_ASYNC:
+      return smart_async_func_new (act_later, (gpointer) act, NULL);
+    case SMART_ASYNC_FUNC_BLOCKING:
+      return smart_async_func_new_blocking (act, NULL, NULL);
+    case SMART_ASYNC_FUNC_DUAL:
+      return smart_async_func_new_dual (act_later, (gpointer) act, NULL, act, NULL, NULL);
+    default:
+      g_return_val_if_reached (NULL);
+    }
+}
+
+static void
+echo (SmartCall *call, gpointer data)
+{
+  smart_call_return_value (call, smart_call_get_value (call, 0));
+}
+
+static void
+fail (SmartCall *call, gpointer data)
+{
+  smart_call_return_new_error_literal (call, G_IO_ERROR, G_IO_ERROR_NOT_FOUND, "Grüße");
+}
+
+/**
+ * smart_fixture_echo_new:
+ * @kind: which bodies it has
+ *
+ * Returns: (transfer full): a function that returns its argument
+ */
+SmartAsyncFunc *
+smart_fixture_echo_new (SmartAsyncFuncKind kind)
+{
+  return func_new (kind, echo);
+}
+
+/**
+ * smart_fixture_fail_new:
+ * @kind: which bodies it has
+ *
+ * Returns: (transfer full): a function that returns %G_IO_ERROR_NOT_FOUND
+ */
+SmartAsyncFunc *
+smart_fixture_fail_new (SmartAsyncFuncKind kind)
+{
+  return func_new (kind, fail);
+}
+
+/**
+ * smart_fixture_describe:
+ * @value: a value
+ *
+ * Returns: (transfer full): its type and contents
+ */
+char *
+smart_fixture_describe (const GValue *value)
+{
+  g_autofree char *contents = NULL;
+
+  if (!G_IS_VALUE (value))
+    return g_strdup ("null");
+  contents = g_strdup_value_contents (value);
+
+  return g_strdup_printf ("%s %s", G_VALUE_TYPE_NAME (value), contents);
+}

@@ -6,6 +6,9 @@
 
 #include "smart-inbox-private.h"
 
+/* In some 290 years. GLib counts in nanoseconds since 2.90. */
+#define NEVER (G_MAXINT64 / 1000)
+
 struct _SmartInbox
 {
   GMainContext *context; /* immutable; a key, not a reference */
@@ -17,6 +20,7 @@ struct _SmartInbox
   GMutex lock;
   SmartParcel *head; /* lock: pushed, not yet taken */
   SmartParcel *tail; /* lock; valid if head is */
+  gint64 never;      /* lock: a time that does not come */
   gboolean closed;   /* lock to write, atomic to read */
 
   SmartParcel *batch; /* the context's owner: taken, not yet delivered */
@@ -49,15 +53,21 @@ inbox_clear (gpointer data)
   g_mutex_clear (&inbox->lock);
 }
 
-/* Nested loops: what the outer dispatch has taken and not yet delivered must
- * not wait for the inner loop's end. */
+static gboolean
+has_parcels (GSource *source)
+{
+  SmartInbox *inbox = *(SmartInbox **) (source + 1);
+
+  /* Nested loops: what the outer dispatch has taken and not yet delivered must
+   * not wait for the inner loop's end. */
+  return inbox->batch != NULL || g_atomic_pointer_get (&inbox->head) != NULL;
+}
+
 static gboolean
 inbox_prepare (GSource *source, int *timeout)
 {
-  SmartInbox **inbox = (SmartInbox **) (source + 1);
-
   *timeout = -1;
-  return (*inbox)->batch != NULL;
+  return has_parcels (source);
 }
 
 /* Delivers what is there now. What comes meanwhile waits for the next
@@ -69,12 +79,11 @@ inbox_dispatch (GSource *source, GSourceFunc callback, gpointer user_data)
   SmartParcel *last;
 
   g_mutex_lock (&inbox->lock);
-  g_source_set_ready_time (source, -1);
   if (inbox->batch == NULL)
     {
       inbox->batch = inbox->head;
       last = inbox->tail;
-      inbox->head = NULL;
+      g_atomic_pointer_set (&inbox->head, NULL);
     }
   else
     {
@@ -84,7 +93,7 @@ inbox_dispatch (GSource *source, GSourceFunc callback, gpointer user_data)
       last->next = inbox->head;
       if (inbox->head != NULL)
         last = inbox->tail;
-      inbox->head = NULL;
+      g_atomic_pointer_set (&inbox->head, NULL);
     }
   g_mutex_unlock (&inbox->lock);
 
@@ -112,6 +121,7 @@ inbox_source_finalize (GSource *source)
 
 static GSourceFuncs inbox_funcs = {
   .prepare = inbox_prepare,
+  .check = has_parcels,
   .dispatch = inbox_dispatch,
   .finalize = inbox_source_finalize,
 };
@@ -275,6 +285,22 @@ smart_inbox_unref (SmartInbox *inbox)
   g_atomic_rc_box_release_full (inbox, inbox_clear);
 }
 
+/* Wakes the context up, unless its owner is this thread, which does not sleep.
+ *
+ * Not by g_main_context_wakeup(): the context may be on its way out, and only
+ * the lock keeps it from going further. To move a time that never comes wakes
+ * it up just as well, from the safe side of the source, and does not have to be
+ * undone. HOLDS: inbox->lock */
+static void
+wake_up (SmartInbox *inbox)
+{
+  if (g_main_context_is_owner (inbox->context))
+    return;
+
+  inbox->never = inbox->never == NEVER ? NEVER - 1 : NEVER;
+  g_source_set_ready_time (inbox->source, inbox->never);
+}
+
 /* Hands @parcel over. Any thread; where the context is gone already, it is
  * delivered here, with %FALSE. The caller must use @inbox no more unless it
  * holds it otherwise: the parcel may be delivered, and release it, at once. */
@@ -294,9 +320,8 @@ smart_inbox_push (SmartInbox *inbox, SmartParcel *parcel)
 
   if (inbox->head == NULL)
     {
-      inbox->head = parcel;
-      /* Under the lock, since the source may not go meanwhile. */
-      g_source_set_ready_time (inbox->source, 0);
+      g_atomic_pointer_set (&inbox->head, parcel);
+      wake_up (inbox);
     }
   else
     {

@@ -226,6 +226,101 @@ test_e2_b (void)
     }
 }
 
+/* As many bodies as there can be threads, GTask's part included, are held at a
+ * gate: what was called after them stays in the queue until it is opened. */
+
+#define MAX_AT_ONCE (512 + 4)
+#define N_SURE      40
+#define N_CROWD     (MAX_AT_ONCE + 2 * N_SURE)
+
+typedef struct
+{
+  SmartTestGate gate;
+  SmartAsyncFunc *func;
+  GCancellable *cancellable; /* of the last N_SURE */
+  gboolean started[N_CROWD]; /* atomic */
+  guint n_done;
+  guint n_cancelled;
+} Crowd;
+
+static void
+crowd_body (SmartCall *call, gpointer data)
+{
+  Crowd *crowd = data;
+
+  g_atomic_int_set (&crowd->started[smart_call_get_int (call, 0)], TRUE);
+  smart_test_gate_wait (&crowd->gate);
+  smart_call_return_int (call, 7);
+}
+
+static void
+crowd_called (GObject *object, GAsyncResult *res, gpointer data)
+{
+  Crowd *crowd = data;
+  g_autoptr (GError) error = NULL;
+
+  if (!smart_async_func_call_finish (crowd->func, res, NULL, &error))
+    {
+      g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+      crowd->n_cancelled++;
+    }
+  crowd->n_done++;
+}
+
+static void
+crowd_begin (gpointer data)
+{
+  Crowd *crowd = data;
+
+  for (int i = 0; i < N_CROWD; i++)
+    {
+      GValue number = G_VALUE_INIT;
+
+      g_value_init (&number, G_TYPE_INT);
+      g_value_set_int (&number, i);
+      smart_async_func_call_async (crowd->func, NULL, &number, 1,
+                                   i >= N_CROWD - N_SURE ? crowd->cancellable : NULL, crowd_called,
+                                   crowd);
+    }
+
+  for (int i = N_CROWD - N_SURE; i < N_CROWD; i++)
+    g_assert_false (g_atomic_int_get (&crowd->started[i]));
+  g_cancellable_cancel (crowd->cancellable);
+  smart_test_gate_open (&crowd->gate);
+}
+
+static gboolean
+crowd_is_over (gpointer data)
+{
+  return ((Crowd *) data)->n_done == N_CROWD;
+}
+
+static void
+test_e2_c (void)
+{
+  Crowd crowd = { { { 0 } } };
+
+  if (smart_test_scale (0, 1) == 1)
+    {
+      g_test_skip ("So many threads cannot be had here");
+      return;
+    }
+
+  smart_test_gate_init (&crowd.gate);
+  crowd.cancellable = g_cancellable_new ();
+  crowd.func = smart_async_func_new_blocking (crowd_body, &crowd, NULL);
+  smart_test_in_loop (crowd_begin, crowd_is_over, &crowd);
+  g_assert_cmpuint (crowd.n_cancelled, ==, N_SURE);
+  for (int i = 0; i < N_CROWD; i++)
+    g_assert_cmpint (g_atomic_int_get (&crowd.started[i]), ==, i < N_CROWD - N_SURE);
+  g_object_unref (crowd.func);
+  g_object_unref (crowd.cancellable);
+  smart_test_gate_clear (&crowd.gate);
+
+  /* The threads that are not needed any more would slow down what follows. */
+  smart_async_reset ();
+}
+
 static void
 cancel_and_look (gpointer data)
 {
@@ -1835,6 +1930,7 @@ main (int argc, char **argv)
   smart_test_add ("/contract/E1.a", test_e1_a);
   smart_test_add ("/contract/E2.a", test_e2_a);
   smart_test_add ("/contract/E2.b", test_e2_b);
+  smart_test_add ("/contract/E2.c", test_e2_c);
   smart_test_add ("/contract/E2.d", test_e2_d);
   smart_test_add ("/contract/E2.d/future", test_e2_d_future);
   smart_test_add ("/contract/E2.e", test_e2_e);

@@ -37,6 +37,7 @@ void          smart_frame_push         (SmartThread    *thread,
                                         SmartCall      *call);
 void          smart_frame_pop          (SmartThread    *thread,
                                         SmartFrame     *frame);
+void          smart_frame_clear        (SmartThread    *thread);
 SmartCall    *smart_frame_current_call (SmartThread    *thread);
 GMainContext *smart_context_ref_home   (void);
 SmartInbox   *smart_context_get_inbox  (int             priority);

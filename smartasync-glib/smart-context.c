@@ -84,6 +84,14 @@ smart_frame_pop (SmartThread *thread, SmartFrame *frame)
   drop_top (thread);
 }
 
+/* Drops what a thread that ends left behind: a mode for its whole life, say. */
+void
+smart_frame_clear (SmartThread *thread)
+{
+  while (thread->top != NULL)
+    drop_top (thread);
+}
+
 /* Drops what callbacks that have ended left behind. */
 static void
 prune (SmartThread *thread)

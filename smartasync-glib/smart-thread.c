@@ -6,6 +6,7 @@
 #include "smart-thread-private.h"
 
 #include "smart-context-pool-private.h"
+#include "smart-context-private.h"
 #include "smart-future-private.h"
 #include "smart-inbox-private.h"
 #include "smart-offload-private.h"
@@ -21,6 +22,7 @@ smart_thread_free (gpointer data)
 {
   SmartThread *thread = data;
 
+  smart_frame_clear (thread);
   g_clear_pointer (&thread->inbox, smart_inbox_unref);
   smart_context_pool_clear (thread);
   g_clear_pointer (&thread->spare, smart_outcome_unref);

@@ -61,7 +61,7 @@ smart_test_init (int *argc, char ***argv)
       *argv = arguments;
     }
 
-  g_test_init (argc, argv, G_TEST_OPTION_ISOLATE_DIRS, NULL);
+  g_test_init (argc, argv, NULL);
 }
 
 gboolean

@@ -27,7 +27,7 @@ const MAX_IN_FLIGHT = 16;
 // collection for the collection itself, and drops the callbacks that come in
 // it. Whole collections, often enough, leave nothing to slice.
 const GARBAGE_OF_A_CALL = 8 * 1024;
-let uncollected = Infinity;
+let uncollected = 0;
 function collectGarbage(size) {
     uncollected += size;
     if (uncollected < 16 * 1024 * 1024 || System.version >= 18190)
@@ -165,6 +165,7 @@ function runOnce(func, inLoop, files, complain, results) {
     const context = inLoop ? 'async' : 'sync';
     const kind = func === blocking ? 'blocking' : 'asynchronous';
     const run = new Run(func, files, `JavaScript, ${context}, ${kind}`);
+    System.gc();  // what the runs before left would stall this one
     const begin = GLib.get_monotonic_time();
     if (inLoop)
         run.callInLoop();

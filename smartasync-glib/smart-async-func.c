@@ -941,12 +941,17 @@ smart_async_func_call (SmartAsyncFunc *func,
       GValue value = G_VALUE_INIT;
       char *error = NULL;
 
-      G_VALUE_COLLECT_INIT (&value, type, args, 0, &error);
+      if (G_TYPE_IS_VALUE (type))
+        G_VALUE_COLLECT_INIT (&value, type, args, 0, &error);
+      else
+        error = g_strdup_printf ("%s is not the type of a value", g_type_name (type));
+
       if (error != NULL)
         {
           /* What follows cannot be read: the list is lost. */
-          g_critical ("Argument %u of %s: %s", values->len, smart_async_func_get_label (func),
-                      error);
+          future = smart_future_new_for_error (
+              g_error_new (SMART_ERROR, SMART_ERROR_INVALID_ARGUMENTS, _ ("Argument %u of %s: %s"),
+                           values->len, smart_async_func_get_label (func), error));
           g_free (error);
           break;
         }
@@ -954,8 +959,9 @@ smart_async_func_call (SmartAsyncFunc *func,
     }
   va_end (args);
 
-  future = smart_async_func_callv (func, source, (const GValue *) values->data, values->len,
-                                   cancellable);
+  if (future == NULL)
+    future = smart_async_func_callv (func, source, (gconstpointer) values->data, values->len,
+                                     cancellable);
   g_array_unref (values);
 
   return future;

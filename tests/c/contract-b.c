@@ -317,10 +317,28 @@ test_right_type (void)
   g_value_unset (&args[0]);
 }
 
+/* What no GValue can be of: nothing after it in the list could be read. */
+static void
+test_no_type (void)
+{
+  int n_begun = 0;
+  g_autoptr (SmartAsyncFunc) func = func_new (KIND_ASYNC, body_note, &n_begun);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (SmartFuture) future =
+      smart_async_func_call (func, NULL, NULL, G_TYPE_INT, 1, G_TYPE_NONE, 2, G_TYPE_INVALID);
+
+  g_assert_false (smart_future_get_value (future, NULL, &error));
+  g_assert_error (error, SMART_ERROR, SMART_ERROR_INVALID_ARGUMENTS);
+  assert_says (error, "1");
+  assert_says (error, "void");
+  g_assert_cmpint (n_begun, ==, 0);
+}
+
 static void
 test_types (void)
 {
   test_wrong_type ();
+  test_no_type ();
   test_right_type ();
 }
 

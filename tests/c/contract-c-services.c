@@ -62,9 +62,10 @@ static struct
 static void
 on_echoed (GObject *object, GAsyncResult *res, gpointer data)
 {
-  g_autoptr (GSocketConnection) connection = data;
+  GSocketConnection *connection = data;
 
   g_output_stream_splice_finish (G_OUTPUT_STREAM (object), res, NULL);
+  g_object_unref (connection);
 }
 
 static gboolean

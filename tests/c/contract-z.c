@@ -382,9 +382,9 @@ end_with_futures (gconstpointer data)
 {
   g_autoptr (GCancellable) cancellable = g_cancellable_new ();
   SmartFuture *future = smart_future_new (cancellable);
-  g_autoptr (SmartFuture) chained = smart_future_then (future, continuation_exit, NULL, NULL);
   g_autoptr (SmartFuture) resolved = smart_future_new_for_value (NULL);
 
+  g_object_unref (smart_future_then (future, continuation_exit, NULL, NULL));
   smart_future_wait_async (resolved, NULL, ready_exit, NULL);
 }
 
@@ -470,7 +470,8 @@ static void
 then_exit_cb (gpointer data)
 {
   g_autoptr (SmartFuture) future = smart_async_func_callv (data, NULL, NULL, 0, NULL);
-  g_autoptr (SmartFuture) chained = smart_future_then (future, continuation_exit, NULL, NULL);
+
+  g_object_unref (smart_future_then (future, continuation_exit, NULL, NULL));
 }
 
 static void

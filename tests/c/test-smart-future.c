@@ -666,7 +666,6 @@ static void
 misuse (void)
 {
   g_autoptr (SmartFuture) future = smart_future_new (NULL);
-  g_autoptr (SmartAsyncFunc) func = NULL;
 
   smart_test_expect_critical ("*notify*", smart_future_add_notify (future, NULL, NULL, NULL));
   smart_test_expect_critical ("*SMART_IS_FUTURE*", smart_future_cancel (NULL));

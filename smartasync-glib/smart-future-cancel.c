@@ -83,14 +83,66 @@ smart_outcome_is_cancelled (SmartOutcome *outcome)
          (outcome->wants_own && g_cancellable_is_cancelled (g_atomic_pointer_get (&outcome->own)));
 }
 
-/* The caller holds a reference. */
+/* While @outcome is pending, to cancel it cancels @on, too. */
 void
-smart_outcome_cancel (SmartOutcome *outcome)
+smart_outcome_depend (SmartOutcome *outcome, SmartOutcome *on)
+{
+  g_mutex_lock (&outcome->lock);
+  if (smart_outcome_is_pending (outcome))
+    {
+      if (outcome->depends == NULL)
+        outcome->depends = g_ptr_array_new_with_free_func ((GDestroyNotify) smart_outcome_unref);
+      g_ptr_array_add (outcome->depends, smart_outcome_ref (on));
+    }
+  g_mutex_unlock (&outcome->lock);
+}
+
+static gpointer
+ref_outcome (gconstpointer outcome, gpointer unused)
+{
+  return smart_outcome_ref ((SmartOutcome *) outcome);
+}
+
+/* Nullable. */
+static GPtrArray *
+copy_depends (SmartOutcome *outcome)
+{
+  GPtrArray *depends = NULL;
+
+  g_mutex_lock (&outcome->lock);
+  if (outcome->depends != NULL)
+    depends = g_ptr_array_copy (outcome->depends, ref_outcome, NULL);
+  g_mutex_unlock (&outcome->lock);
+
+  if (depends != NULL)
+    g_ptr_array_set_free_func (depends, (GDestroyNotify) smart_outcome_unref);
+
+  return depends;
+}
+
+/* Takes @depends. */
+static void
+cancel_with (SmartOutcome *outcome, GPtrArray *depends)
 {
   GCancellable *cancellable = smart_outcome_get_cancellable (outcome);
 
   if (cancellable != NULL)
     g_cancellable_cancel (cancellable);
+
+  if (depends == NULL)
+    return;
+
+  for (guint i = 0; i < depends->len; i++)
+    if (smart_outcome_is_pending (g_ptr_array_index (depends, i)))
+      smart_outcome_cancel (g_ptr_array_index (depends, i));
+  g_ptr_array_unref (depends);
+}
+
+/* The caller holds a reference. */
+void
+smart_outcome_cancel (SmartOutcome *outcome)
+{
+  cancel_with (outcome, copy_depends (outcome));
   if (outcome->by_hand)
     smart_outcome_settle_cancelled (outcome);
 }
@@ -104,10 +156,11 @@ smart_outcome_settle_cancelled (SmartOutcome *outcome)
                                NULL);
 }
 
-/* The deadline has passed: who waits is told first, then the body is. */
+/* The deadline has passed: who waits is told first, then what is waited for. */
 gboolean
 smart_outcome_settle_timed_out (SmartOutcome *outcome)
 {
+  GPtrArray *depends = copy_depends (outcome);
   gboolean settled;
 
   settled = smart_outcome_settle (outcome, NULL,
@@ -115,7 +168,9 @@ smart_outcome_settle_timed_out (SmartOutcome *outcome)
                                                        _ ("The operation timed out")),
                                   NULL);
   if (settled)
-    smart_outcome_cancel (outcome);
+    cancel_with (outcome, depends);
+  else if (depends != NULL)
+    g_ptr_array_unref (depends);
 
   return settled;
 }

@@ -44,6 +44,9 @@ struct _SmartOutcome
   GMainContext  *poller;       /* lock: what a waiting thread iterates; not a reference */
   SmartFuture   *handle;       /* lock: not a reference; cleared by its dispose */
   char          *name;         /* lock */
+  double         progress;     /* lock; valid if has_progress */
+  gboolean       has_progress; /* lock */
+  gboolean       telling;      /* lock: a notification of it is on its way */
 
   /* An asynchronous call that was begun and is pending cannot go on unless its
    * home is iterated. Immutable but for @home, which settling clears. */
@@ -59,6 +62,7 @@ struct _SmartOutcome
   gulong         follow_id;    /* lock: own follows upstream */
   gulong         abandon_id;   /* lock: on upstream or own */
   GSource       *timer;        /* lock: the call's deadline; a reference */
+  GPtrArray     *depends;      /* lock: the outcomes that are cancelled with it; references */
 };
 
 SmartOutcome *smart_outcome_new               (GCancellable    *upstream,
@@ -88,6 +92,8 @@ gboolean      smart_outcome_take              (SmartOutcome    *outcome,
 
 void          smart_outcome_set_home          (SmartOutcome    *outcome,
                                                GMainContext    *home);
+void          smart_outcome_set_home_of_others (SmartOutcome   *outcome,
+                                               GMainContext    *home);
 void          smart_outcome_adopt_home        (SmartOutcome    *outcome,
                                                SmartOutcome    *other);
 void          smart_outcome_keep_spent        (SmartOutcome    *outcome);
@@ -99,6 +105,8 @@ void          smart_listener_clear            (SmartListener   *listener);
 GCancellable *smart_outcome_get_cancellable   (SmartOutcome    *outcome);
 gboolean      smart_outcome_is_cancelled      (SmartOutcome    *outcome);
 void          smart_outcome_cancel            (SmartOutcome    *outcome);
+void          smart_outcome_depend            (SmartOutcome    *outcome,
+                                               SmartOutcome    *on);
 void          smart_outcome_abandon_on_cancel (SmartOutcome    *outcome);
 void          smart_outcome_set_deadline      (SmartOutcome    *outcome,
                                                GMainContext    *context,
@@ -119,6 +127,14 @@ void          smart_outcome_iterate           (SmartOutcome    *outcome,
 void          smart_outcome_lead              (SmartOutcome    *outcome,
                                                SmartOutcome    *follower);
 
+void          smart_outcome_report            (SmartOutcome    *outcome,
+                                               double           progress,
+                                               SmartInbox      *inbox);
+
+SmartFuture  *smart_future_then_at_once       (SmartFuture     *future,
+                                               SmartContinuation continuation,
+                                               gpointer         user_data,
+                                               GDestroyNotify   destroy);
 SmartFuture  *smart_outcome_ref_future        (SmartOutcome    *outcome);
 SmartFuture  *smart_future_new_for_outcome    (SmartOutcome    *outcome);
 SmartOutcome *smart_future_get_outcome        (SmartFuture     *future);

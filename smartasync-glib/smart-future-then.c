@@ -107,6 +107,7 @@ then_told (SmartListener *base, gboolean run)
 static SmartFuture *
 attach (SmartFuture *future,
         When when,
+        gboolean at_once,
         SmartContinuation continuation,
         gpointer user_data,
         GDestroyNotify destroy)
@@ -128,13 +129,13 @@ attach (SmartFuture *future,
   /* finally's own result is only looked at. It is cancelled with the child. */
   own = when == ON_BOTH ? smart_outcome_new (smart_outcome_get_cancellable (listener->child), FALSE)
                         : smart_outcome_ref (listener->child);
-  listener->call = smart_call_new (NULL, run_continuation, listener, own);
+  listener->call = smart_call_new (NULL, run_continuation, listener, FALSE, own, NULL);
   smart_outcome_unref (own);
   smart_call_set_context (listener->call, home);
   if (when == ON_BOTH)
     smart_call_set_lenient (listener->call);
 
-  if (!smart_outcome_is_pending (outcome) && !smart_context_is_async ())
+  if (!smart_outcome_is_pending (outcome) && (at_once || !smart_context_is_async ()))
     {
       /* In a sync context there is nobody who would come back to it. */
       listener->base.outcome = smart_outcome_ref (outcome);
@@ -144,12 +145,23 @@ attach (SmartFuture *future,
     {
       listener->base.inbox = smart_inbox_get (home, G_PRIORITY_DEFAULT);
       smart_outcome_set_home (listener->child, home);
+      smart_outcome_depend (listener->child, outcome);
       smart_outcome_listen (outcome, &listener->base);
     }
 
   g_main_context_unref (home);
 
   return result;
+}
+
+/* Like then, but does not wait for the next iteration if @future has settled. */
+SmartFuture *
+smart_future_then_at_once (SmartFuture *future,
+                           SmartContinuation continuation,
+                           gpointer user_data,
+                           GDestroyNotify destroy)
+{
+  return attach (future, ON_VALUE, TRUE, continuation, user_data, destroy);
 }
 
 /**
@@ -181,7 +193,7 @@ smart_future_then (SmartFuture *future,
   g_return_val_if_fail (SMART_IS_FUTURE (future), NULL);
   g_return_val_if_fail (continuation != NULL, NULL);
 
-  return attach (future, ON_VALUE, continuation, user_data, destroy);
+  return attach (future, ON_VALUE, FALSE, continuation, user_data, destroy);
 }
 
 /**
@@ -209,7 +221,7 @@ smart_future_catch (SmartFuture *future,
   g_return_val_if_fail (SMART_IS_FUTURE (future), NULL);
   g_return_val_if_fail (continuation != NULL, NULL);
 
-  return attach (future, ON_ERROR, continuation, user_data, destroy);
+  return attach (future, ON_ERROR, FALSE, continuation, user_data, destroy);
 }
 
 /**
@@ -237,5 +249,5 @@ smart_future_finally (SmartFuture *future,
   g_return_val_if_fail (SMART_IS_FUTURE (future), NULL);
   g_return_val_if_fail (continuation != NULL, NULL);
 
-  return attach (future, ON_BOTH, continuation, user_data, destroy);
+  return attach (future, ON_BOTH, FALSE, continuation, user_data, destroy);
 }

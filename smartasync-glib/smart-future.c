@@ -44,6 +44,7 @@ enum
 {
   PROP_STATUS = 1,
   PROP_NAME,
+  PROP_PROGRESS,
   N_PROPS
 };
 
@@ -125,6 +126,7 @@ smart_outcome_release_spare (SmartThread *thread, SmartOutcome *outcome)
   outcome_clear (outcome);
   outcome->status = SMART_FUTURE_PENDING;
   outcome->keeps_spent = FALSE;
+  outcome->has_progress = FALSE;
   outcome->home_thread = NULL;
   outcome->ref_count = 0;
   thread->spare = outcome;
@@ -264,6 +266,16 @@ smart_outcome_set_home (SmartOutcome *outcome, GMainContext *home)
   g_mutex_unlock (&outcome->lock);
 }
 
+/* A call that will begin in @home, which others iterate. */
+void
+smart_outcome_set_home_of_others (SmartOutcome *outcome, GMainContext *home)
+{
+  g_mutex_lock (&outcome->lock);
+  if (smart_outcome_is_pending (outcome) && outcome->home == NULL)
+    outcome->home = g_main_context_ref (home);
+  g_mutex_unlock (&outcome->lock);
+}
+
 /* @outcome settles when @other does, and so needs what that one needs. */
 void
 smart_outcome_adopt_home (SmartOutcome *outcome, SmartOutcome *other)
@@ -338,6 +350,7 @@ smart_outcome_settle (SmartOutcome *outcome, GValue *value, GError *error, Smart
   SmartListener *listeners;
   GMainContext *home;
   GSource *timer;
+  GPtrArray *depends;
   gulong follow_id, abandon_id;
   gboolean keeps_spent;
 
@@ -366,6 +379,7 @@ smart_outcome_settle (SmartOutcome *outcome, GValue *value, GError *error, Smart
   listeners = g_steal_pointer (&outcome->listeners);
   home = g_steal_pointer (&outcome->home);
   timer = g_steal_pointer (&outcome->timer);
+  depends = g_steal_pointer (&outcome->depends);
   follow_id = outcome->follow_id;
   abandon_id = outcome->abandon_id;
   outcome->follow_id = outcome->abandon_id = 0;
@@ -398,6 +412,8 @@ smart_outcome_settle (SmartOutcome *outcome, GValue *value, GError *error, Smart
       g_source_unref (timer);
     }
 
+  if (depends != NULL)
+    g_ptr_array_unref (depends);
   if (home != NULL)
     g_main_context_unref (home);
   listeners = in_order (listeners, outcome);
@@ -566,6 +582,9 @@ smart_future_get_property (GObject *object, guint prop_id, GValue *value, GParam
     case PROP_NAME:
       g_value_take_string (value, smart_future_dup_name (future));
       break;
+    case PROP_PROGRESS:
+      g_value_set_double (value, smart_future_get_progress (future));
+      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
     }
@@ -615,6 +634,19 @@ smart_future_class_init (SmartFutureClass *class)
   props[PROP_NAME] =
       g_param_spec_string ("name", NULL, NULL, NULL,
                            G_PARAM_READWRITE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS);
+
+  /**
+   * SmartFuture:progress:
+   *
+   * How far the call is, from 0 to 1; -1 while that is not known. Notified in the
+   * context of the caller: it can be bound to a progress bar. Of several values
+   * in a row the last one is notified, and the last one of all before any
+   * callback that tells of the result.
+   *
+   * Since: 1.0
+   */
+  props[PROP_PROGRESS] = g_param_spec_double ("progress", NULL, NULL, -1, 1, -1,
+                                              G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
 
   g_object_class_install_properties (object_class, N_PROPS, props);
 }
@@ -867,6 +899,32 @@ smart_future_set_name (SmartFuture *future, const char *name)
 
   g_free (old);
   g_object_notify_by_pspec (G_OBJECT (future), props[PROP_NAME]);
+}
+
+/**
+ * smart_future_get_progress: (get-property progress)
+ * @future: a future
+ *
+ * How far the call is.
+ *
+ * Returns: from 0 to 1; -1 while that is not known
+ *
+ * Since: 1.0
+ */
+double
+smart_future_get_progress (SmartFuture *future)
+{
+  SmartOutcome *outcome;
+  double progress;
+
+  g_return_val_if_fail (SMART_IS_FUTURE (future), -1);
+
+  outcome = smart_future_get_outcome (future);
+  g_mutex_lock (&outcome->lock);
+  progress = outcome->has_progress ? outcome->progress : -1;
+  g_mutex_unlock (&outcome->lock);
+
+  return progress;
 }
 
 /**
@@ -1138,6 +1196,67 @@ smart_future_get_variant (SmartFuture *future, GError **error)
     }
 
   return variant;
+}
+
+/* Progress */
+
+typedef struct
+{
+  SmartParcel parcel;
+  SmartInbox *inbox;     /* a use */
+  SmartOutcome *outcome; /* a reference */
+} Progress;
+
+static void
+progress_delivered (SmartParcel *parcel, gboolean run)
+{
+  Progress *progress = (Progress *) parcel;
+  SmartOutcome *outcome = progress->outcome;
+  SmartFuture *future = NULL;
+
+  g_mutex_lock (&outcome->lock);
+  outcome->telling = FALSE;
+  if (run && outcome->handle != NULL)
+    future = g_object_ref (outcome->handle);
+  g_mutex_unlock (&outcome->lock);
+
+  if (future != NULL)
+    {
+      g_object_notify_by_pspec (G_OBJECT (future), props[PROP_PROGRESS]);
+      g_object_unref (future);
+    }
+
+  smart_outcome_unref (outcome);
+  smart_inbox_unref (progress->inbox);
+  g_free (progress);
+}
+
+/* Any thread. What is reported while a notification is on its way is told by
+ * that; what is reported after the end is not told at all. */
+void
+smart_outcome_report (SmartOutcome *outcome, double value, SmartInbox *inbox)
+{
+  gboolean tell_it = FALSE;
+  Progress *progress;
+
+  g_mutex_lock (&outcome->lock);
+  if (smart_outcome_is_pending (outcome))
+    {
+      tell_it = !outcome->telling && (!outcome->has_progress || outcome->progress != value);
+      outcome->progress = value;
+      outcome->has_progress = TRUE;
+      outcome->telling |= tell_it;
+    }
+  g_mutex_unlock (&outcome->lock);
+
+  if (!tell_it)
+    return;
+
+  progress = g_new0 (Progress, 1);
+  progress->parcel.deliver = progress_delivered;
+  progress->inbox = smart_inbox_ref (inbox);
+  progress->outcome = smart_outcome_ref (outcome);
+  smart_inbox_push (inbox, &progress->parcel);
 }
 
 /* Listeners of the user's */

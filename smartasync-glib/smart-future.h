@@ -35,6 +35,8 @@ SMART_AVAILABLE_IN_1_0
 void               smart_future_set_name       (SmartFuture          *future,
                                                 const char           *name);
 SMART_AVAILABLE_IN_1_0
+double             smart_future_get_progress   (SmartFuture          *future);
+SMART_AVAILABLE_IN_1_0
 gboolean           smart_future_get_value      (SmartFuture          *future,
                                                 GValue               *value,
                                                 GError              **error);
@@ -101,6 +103,27 @@ SmartFuture       *smart_future_finally        (SmartFuture          *future,
                                                 SmartContinuation     continuation,
                                                 gpointer              user_data,
                                                 GDestroyNotify        destroy);
+SMART_AVAILABLE_IN_1_0
+SmartFuture       *smart_future_all            (SmartFuture          *first,
+                                                ...) G_GNUC_NULL_TERMINATED;
+SMART_AVAILABLE_IN_1_0
+SmartFuture       *smart_future_allv           (SmartFuture         **futures,
+                                                guint                 n_futures);
+SMART_AVAILABLE_IN_1_0
+SmartFuture       *smart_future_any            (SmartFuture          *first,
+                                                ...) G_GNUC_NULL_TERMINATED;
+SMART_AVAILABLE_IN_1_0
+SmartFuture       *smart_future_anyv           (SmartFuture         **futures,
+                                                guint                 n_futures);
+SMART_AVAILABLE_IN_1_0
+SmartFuture       *smart_future_race           (SmartFuture          *first,
+                                                ...) G_GNUC_NULL_TERMINATED;
+SMART_AVAILABLE_IN_1_0
+SmartFuture       *smart_future_racev          (SmartFuture         **futures,
+                                                guint                 n_futures);
+SMART_AVAILABLE_IN_1_0
+SmartFuture       *smart_future_with_timeout   (SmartFuture          *future,
+                                                guint                 msec);
 SMART_AVAILABLE_IN_1_0
 void               smart_future_add_notify     (SmartFuture          *future,
                                                 SmartNotify           notify,

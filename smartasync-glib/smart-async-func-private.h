@@ -3,8 +3,10 @@
 #pragma once
 
 #include "smart-call-private.h"
+#include "smart-turns-private.h"
 
 #include <smartasync-glib/smart-async-func.h>
+#include <smartasync-glib/smart-executor.h>
 
 G_BEGIN_DECLS
 
@@ -22,6 +24,11 @@ struct _SmartAsyncFunc
   gboolean                abandon_on_cancel;
   gboolean                inherit_cancellable;
   SmartMainContextPolicy  policy;
+  SmartExecutor          *executor;            /* a reference, nullable */
+  guint                   max_concurrency;     /* 0: no limit */
+  gboolean                thread_safe_source;
+
+  SmartTurns              turns;   /* has a lock of its own */
 
   gboolean                has_signature;
   GType                   return_type;
@@ -44,6 +51,9 @@ struct _SmartBodies
 };
 
 const char *smart_async_func_get_label    (SmartAsyncFunc  *func);
+GCancellable *
+            smart_async_func_inherit      (SmartAsyncFunc  *func,
+                                           GCancellable    *cancellable);
 gboolean    smart_async_func_check_args   (SmartAsyncFunc  *func,
                                            const GValue    *args,
                                            guint            n_args,
@@ -65,15 +75,16 @@ void        smart_dispatch                (SmartAsyncFunc  *func,
                                            GMainContext    *home,
                                            GObject         *source,
                                            const GValue    *args,
-                                           guint            n_args);
+                                           guint            n_args,
+                                           gconstpointer    flight);
+void        smart_place_later             (SmartCall       *call);
 
 /* smart-run.c */
-void        smart_run                     (SmartAsyncFunc  *func,
-                                           SmartCall       *call,
-                                           SmartOutcome    *outcome);
-void        smart_begin                   (SmartAsyncFunc  *func,
-                                           SmartCall       *call,
-                                           SmartOutcome    *outcome,
-                                           GMainContext    *home);
+void        smart_begin                   (SmartCall       *call,
+                                           GMainContext    *context);
+void        smart_run                     (SmartCall       *call);
+void        smart_run_here                (SmartCall       *call);
+void        smart_run_here_in             (SmartCall       *call,
+                                           GMainContext    *context);
 
 G_END_DECLS

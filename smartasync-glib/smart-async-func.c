@@ -62,6 +62,9 @@ enum
   PROP_ABANDON_ON_CANCEL,
   PROP_INHERIT_CANCELLABLE,
   PROP_MAIN_CONTEXT_POLICY,
+  PROP_EXECUTOR,
+  PROP_MAX_CONCURRENCY,
+  PROP_THREAD_SAFE_SOURCE,
   N_PROPS
 };
 
@@ -87,6 +90,8 @@ smart_async_func_finalize (GObject *object)
 
   if (func->bodies != NULL)
     g_atomic_rc_box_release_full (func->bodies, bodies_clear);
+  g_clear_object (&func->executor);
+  smart_turns_clear (&func->turns);
   g_free (func->name);
   g_free (func->label);
   g_free (func->params);
@@ -122,6 +127,15 @@ smart_async_func_get_property (GObject *object, guint prop_id, GValue *value, GP
     case PROP_MAIN_CONTEXT_POLICY:
       g_value_set_enum (value, func->policy);
       break;
+    case PROP_EXECUTOR:
+      g_value_set_object (value, func->executor);
+      break;
+    case PROP_MAX_CONCURRENCY:
+      g_value_set_uint (value, func->max_concurrency);
+      break;
+    case PROP_THREAD_SAFE_SOURCE:
+      g_value_set_boolean (value, func->thread_safe_source);
+      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
     }
@@ -154,6 +168,15 @@ smart_async_func_set_property (GObject *object,
       break;
     case PROP_MAIN_CONTEXT_POLICY:
       smart_async_func_set_main_context_policy (func, g_value_get_enum (value));
+      break;
+    case PROP_EXECUTOR:
+      smart_async_func_set_executor (func, g_value_get_object (value));
+      break;
+    case PROP_MAX_CONCURRENCY:
+      smart_async_func_set_max_concurrency (func, g_value_get_uint (value));
+      break;
+    case PROP_THREAD_SAFE_SOURCE:
+      smart_async_func_set_thread_safe_source (func, g_value_get_boolean (value));
       break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
@@ -251,6 +274,38 @@ smart_async_func_class_init (SmartAsyncFuncClass *class)
       g_param_spec_enum ("main-context-policy", NULL, NULL, SMART_TYPE_MAIN_CONTEXT_POLICY,
                          SMART_MAIN_CONTEXT_PRIVATE, flags);
 
+  /**
+   * SmartAsyncFunc:executor:
+   *
+   * Where its bodies run; %NULL for what the table says.
+   *
+   * Since: 1.0
+   */
+  props[PROP_EXECUTOR] = g_param_spec_object ("executor", NULL, NULL, SMART_TYPE_EXECUTOR, flags);
+
+  /**
+   * SmartAsyncFunc:max-concurrency:
+   *
+   * How many of its calls may run at once; 0 for no limit. The others wait for
+   * their turn, first come, first served. A call that is made by a running one
+   * runs in that one's turn. An abandoned body keeps its turn until it ends.
+   *
+   * Since: 1.0
+   */
+  props[PROP_MAX_CONCURRENCY] =
+      g_param_spec_uint ("max-concurrency", NULL, NULL, 0, G_MAXUINT, 0, flags);
+
+  /**
+   * SmartAsyncFunc:thread-safe-source:
+   *
+   * Whether its blocking body may run on another thread although the source
+   * object is a GtkWidget. Otherwise such a call is %SMART_ERROR_WRONG_THREAD.
+   *
+   * Since: 1.0
+   */
+  props[PROP_THREAD_SAFE_SOURCE] =
+      g_param_spec_boolean ("thread-safe-source", NULL, NULL, FALSE, flags);
+
   g_object_class_install_properties (object_class, N_PROPS, props);
 }
 
@@ -258,6 +313,7 @@ static void
 smart_async_func_init (SmartAsyncFunc *func)
 {
   func->inherit_cancellable = TRUE;
+  smart_turns_init (&func->turns);
 }
 
 /* How it is made */
@@ -370,6 +426,9 @@ derive (SmartAsyncFunc *func)
   derived->abandon_on_cancel = func->abandon_on_cancel;
   derived->inherit_cancellable = func->inherit_cancellable;
   derived->policy = func->policy;
+  derived->executor = func->executor != NULL ? g_object_ref (func->executor) : NULL;
+  derived->max_concurrency = func->max_concurrency;
+  derived->thread_safe_source = func->thread_safe_source;
   derived->has_signature = func->has_signature;
   derived->return_type = func->return_type;
   derived->params = g_memdup2 (func->params, func->n_params * sizeof (GType));
@@ -753,6 +812,124 @@ smart_async_func_set_main_context_policy (SmartAsyncFunc *func, SmartMainContext
   g_object_notify_by_pspec (G_OBJECT (func), props[PROP_MAIN_CONTEXT_POLICY]);
 }
 
+/**
+ * smart_async_func_get_executor:
+ * @func: a function
+ *
+ * Where its bodies run.
+ *
+ * Returns: (transfer none) (nullable): the executor
+ *
+ * Since: 1.0
+ */
+SmartExecutor *
+smart_async_func_get_executor (SmartAsyncFunc *func)
+{
+  g_return_val_if_fail (SMART_IS_ASYNC_FUNC (func), NULL);
+
+  return func->executor;
+}
+
+/**
+ * smart_async_func_set_executor:
+ * @func: a function that was not called yet
+ * @executor: (nullable): an executor
+ *
+ * Sets where its bodies run.
+ *
+ * Since: 1.0
+ */
+void
+smart_async_func_set_executor (SmartAsyncFunc *func, SmartExecutor *executor)
+{
+  g_return_if_fail (SMART_IS_ASYNC_FUNC (func));
+  g_return_if_fail (executor == NULL || SMART_IS_EXECUTOR (executor));
+
+  if (may_change (func) && g_set_object (&func->executor, executor))
+    g_object_notify_by_pspec (G_OBJECT (func), props[PROP_EXECUTOR]);
+}
+
+/**
+ * smart_async_func_get_max_concurrency:
+ * @func: a function
+ *
+ * How many of its calls may run at once.
+ *
+ * Returns: their number; 0 for no limit
+ *
+ * Since: 1.0
+ */
+guint
+smart_async_func_get_max_concurrency (SmartAsyncFunc *func)
+{
+  g_return_val_if_fail (SMART_IS_ASYNC_FUNC (func), 0);
+
+  return func->max_concurrency;
+}
+
+/**
+ * smart_async_func_set_max_concurrency:
+ * @func: a function that was not called yet
+ * @max_concurrency: how many of its calls may run at once; 0 for no limit
+ *
+ * Sets how many of its calls may run at once.
+ *
+ * Since: 1.0
+ */
+void
+smart_async_func_set_max_concurrency (SmartAsyncFunc *func, guint max_concurrency)
+{
+  g_return_if_fail (SMART_IS_ASYNC_FUNC (func));
+
+  if (!may_change (func) || func->max_concurrency == max_concurrency)
+    return;
+
+  func->max_concurrency = max_concurrency;
+  g_object_notify_by_pspec (G_OBJECT (func), props[PROP_MAX_CONCURRENCY]);
+}
+
+/**
+ * smart_async_func_get_thread_safe_source:
+ * @func: a function
+ *
+ * Whether its blocking body may run on another thread although the source
+ * object is a GtkWidget.
+ *
+ * Returns: whether it may
+ *
+ * Since: 1.0
+ */
+gboolean
+smart_async_func_get_thread_safe_source (SmartAsyncFunc *func)
+{
+  g_return_val_if_fail (SMART_IS_ASYNC_FUNC (func), FALSE);
+
+  return func->thread_safe_source;
+}
+
+/**
+ * smart_async_func_set_thread_safe_source:
+ * @func: a function that was not called yet
+ * @thread_safe: whether the body may have a GtkWidget on another thread
+ *
+ * Sets whether its blocking body may run on another thread although the source
+ * object is a GtkWidget.
+ *
+ * Since: 1.0
+ */
+void
+smart_async_func_set_thread_safe_source (SmartAsyncFunc *func, gboolean thread_safe)
+{
+  g_return_if_fail (SMART_IS_ASYNC_FUNC (func));
+
+  thread_safe = !!thread_safe;
+  if (!may_change (func) || func->thread_safe_source == thread_safe)
+    return;
+
+  func->thread_safe_source = thread_safe;
+  g_object_notify_by_pspec (G_OBJECT (func), props[PROP_THREAD_SAFE_SOURCE]);
+}
+
 /* How messages call it. */
 const char *
 smart_async_func_get_label (SmartAsyncFunc *func)
@@ -829,8 +1006,8 @@ smart_async_func_check_result (SmartAsyncFunc *func, const GValue *result, GErro
 
 /* A call made in a body without a cancellable inherits that of the body. Not a
  * reference. */
-static GCancellable *
-inherit (SmartAsyncFunc *func, GCancellable *cancellable)
+GCancellable *
+smart_async_func_inherit (SmartAsyncFunc *func, GCancellable *cancellable)
 {
   SmartCall *current;
 
@@ -888,9 +1065,10 @@ smart_async_func_callv (SmartAsyncFunc *func,
     home = smart_context_ref_home ();
 
   /* Who is given a pending future can cancel it. */
-  outcome = smart_outcome_new (inherit (func, cancellable), home != NULL || func->timeout > 0);
+  outcome = smart_outcome_new (smart_async_func_inherit (func, cancellable),
+                               home != NULL || func->timeout > 0);
   future = smart_future_new_for_outcome (outcome);
-  smart_dispatch (func, outcome, home, source, args, n_args);
+  smart_dispatch (func, outcome, home, source, args, n_args, NULL);
 
   smart_outcome_unref (outcome);
   if (home != NULL)
@@ -1006,8 +1184,9 @@ smart_async_func_call_sync (SmartAsyncFunc *func,
   set_called (func);
 
   thread = smart_thread_get ();
-  outcome = smart_outcome_new_spare (thread, inherit (func, cancellable), func->timeout > 0);
-  smart_dispatch (func, outcome, NULL, source, args, n_args);
+  outcome = smart_outcome_new_spare (thread, smart_async_func_inherit (func, cancellable),
+                                     func->timeout > 0);
+  smart_dispatch (func, outcome, NULL, source, args, n_args, NULL);
   success = smart_outcome_take (outcome, result, error);
   smart_outcome_release_spare (thread, outcome);
 
@@ -1053,11 +1232,11 @@ smart_async_func_call_async (SmartAsyncFunc *func,
   set_called (func);
 
   home = smart_context_ref_home ();
-  outcome = smart_outcome_new (inherit (func, cancellable), func->timeout > 0);
+  outcome = smart_outcome_new (smart_async_func_inherit (func, cancellable), func->timeout > 0);
   if (callback != NULL)
     smart_outcome_call_back (outcome, smart_inbox_get (home, func->priority), G_OBJECT (func),
                              callback, user_data);
-  smart_dispatch (func, outcome, home, source, args, n_args);
+  smart_dispatch (func, outcome, home, source, args, n_args, NULL);
 
   smart_outcome_unref (outcome);
   g_main_context_unref (home);

@@ -82,6 +82,22 @@ void                    smart_async_func_set_main_context_policy  (SmartAsyncFun
                                                                    SmartMainContextPolicy  policy);
 
 SMART_AVAILABLE_IN_1_0
+SmartExecutor          *smart_async_func_get_executor             (SmartAsyncFunc         *func);
+SMART_AVAILABLE_IN_1_0
+void                    smart_async_func_set_executor             (SmartAsyncFunc         *func,
+                                                                   SmartExecutor          *executor);
+SMART_AVAILABLE_IN_1_0
+guint                   smart_async_func_get_max_concurrency      (SmartAsyncFunc         *func);
+SMART_AVAILABLE_IN_1_0
+void                    smart_async_func_set_max_concurrency      (SmartAsyncFunc         *func,
+                                                                   guint                   max_concurrency);
+SMART_AVAILABLE_IN_1_0
+gboolean                smart_async_func_get_thread_safe_source   (SmartAsyncFunc         *func);
+SMART_AVAILABLE_IN_1_0
+void                    smart_async_func_set_thread_safe_source   (SmartAsyncFunc         *func,
+                                                                   gboolean                thread_safe);
+
+SMART_AVAILABLE_IN_1_0
 SmartFuture    *smart_async_func_call           (SmartAsyncFunc       *func,
                                                  GObject              *source,
                                                  GCancellable         *cancellable,

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "smart-future-private.h"
+#include "smart-lineage-private.h"
 
 #include <smartasync-glib/smart-call.h>
 
@@ -12,10 +13,14 @@ G_BEGIN_DECLS
  * function may be used on it. */
 #define SMART_IS_LIVE_CALL(call) (SMART_IS_CALL (call) && smart_call_get_outcome (call) != NULL)
 
+typedef struct _SmartTurns SmartTurns;
+
 SmartCall    *smart_call_new             (SmartAsyncFunc *func,
                                           SmartBody       body,
                                           gpointer        body_data,
-                                          SmartOutcome   *outcome);
+                                          gboolean        blocking,
+                                          SmartOutcome   *outcome,
+                                          gconstpointer   flight);
 void          smart_call_set_args        (SmartCall      *call,
                                           GObject        *source,
                                           const GValue   *args,
@@ -27,14 +32,31 @@ void          smart_call_set_inbox       (SmartCall      *call,
 void          smart_call_set_lenient     (SmartCall      *call);
 
 void          smart_call_begin           (SmartCall      *call);
-void          smart_call_run_directly    (SmartCall      *call,
-                                          SmartOutcome   *outcome);
+void          smart_call_run_directly    (SmartCall      *call);
 void          smart_call_run_blocking    (SmartCall      *call);
 void          smart_call_release_at_home (SmartCall      *call);
 
 SmartInbox   *smart_call_get_inbox       (SmartCall      *call);
 SmartOutcome *smart_call_get_outcome     (SmartCall      *call);
 const char   *smart_call_get_label       (SmartCall      *call);
+SmartAsyncFunc *
+              smart_call_get_func        (SmartCall      *call);
+gboolean      smart_call_is_blocking     (SmartCall      *call);
+SmartLineage *smart_call_get_lineage     (SmartCall      *call);
+void          smart_call_set_deadline    (SmartCall      *call,
+                                          gint64          deadline);
+gint64        smart_call_get_deadline    (SmartCall      *call);
+
+void          smart_call_set_turn        (SmartCall      *call,
+                                          SmartTurns     *turns);
+void          smart_call_forget_turn     (SmartCall      *call);
+void          smart_call_drop_turn       (SmartCall      *call);
+
+void          smart_call_push            (SmartCall      *call,
+                                          SmartInbox     *inbox,
+                                          void         (* deliver) (SmartParcel *parcel,
+                                                                    gboolean     run));
+SmartCall    *smart_call_of_parcel       (SmartParcel    *parcel);
 
 /* smart-offload.c: its queue */
 SmartCall    *smart_call_get_next        (SmartCall      *call);

@@ -3,6 +3,7 @@
 /* One call in flight, as its body sees it. */
 
 #include "smart-async-func-private.h"
+#include "smart-turns-private.h"
 #include "smart-context-private.h"
 #include "smart-i18n-private.h"
 #include "smart-value-private.h"
@@ -60,8 +61,11 @@ struct _SmartCall
   GMainContext *context;    /* a reference; where an asynchronous body runs */
   SmartInbox *inbox;        /* a use; where an offloaded call is released */
   SmartThread *home_thread; /* identity only: who made the call */
-  gboolean blocking;
-  gboolean lenient; /* to drop it is to return nothing */
+  SmartLineage *lineage;    /* a reference, nullable: what it descends from */
+  SmartTurns *turns;        /* its function's: it has a turn, or waits for one */
+  gint64 deadline;          /* monotonic time; -1: none */
+  gboolean blocking;        /* which kind of body it runs */
+  gboolean lenient;         /* to drop it is to return nothing */
 
   int returned; /* atomic */
 
@@ -72,7 +76,8 @@ struct _SmartCall
   GError *held_error;
   SmartOutcome *held_outcome;
 
-  SmartParcel parcel; /* who has queued it: the last reference goes home */
+  SmartParcel parcel; /* who has queued it: on its way to a context */
+  SmartInbox *stage;  /* likewise: a use of the inbox that it is in */
   SmartCall *next;    /* smart-offload.c: its lock */
 };
 
@@ -173,6 +178,7 @@ smart_call_finalize (GObject *object)
   g_clear_pointer (&call->context, g_main_context_unref);
   g_clear_pointer (&call->inbox, smart_inbox_unref);
   g_clear_pointer (&call->outcome, smart_outcome_unref);
+  g_clear_pointer (&call->lineage, smart_lineage_unref);
   g_clear_object (&call->func);
 
   G_OBJECT_CLASS (smart_call_parent_class)->finalize (object);
@@ -188,19 +194,34 @@ static void
 smart_call_init (SmartCall *call)
 {
   call->args = call->inline_args;
+  call->deadline = -1;
 }
 
-/* A call made by this thread. @func (nullable) is what it is a call of. */
+/* A call made by this thread. @func (nullable) is what it is a call of, and
+ * @flight (nullable) what it does for others, too. */
 SmartCall *
-smart_call_new (SmartAsyncFunc *func, SmartBody body, gpointer body_data, SmartOutcome *outcome)
+smart_call_new (SmartAsyncFunc *func,
+                SmartBody body,
+                gpointer body_data,
+                gboolean blocking,
+                SmartOutcome *outcome,
+                gconstpointer flight)
 {
   SmartCall *call = g_object_new (SMART_TYPE_CALL, NULL);
+  SmartThread *thread = smart_thread_get ();
+  SmartCall *above = smart_frame_current_call (thread);
 
   call->func = func != NULL ? g_object_ref (func) : NULL;
   call->body = body;
   call->body_data = body_data;
+  call->blocking = blocking;
   call->outcome = smart_outcome_ref (outcome);
-  call->home_thread = smart_thread_get ();
+  call->home_thread = thread;
+
+  if (flight != NULL)
+    call->lineage = smart_lineage_new (above != NULL ? above->lineage : NULL, flight, TRUE);
+  else if (above != NULL && above->lineage != NULL)
+    call->lineage = smart_lineage_ref (above->lineage);
 
   return call;
 }
@@ -220,6 +241,10 @@ smart_call_set_args (SmartCall *call, GObject *source, const GValue *args, guint
 void
 smart_call_set_context (SmartCall *call, GMainContext *context)
 {
+  if (call->context == context)
+    return;
+
+  g_clear_pointer (&call->context, g_main_context_unref);
   call->context = g_main_context_ref (context);
 }
 
@@ -255,6 +280,90 @@ smart_call_get_label (SmartCall *call)
   return call->func != NULL ? smart_async_func_get_label (call->func) : _ ("The continuation");
 }
 
+SmartAsyncFunc *
+smart_call_get_func (SmartCall *call)
+{
+  return call->func;
+}
+
+gboolean
+smart_call_is_blocking (SmartCall *call)
+{
+  return call->blocking;
+}
+
+SmartLineage *
+smart_call_get_lineage (SmartCall *call)
+{
+  return call->lineage;
+}
+
+void
+smart_call_set_deadline (SmartCall *call, gint64 deadline)
+{
+  call->deadline = deadline;
+}
+
+gint64
+smart_call_get_deadline (SmartCall *call)
+{
+  return call->deadline;
+}
+
+/* It has a turn of its function, or waits for one. */
+void
+smart_call_set_turn (SmartCall *call, SmartTurns *turns)
+{
+  SmartLineage *above = call->lineage;
+
+  call->turns = turns;
+  call->lineage = smart_lineage_new (above, call->func, FALSE);
+  smart_lineage_unref (above);
+}
+
+/* The turn goes to somebody else. */
+void
+smart_call_forget_turn (SmartCall *call)
+{
+  if (call->turns == NULL)
+    return;
+
+  call->turns = NULL;
+  smart_lineage_end (call->lineage);
+}
+
+/* The turn is over. */
+void
+smart_call_drop_turn (SmartCall *call)
+{
+  SmartTurns *turns = call->turns;
+
+  if (turns == NULL)
+    return;
+
+  smart_call_forget_turn (call);
+  smart_turns_release (turns);
+}
+
+/* Sends @call (taken) to the context of @inbox. */
+void
+smart_call_push (SmartCall *call, SmartInbox *inbox, void (*deliver) (SmartParcel *, gboolean))
+{
+  call->stage = smart_inbox_ref (inbox);
+  call->parcel.deliver = deliver;
+  smart_inbox_push (inbox, &call->parcel);
+}
+
+/* What was sent has come. */
+SmartCall *
+smart_call_of_parcel (SmartParcel *parcel)
+{
+  SmartCall *call = (gpointer) ((char *) parcel - G_STRUCT_OFFSET (SmartCall, parcel));
+
+  g_clear_pointer (&call->stage, smart_inbox_unref);
+  return call;
+}
+
 SmartCall *
 smart_call_get_next (SmartCall *call)
 {
@@ -270,7 +379,7 @@ smart_call_set_next (SmartCall *call, SmartCall *next)
 static void
 released_at_home (SmartParcel *parcel, gboolean run)
 {
-  g_object_unref ((gpointer) ((char *) parcel - G_STRUCT_OFFSET (SmartCall, parcel)));
+  g_object_unref (smart_call_of_parcel (parcel));
 }
 
 /* Takes the reference of a worker that is done with @call. */
@@ -283,8 +392,7 @@ smart_call_release_at_home (SmartCall *call)
       return;
     }
 
-  call->parcel.deliver = released_at_home;
-  smart_inbox_push (call->inbox, &call->parcel);
+  smart_call_push (call, call->inbox, released_at_home);
 }
 
 /* Its bodies */
@@ -316,8 +424,8 @@ publish (SmartCall *call, GValue *value, GError *error, SmartCall *spent)
   if (smart_outcome_is_cancelled (call->outcome))
     {
       g_clear_error (&error);
-      error = g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED,
-                                   _("The operation was cancelled"));
+      error =
+          g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED, _ ("The operation was cancelled"));
     }
   else if (error == NULL && call->func != NULL)
     {
@@ -336,12 +444,11 @@ smart_call_run_blocking (SmartCall *call)
   SmartOutcome *held_outcome;
   gboolean holding;
 
-  call->blocking = TRUE;
-
   frame.on_heap = FALSE;
   smart_frame_push (thread, &frame, SMART_FRAME_BLOCKING, call);
   call->body (call, call->body_data);
   smart_frame_pop (thread, &frame);
+  smart_call_drop_turn (call);
 
   g_mutex_lock (&call->outcome->lock);
   holding = call->holding;
@@ -366,8 +473,9 @@ smart_call_run_blocking (SmartCall *call)
 
 /* Runs a blocking body (@call is taken) in the thread of its sync caller. */
 void
-smart_call_run_directly (SmartCall *call, SmartOutcome *outcome)
+smart_call_run_directly (SmartCall *call)
 {
+  SmartOutcome *outcome = smart_outcome_ref (call->outcome);
   GError *error = NULL;
 
   smart_outcome_keep_spent (outcome);
@@ -378,6 +486,7 @@ smart_call_run_directly (SmartCall *call, SmartOutcome *outcome)
     smart_outcome_settle (outcome, NULL, error, NULL);
 
   smart_outcome_release_spent (outcome);
+  smart_outcome_unref (outcome);
 }
 
 /* Its arguments */
@@ -830,6 +939,7 @@ finish (SmartCall *call, GValue *value, GError *error)
       return;
     }
 
+  smart_call_drop_turn (call);
   publish (call, value, error, NULL);
 }
 
@@ -1216,6 +1326,8 @@ followed (SmartListener *base, gboolean run)
   SmartOutcome *outcome = base->outcome;
   GValue value = G_VALUE_INIT;
 
+  smart_call_drop_turn (listener->call);
+
   if (outcome->error != NULL)
     {
       publish (listener->call, NULL, g_error_copy (outcome->error), NULL);
@@ -1240,6 +1352,7 @@ smart_call_follow (SmartCall *call, SmartOutcome *outcome)
   listener->call = g_object_ref (call);
   /* Who waits for it here has to iterate what the other one needs. */
   smart_outcome_adopt_home (call->outcome, outcome);
+  smart_outcome_depend (call->outcome, outcome);
   smart_outcome_listen (outcome, &listener->base);
 }
 
@@ -1323,4 +1436,35 @@ smart_call_add_timeout (SmartCall *call,
   g_source_unref (source);
 
   return id;
+}
+
+/**
+ * smart_call_report_progress:
+ * @call: a call
+ * @progress: how far it is, from 0 to 1
+ *
+ * Tells who waits how far the work is: [property@SmartAsync.Future:progress] is
+ * notified in the caller's context. It is cheap: what comes faster than the
+ * caller's context can take is left out. May be called from any thread.
+ *
+ * Since: 1.0
+ */
+void
+smart_call_report_progress (SmartCall *call, double progress)
+{
+  SmartInbox *inbox;
+
+  g_return_if_fail (SMART_IS_CALL (call));
+  g_return_if_fail (progress >= 0 && progress <= 1);
+
+  if (call->inbox != NULL)
+    inbox = smart_inbox_ref (call->inbox);
+  else if (call->context != NULL)
+    inbox = smart_inbox_get (call->context,
+                             call->func != NULL ? call->func->priority : G_PRIORITY_DEFAULT);
+  else
+    return;
+
+  smart_outcome_report (call->outcome, progress, inbox);
+  smart_inbox_unref (inbox);
 }

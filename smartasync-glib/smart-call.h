@@ -131,6 +131,9 @@ guint         smart_call_add_timeout                (SmartCall      *call,
                                                      gpointer        user_data,
                                                      GDestroyNotify  destroy);
 SMART_AVAILABLE_IN_1_0
+void          smart_call_report_progress            (SmartCall      *call,
+                                                     double          progress);
+SMART_AVAILABLE_IN_1_0
 SmartCall    *smart_call_get_current                (void);
 SMART_AVAILABLE_IN_1_0
 void          smart_call_enter                      (SmartCall      *call);

@@ -7,9 +7,12 @@
  *   a sync context   | run it to the end here     | call it directly
  *   an async context | start it here, return      | offload it to a worker
  *
- * A dual function takes the direct cell of its row. */
+ * A dual function takes the direct cell of its row. An executor runs whatever it
+ * is given, in both rows. A function with a limit waits for its turn first. */
 
 #include "smart-async-func-private.h"
+#include "smart-executor-private.h"
+#include "smart-i18n-private.h"
 #include "smart-offload-private.h"
 
 /* A blocking body that the caller may have to leave behind cannot run in the
@@ -20,20 +23,131 @@ needs_worker (SmartAsyncFunc *func)
   return func->timeout > 0 || func->abandon_on_cancel;
 }
 
+/* A widget must not leave its thread, and a worker is another one. */
+static gboolean
+is_bound_to_thread (SmartAsyncFunc *func, GObject *source)
+{
+  static GType widget_type = G_TYPE_INVALID; /* atomic */
+  GType type;
+
+  if (source == NULL || func->thread_safe_source)
+    return FALSE;
+
+  type = (GType) g_atomic_pointer_get (&widget_type);
+  if (type == G_TYPE_INVALID)
+    {
+      type = g_type_from_name ("GtkWidget");
+      if (type == G_TYPE_INVALID)
+        return FALSE;
+      g_atomic_pointer_set (&widget_type, type);
+    }
+
+  return g_type_is_a (G_OBJECT_TYPE (source), type);
+}
+
+/* Where a call in an async context runs. Takes @call. */
+static void
+place (SmartCall *call)
+{
+  SmartAsyncFunc *func = smart_call_get_func (call);
+
+  if (func->executor != NULL)
+    smart_executor_submit (func->executor, call);
+  else if (smart_call_is_blocking (call))
+    smart_offload (call);
+  else
+    smart_begin (call, smart_call_get_context (call));
+}
+
+static void
+placed_at_home (SmartParcel *parcel, gboolean run)
+{
+  SmartCall *call = smart_call_of_parcel (parcel);
+
+  /* Without its context it is dropped, which ends its turn and settles it. */
+  if (run)
+    place (call);
+  else
+    g_object_unref (call);
+}
+
+/* Its turn has come: places @call (taken), from any thread. */
+void
+smart_place_later (SmartCall *call)
+{
+  SmartInbox *inbox;
+
+  if (smart_call_get_func (call)->executor != NULL || smart_call_is_blocking (call))
+    {
+      place (call);
+      return;
+    }
+
+  inbox = smart_inbox_get (smart_call_get_context (call), smart_call_get_func (call)->priority);
+  smart_call_push (call, inbox, placed_at_home);
+  smart_inbox_unref (inbox);
+}
+
+/* Takes @call, and returns at once. */
+static void
+dispatch_async (SmartAsyncFunc *func, SmartCall *call, SmartOutcome *outcome, GMainContext *home)
+{
+  /* What runs elsewhere is released at home. */
+  if (func->executor != NULL || smart_call_is_blocking (call))
+    smart_call_set_inbox (call, smart_inbox_get (home, func->priority));
+  else
+    smart_call_set_context (call, home);
+
+  if (func->timeout > 0)
+    smart_outcome_set_deadline (outcome, home, func->timeout);
+
+  if (func->max_concurrency == 0 || smart_turns_take (&func->turns, call))
+    place (call);
+}
+
+/* Takes @call, and returns when @outcome has settled. */
+static void
+dispatch_sync (SmartAsyncFunc *func, SmartCall *call, SmartOutcome *outcome)
+{
+  if (func->max_concurrency > 0 && !smart_turns_wait (&func->turns, call))
+    {
+      g_object_unref (call);
+      return;
+    }
+
+  if (func->executor != NULL)
+    {
+      if (!smart_executor_run_inline (func->executor, call))
+        smart_executor_submit_and_wait (func->executor, call);
+    }
+  else if (smart_call_is_blocking (call) && needs_worker (func))
+    {
+      smart_offload_and_wait (call);
+    }
+  else
+    {
+      smart_run_here (call);
+    }
+}
+
 /* Makes one call of @func, whose result goes to @outcome. For a caller in an
  * async context, @home is where he is; for one in a sync context @home is NULL,
- * and @outcome has settled when this returns. */
+ * and @outcome has settled when this returns. @flight (nullable) is what the
+ * call does for others, too. The caller holds a reference to @outcome. */
 void
 smart_dispatch (SmartAsyncFunc *func,
                 SmartOutcome *outcome,
                 GMainContext *home,
                 GObject *source,
                 const GValue *args,
-                guint n_args)
+                guint n_args,
+                gconstpointer flight)
 {
   const SmartBodies *bodies = func->bodies;
   gboolean async = home != NULL;
-  gboolean blocking;
+  gboolean blocking = bodies->begin == NULL || (!async && bodies->body != NULL);
+  gboolean leaves = func->executor != NULL ? smart_executor_is_pool (func->executor)
+                                           : async || needs_worker (func);
   SmartCall *call;
   GError *error = NULL;
 
@@ -43,30 +157,36 @@ smart_dispatch (SmartAsyncFunc *func,
       return;
     }
 
+  if (leaves && blocking && is_bound_to_thread (func, source))
+    {
+      smart_outcome_settle (outcome, NULL,
+                            g_error_new (SMART_ERROR, SMART_ERROR_WRONG_THREAD,
+                                         _ ("%s would use a %s on another thread"),
+                                         smart_async_func_get_label (func),
+                                         G_OBJECT_TYPE_NAME (source)),
+                            NULL);
+      return;
+    }
+
   if (smart_outcome_is_cancelled (outcome))
     {
       smart_outcome_settle_cancelled (outcome);
       return;
     }
 
-  blocking = bodies->begin == NULL || (!async && bodies->body != NULL);
-  if (blocking)
-    call = smart_call_new (func, bodies->body, bodies->body_data, outcome);
-  else
-    call = smart_call_new (func, bodies->begin, bodies->begin_data, outcome);
+  call = blocking
+             ? smart_call_new (func, bodies->body, bodies->body_data, TRUE, outcome, flight)
+             : smart_call_new (func, bodies->begin, bodies->begin_data, FALSE, outcome, flight);
   smart_call_set_args (call, source, args, n_args);
+  if (func->timeout > 0)
+    smart_call_set_deadline (call,
+                             g_get_monotonic_time () + func->timeout * G_TIME_SPAN_MILLISECOND);
 
   if (func->abandon_on_cancel)
     smart_outcome_abandon_on_cancel (outcome);
 
-  if (async && blocking)
-    smart_offload (func, call, outcome, home);
-  else if (async)
-    smart_begin (func, call, outcome, home);
-  else if (!blocking)
-    smart_run (func, call, outcome);
-  else if (needs_worker (func))
-    smart_offload_and_wait (func, call, outcome);
+  if (async)
+    dispatch_async (func, call, outcome, home);
   else
-    smart_call_run_directly (call, outcome);
+    dispatch_sync (func, call, outcome);
 }

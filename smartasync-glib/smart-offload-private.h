@@ -18,18 +18,24 @@ typedef struct
   guint64 n_begun;           /* calls that a worker took */
 } SmartOffloadStats;
 
-void smart_offload            (SmartAsyncFunc    *func,
-                               SmartCall         *call,
-                               SmartOutcome      *outcome,
-                               GMainContext      *home);
-void smart_offload_and_wait   (SmartAsyncFunc    *func,
-                               SmartCall         *call,
-                               SmartOutcome      *outcome);
+void smart_offload            (SmartCall         *call);
+void smart_offload_and_wait   (SmartCall         *call);
 void smart_offload_run_apart  (GThreadFunc        function);
 void smart_offload_begin_wait (void);
 void smart_offload_end_wait   (void);
 void smart_offload_reset      (void);
 void smart_offload_forget_all (void);
 void smart_offload_get_stats  (SmartOffloadStats *stats);
+
+/* Pools of executors */
+
+typedef struct _SmartPool SmartPool;
+
+SmartPool *smart_pool_new     (const char *name,
+                               guint       max_threads);
+gboolean   smart_pool_submit  (SmartPool  *pool,
+                               SmartCall  *call,
+                               guint       max_pending);
+void       smart_pool_close   (SmartPool  *pool);
 
 G_END_DECLS

@@ -47,7 +47,9 @@
 #define SATURATED_SHARE 0.9
 #define SATURATED_LOOKS 5
 
-typedef struct
+typedef SmartPool Pool;
+
+struct _SmartPool
 {
   GMutex lock;
   GCond work; /* with lock: idle threads */
@@ -59,7 +61,7 @@ typedef struct
   guint64 n_taken; /* lock: grows as the queue moves */
 
   guint n_threads;   /* lock: our own, alive */
-  guint n_starting; /* lock: of these, started and not there yet */
+  guint n_starting;  /* lock: of these, started and not there yet */
   guint n_idle;      /* lock: of these, not called for */
   guint n_called;    /* lock: idle ones called for that have not woken up yet */
   guint n_tickets;   /* lock: issued and not ended */
@@ -74,7 +76,13 @@ typedef struct
   guint64 n_threads_created; /* lock */
   guint64 n_tickets_issued;  /* lock */
   gboolean in_child;         /* immutable: made after a fork */
-} Pool;
+
+  /* Of an executor's pool. */
+  int ref_count;     /* atomic: the executor, and each thread */
+  char *name;        /* immutable */
+  guint max_threads; /* immutable; 0: the shared pool */
+  gboolean closed;   /* lock */
+};
 
 static Pool *the_pool;    /* atomic; never freed; replaced in a child */
 static gboolean in_child; /* written in a child while it has one thread */
@@ -89,6 +97,36 @@ static gpointer monitor_main (gpointer data);
 static void serve (Pool *pool);
 
 static Pool *
+pool_new (const char *name, guint max_threads)
+{
+  Pool *pool = g_new0 (Pool, 1);
+
+  g_mutex_init (&pool->lock);
+  g_cond_init (&pool->work);
+  g_cond_init (&pool->look);
+  pool->in_child = in_child;
+  pool->ref_count = 1;
+  pool->name = g_strdup (name);
+  pool->max_threads = max_threads;
+
+  return pool;
+}
+
+static void
+pool_unref (Pool *pool)
+{
+  if (!g_atomic_int_dec_and_test (&pool->ref_count))
+    return;
+
+  g_mutex_clear (&pool->lock);
+  g_cond_clear (&pool->work);
+  g_cond_clear (&pool->look);
+  g_free (pool->name);
+  g_free (pool);
+}
+
+/* The shared one. */
+static Pool *
 get_pool (void)
 {
   Pool *pool = g_atomic_pointer_get (&the_pool);
@@ -97,17 +135,18 @@ get_pool (void)
   if (G_LIKELY (pool != NULL))
     return pool;
 
-  made = g_new0 (Pool, 1);
-  g_mutex_init (&made->lock);
-  g_cond_init (&made->work);
-  g_cond_init (&made->look);
-  made->in_child = in_child;
-
+  made = pool_new ("smartasync", 0);
   if (g_atomic_pointer_compare_and_exchange (&the_pool, NULL, made))
     return made;
 
-  g_free (made);
+  pool_unref (made);
   return g_atomic_pointer_get (&the_pool);
+}
+
+static gboolean
+is_shared (Pool *pool)
+{
+  return pool->max_threads == 0;
 }
 
 /* Tickets */
@@ -189,12 +228,15 @@ add_thread (Pool *pool)
   pool->n_starting++;
   pool->n_summoned++;
 
-  if (start_thread (pool, "smartasync", thread_main))
+  g_atomic_int_inc (&pool->ref_count);
+
+  if (start_thread (pool, pool->name, thread_main))
     {
       pool->n_threads_created++;
     }
   else
     {
+      g_atomic_int_add (&pool->ref_count, -1);
       pool->n_threads--;
       pool->n_starting--;
       pool->n_summoned -= MIN (pool->n_summoned, 1);
@@ -227,7 +269,7 @@ summon (Pool *pool, gboolean may_issue)
       return FALSE;
     }
 
-  if (may_issue && pool->n_tickets < MAX_TICKETS && !pool->in_child)
+  if (may_issue && is_shared (pool) && pool->n_tickets < MAX_TICKETS && !pool->in_child)
     {
       pool->n_tickets++;
       pool->n_tickets_issued++;
@@ -235,7 +277,7 @@ summon (Pool *pool, gboolean may_issue)
       return TRUE;
     }
 
-  if (n_busy (pool) < BASE_THREADS)
+  if (is_shared (pool) ? n_busy (pool) < BASE_THREADS : pool->n_threads < pool->max_threads)
     add_thread (pool);
 
   return FALSE;
@@ -282,8 +324,10 @@ run (SmartCall *call)
                           g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED,
                                                _ ("The operation was cancelled")),
                           call);
-  else
+  else if (smart_call_is_blocking (call))
     smart_call_run_blocking (call);
+  else
+    smart_run (call);
 }
 
 /* What a worker that was summoned does: run calls while there are any. HOLDS:
@@ -304,24 +348,29 @@ serve (Pool *pool)
     }
 }
 
-/* Waits until somebody calls for an idle thread, but not for ever. HOLDS:
- * pool->lock */
+/* Waits until somebody calls for an idle thread, but not for ever: an executor
+ * of one keeps its thread, the others end after a while. HOLDS: pool->lock */
 static gboolean
 idle (Pool *pool)
 {
   gint64 until = g_get_monotonic_time () + IDLE_USEC;
   guint serial = pool->idle_serial;
+  gboolean in_time = TRUE;
 
   pool->n_idle++;
 
   while (pool->n_called == 0)
     {
-      if (serial != pool->idle_serial ||
-          (!g_cond_wait_until (&pool->work, &pool->lock, until) && pool->n_called == 0))
+      if (serial != pool->idle_serial || pool->closed || !in_time)
         {
           pool->n_idle--;
           return FALSE;
         }
+
+      if (pool->max_threads == 1)
+        g_cond_wait (&pool->work, &pool->lock);
+      else
+        in_time = g_cond_wait_until (&pool->work, &pool->lock, until);
     }
 
   /* Who called for it has taken it out of n_idle. */
@@ -333,8 +382,10 @@ static gpointer
 thread_main (gpointer data)
 {
   Pool *pool = data;
+  SmartThread *thread = smart_thread_get ();
 
-  smart_thread_get ()->is_worker = TRUE;
+  thread->is_worker = is_shared (pool);
+  thread->pool = pool;
 
   g_mutex_lock (&pool->lock);
   pool->n_starting--;
@@ -343,6 +394,9 @@ thread_main (gpointer data)
   while (idle (pool));
   pool->n_threads--;
   g_mutex_unlock (&pool->lock);
+
+  thread->pool = NULL;
+  pool_unref (pool);
 
   return NULL;
 }
@@ -481,17 +535,22 @@ wake_monitor (Pool *pool)
 
 /* For the callers */
 
-/* Takes the reference. */
-static void
-submit (SmartCall *call)
+/* Takes @call if there are less than @max_pending (0: no limit) that wait. */
+gboolean
+smart_pool_submit (SmartPool *pool, SmartCall *call, guint max_pending)
 {
-  Pool *pool = get_pool ();
   gboolean may_issue = !smart_thread_get ()->is_worker;
   gboolean issue;
 
   smart_call_set_next (call, NULL);
 
   g_mutex_lock (&pool->lock);
+
+  if (max_pending > 0 && pool->n_queued >= max_pending)
+    {
+      g_mutex_unlock (&pool->lock);
+      return FALSE;
+    }
 
   if (pool->head != NULL)
     smart_call_set_next (pool->tail, call);
@@ -501,40 +560,56 @@ submit (SmartCall *call)
   pool->n_queued++;
 
   issue = summon (pool, may_issue);
-  wake_monitor (pool);
+  if (is_shared (pool))
+    wake_monitor (pool);
 
   g_mutex_unlock (&pool->lock);
 
   if (issue)
     issue_ticket ();
+
+  return TRUE;
 }
 
-/* Has a worker run @call (taken). Its result comes back to @home, where the
- * call is released, too. */
-void
-smart_offload (SmartAsyncFunc *func, SmartCall *call, SmartOutcome *outcome, GMainContext *home)
+/* A pool of an executor. */
+SmartPool *
+smart_pool_new (const char *name, guint max_threads)
 {
-  smart_call_set_inbox (call, smart_inbox_get (home, func->priority));
-  if (func->timeout > 0)
-    smart_outcome_set_deadline (outcome, home, func->timeout);
-
-  submit (call);
+  return pool_new (name, max_threads);
 }
 
-/* Has a worker run @call (taken), for a caller who waits. */
+/* Its threads end when they have nothing to do. */
 void
-smart_offload_and_wait (SmartAsyncFunc *func, SmartCall *call, SmartOutcome *outcome)
+smart_pool_close (SmartPool *pool)
 {
-  gint64 deadline = -1;
+  g_mutex_lock (&pool->lock);
+  pool->closed = TRUE;
+  g_cond_broadcast (&pool->work);
+  g_mutex_unlock (&pool->lock);
 
-  if (func->timeout > 0)
-    deadline = g_get_monotonic_time () + func->timeout * G_TIME_SPAN_MILLISECOND;
+  pool_unref (pool);
+}
+
+/* Has a worker run @call (taken). */
+void
+smart_offload (SmartCall *call)
+{
+  smart_pool_submit (get_pool (), call, 0);
+}
+
+/* The same, for a caller who waits. */
+void
+smart_offload_and_wait (SmartCall *call)
+{
+  SmartOutcome *outcome = smart_outcome_ref (smart_call_get_outcome (call));
+  gint64 deadline = smart_call_get_deadline (call);
 
   smart_outcome_keep_spent (outcome);
-  submit (call);
+  smart_offload (call);
   if (!smart_outcome_block (outcome, deadline, NULL))
     smart_outcome_settle_timed_out (outcome);
   smart_outcome_release_spent (outcome);
+  smart_outcome_unref (outcome);
 }
 
 /* Runs @function to its end on a thread that has no thread-default context. */

@@ -1,40 +1,52 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Asynchronous bodies: started in the caller's context or, for a sync caller,
- * run to their end by iterating a context. */
+/* Running in this thread: asynchronous bodies are started in the caller's
+ * context or, for a sync caller, run to their end by iterating a context;
+ * blocking ones are called. */
 
 #include "smart-async-func-private.h"
 #include "smart-context-pool-private.h"
 
-/* Starts @call (taken) in @home, a context of the caller's, and returns. */
-void
-smart_begin (SmartAsyncFunc *func, SmartCall *call, SmartOutcome *outcome, GMainContext *home)
+static gboolean
+push_if_needed (GMainContext *context)
 {
   GMainContext *current = g_main_context_get_thread_default ();
-  gboolean push = home != (current != NULL ? current : g_main_context_default ()) &&
-                  g_main_context_is_owner (home);
 
-  smart_call_set_context (call, home);
-  if (func->timeout > 0)
-    smart_outcome_set_deadline (outcome, home, func->timeout);
+  if (context == (current != NULL ? current : g_main_context_default ()) ||
+      !g_main_context_is_owner (context))
+    return FALSE;
 
-  if (push)
-    g_main_context_push_thread_default (home);
+  g_main_context_push_thread_default (context);
+  return TRUE;
+}
+
+/* Starts @call (taken) in @context, and returns. */
+void
+smart_begin (SmartCall *call, GMainContext *context)
+{
+  SmartOutcome *outcome = smart_outcome_ref (smart_call_get_outcome (call));
+  gboolean pushed = push_if_needed (context);
+
+  smart_call_set_context (call, context);
   smart_call_begin (call);
-  if (push)
-    g_main_context_pop_thread_default (home);
+  if (pushed)
+    g_main_context_pop_thread_default (context);
 
-  smart_outcome_set_home (outcome, home);
+  smart_outcome_set_home (outcome, context);
   g_object_unref (call);
+  smart_outcome_unref (outcome);
 }
 
 /* Runs @call (taken) to its end in @context, which this thread owns. */
 static void
-run_in (SmartAsyncFunc *func, SmartCall *call, SmartOutcome *outcome, GMainContext *context)
+run_in (SmartCall *call, GMainContext *context)
 {
+  SmartOutcome *outcome = smart_outcome_ref (smart_call_get_outcome (call));
+  guint timeout = smart_call_get_func (call)->timeout;
+
   smart_call_set_context (call, context);
-  if (func->timeout > 0)
-    smart_outcome_set_deadline (outcome, context, func->timeout);
+  if (timeout > 0)
+    smart_outcome_set_deadline (outcome, context, timeout);
 
   smart_call_begin (call);
   g_object_unref (call);
@@ -42,52 +54,84 @@ run_in (SmartAsyncFunc *func, SmartCall *call, SmartOutcome *outcome, GMainConte
   /* Settled in its begin: nothing is iterated, nothing polls. */
   if (smart_outcome_is_pending (outcome))
     smart_outcome_iterate (outcome, context, -1, NULL);
+  smart_outcome_unref (outcome);
+}
+
+/* Begins @call (taken) here and waits, while another thread iterates @context. */
+static void
+run_beside (SmartCall *call, GMainContext *context)
+{
+  SmartOutcome *outcome = smart_outcome_ref (smart_call_get_outcome (call));
+  gint64 deadline = smart_call_get_deadline (call);
+
+  smart_call_set_context (call, context);
+  smart_call_begin (call);
+  g_object_unref (call);
+  if (!smart_outcome_block (outcome, deadline, NULL))
+    smart_outcome_settle_timed_out (outcome);
+  smart_outcome_unref (outcome);
 }
 
 /* The caller's own context is iterated; if another thread is about that, the
  * body begins here, and this thread blocks until it is done. */
 static void
-run_in_current (SmartAsyncFunc *func, SmartCall *call, SmartOutcome *outcome)
+run_in_current (SmartCall *call)
 {
   GMainContext *context = g_main_context_ref_thread_default ();
 
   if (g_main_context_acquire (context))
     {
-      run_in (func, call, outcome, context);
+      run_in (call, context);
       g_main_context_release (context);
     }
   else
     {
-      gint64 deadline = -1;
-
-      if (func->timeout > 0)
-        deadline = g_get_monotonic_time () + func->timeout * G_TIME_SPAN_MILLISECOND;
-
-      smart_call_set_context (call, context);
-      smart_call_begin (call);
-      g_object_unref (call);
-      if (!smart_outcome_block (outcome, deadline, NULL))
-        smart_outcome_settle_timed_out (outcome);
+      run_beside (call, context);
     }
 
   g_main_context_unref (context);
 }
 
-/* Runs @call (taken) to its end for a sync caller. */
+/* Runs the asynchronous body of @call (taken) to its end for a sync caller. */
 void
-smart_run (SmartAsyncFunc *func, SmartCall *call, SmartOutcome *outcome)
+smart_run (SmartCall *call)
 {
   SmartThread *thread;
   GMainContext *context;
 
-  if (func->policy == SMART_MAIN_CONTEXT_CURRENT)
+  if (smart_call_get_func (call)->policy == SMART_MAIN_CONTEXT_CURRENT)
     {
-      run_in_current (func, call, outcome);
+      run_in_current (call);
       return;
     }
 
   thread = smart_thread_get ();
   context = smart_context_pool_borrow (thread);
-  run_in (func, call, outcome, context);
+  run_in (call, context);
   smart_context_pool_give_back (thread);
+}
+
+/* Runs whichever body @call (taken) has to its end for a sync caller. */
+void
+smart_run_here (SmartCall *call)
+{
+  if (smart_call_is_blocking (call))
+    smart_call_run_directly (call);
+  else
+    smart_run (call);
+}
+
+/* The same, in @context, which this thread owns. */
+void
+smart_run_here_in (SmartCall *call, GMainContext *context)
+{
+  gboolean pushed = push_if_needed (context);
+
+  if (smart_call_is_blocking (call))
+    smart_call_run_directly (call);
+  else
+    run_in (call, context);
+
+  if (pushed)
+    g_main_context_pop_thread_default (context);
 }

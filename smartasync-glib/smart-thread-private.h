@@ -24,6 +24,7 @@ struct _SmartThread
   SmartInbox   *inbox;         /* smart-inbox.c: the one used last */
   SmartOutcome *spare;         /* smart-future.c: one to use again */
 
+  gpointer      pool;          /* smart-offload.c: the pool that it is of */
   gboolean      is_worker;     /* smart-offload.c: of the shared pool */
 };
 

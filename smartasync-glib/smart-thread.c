@@ -6,6 +6,7 @@
 #include "smart-thread-private.h"
 
 #include "smart-context-pool-private.h"
+#include "smart-executor-private.h"
 #include "smart-context-private.h"
 #include "smart-future-private.h"
 #include "smart-inbox-private.h"
@@ -39,12 +40,14 @@ forget_all_in_child (void)
 
   smart_inbox_forget_all ();
   smart_offload_forget_all ();
+  smart_executor_forget_all ();
 
   if (thread == NULL)
     return;
 
   thread->inbox = NULL;
   thread->is_worker = FALSE;
+  thread->pool = NULL;
   smart_context_pool_forget (thread);
 }
 

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#pragma once
+
+#include "smart-call-private.h"
+
+#include <smartasync-glib/smart-executor.h>
+
+G_BEGIN_DECLS
+
+void          smart_executor_submit            (SmartExecutor *executor,
+                                                SmartCall     *call);
+void          smart_executor_submit_and_wait   (SmartExecutor *executor,
+                                                SmartCall     *call);
+gboolean      smart_executor_run_inline        (SmartExecutor *executor,
+                                                SmartCall     *call);
+gboolean      smart_executor_is_pool           (SmartExecutor *executor);
+GMainContext *smart_executor_get_timer_context (void);
+void          smart_executor_forget_all        (void);
+
+G_END_DECLS

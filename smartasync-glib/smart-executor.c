@@ -1,0 +1,577 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Other places to run: a pool of threads, a main context, a thread with a loop
+ * of its own. */
+
+#include "smart-executor-private.h"
+
+#include "smart-async-func-private.h"
+#include "smart-i18n-private.h"
+#include "smart-offload-private.h"
+
+/**
+ * SmartExecutor:
+ *
+ * A place to run: set as [property@SmartAsync.AsyncFunc:executor], it is where
+ * the bodies of the function run, whatever the caller's context.
+ *
+ * - A pool ([ctor@SmartAsync.Executor.new_pool]) has threads of its own, at most
+ *   so many. In a pool of one, every body runs on the same thread, one after
+ *   the other: for a library that wants to be called from one thread only. An
+ *   asynchronous body is run to its end there, too.
+ * - A context ([ctor@SmartAsync.Executor.new_for_context]) runs bodies where
+ *   that context is iterated.
+ * - A loop ([ctor@SmartAsync.Executor.new_loop]) is a thread that iterates a main
+ *   context of its own: a home for objects that outlive a call, such as a D-Bus
+ *   proxy or an HTTP session, which callers of all threads share.
+ *
+ * A caller in a sync context waits; one in an async context gets the result in
+ * his own context. A call made by a body to a function of its own executor does
+ * not wait for itself: a sync one runs right there.
+ *
+ * An executor lives as long as somebody holds it; a function does, and so does
+ * a call. All methods may be called from any thread.
+ *
+ * Since: 1.0
+ */
+
+typedef enum
+{
+  POOL,
+  CONTEXT,
+  LOOP
+} Kind;
+
+struct _SmartExecutor
+{
+  GObject parent_instance;
+
+  Kind kind;         /* immutable */
+  char *name;        /* immutable */
+  guint max_threads; /* immutable */
+  int max_pending;   /* atomic */
+  int n_pending;     /* atomic: of a context, the calls that have not begun */
+
+  GMutex lock;
+  guint generation;      /* lock: the process that these were made in */
+  SmartPool *pool;       /* lock: made when it is first needed */
+  GMainContext *context; /* lock: likewise, of a loop; immutable of a context */
+  GMainLoop *loop;       /* lock: likewise */
+};
+
+enum
+{
+  PROP_NAME = 1,
+  PROP_MAX_THREADS,
+  PROP_MAX_PENDING,
+  N_PROPS
+};
+
+static GParamSpec *props[N_PROPS];
+
+/* Grows in each child: what an executor had in the parent is abandoned. */
+static guint generation;
+
+G_DEFINE_FINAL_TYPE (SmartExecutor, smart_executor, G_TYPE_OBJECT)
+
+static void
+smart_executor_finalize (GObject *object)
+{
+  SmartExecutor *executor = SMART_EXECUTOR (object);
+
+  if (executor->generation == generation)
+    {
+      g_clear_pointer (&executor->pool, smart_pool_close);
+      if (executor->loop != NULL)
+        {
+          g_main_loop_quit (executor->loop);
+          g_main_loop_unref (executor->loop);
+        }
+      g_clear_pointer (&executor->context, g_main_context_unref);
+    }
+  g_mutex_clear (&executor->lock);
+  g_free (executor->name);
+
+  G_OBJECT_CLASS (smart_executor_parent_class)->finalize (object);
+}
+
+static void
+smart_executor_get_property (GObject *object, guint prop_id, GValue *value, GParamSpec *pspec)
+{
+  SmartExecutor *executor = SMART_EXECUTOR (object);
+
+  switch (prop_id)
+    {
+    case PROP_NAME:
+      g_value_set_string (value, executor->name);
+      break;
+    case PROP_MAX_THREADS:
+      g_value_set_uint (value, executor->max_threads);
+      break;
+    case PROP_MAX_PENDING:
+      g_value_set_uint (value, smart_executor_get_max_pending (executor));
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
+    }
+}
+
+static void
+smart_executor_set_property (GObject *object, guint prop_id, const GValue *value, GParamSpec *pspec)
+{
+  switch (prop_id)
+    {
+    case PROP_MAX_PENDING:
+      smart_executor_set_max_pending (SMART_EXECUTOR (object), g_value_get_uint (value));
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
+    }
+}
+
+static void
+smart_executor_class_init (SmartExecutorClass *class)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (class);
+
+  object_class->finalize = smart_executor_finalize;
+  object_class->get_property = smart_executor_get_property;
+  object_class->set_property = smart_executor_set_property;
+
+  /**
+   * SmartExecutor:name:
+   *
+   * What its threads are called.
+   *
+   * Since: 1.0
+   */
+  props[PROP_NAME] =
+      g_param_spec_string ("name", NULL, NULL, NULL, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
+
+  /**
+   * SmartExecutor:max-threads:
+   *
+   * How many threads it has at most; 0 for a context.
+   *
+   * Since: 1.0
+   */
+  props[PROP_MAX_THREADS] = g_param_spec_uint ("max-threads", NULL, NULL, 0, G_MAXUINT, 0,
+                                               G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
+
+  /**
+   * SmartExecutor:max-pending:
+   *
+   * How many calls may wait to begin; 0 for no limit. One more is
+   * %G_IO_ERROR_BUSY at once.
+   *
+   * Since: 1.0
+   */
+  props[PROP_MAX_PENDING] =
+      g_param_spec_uint ("max-pending", NULL, NULL, 0, G_MAXINT, 0,
+                         G_PARAM_READWRITE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS);
+
+  g_object_class_install_properties (object_class, N_PROPS, props);
+}
+
+static void
+smart_executor_init (SmartExecutor *executor)
+{
+  g_mutex_init (&executor->lock);
+  executor->generation = generation;
+}
+
+/* HOLDS: executor->lock */
+static void
+leave_the_parent (SmartExecutor *executor)
+{
+  if (executor->generation == generation)
+    return;
+
+  executor->generation = generation;
+  executor->pool = NULL;
+  if (executor->kind == LOOP)
+    {
+      executor->context = NULL;
+      executor->loop = NULL;
+    }
+}
+
+static SmartPool *
+get_pool (SmartExecutor *executor)
+{
+  SmartPool *pool;
+
+  g_mutex_lock (&executor->lock);
+  leave_the_parent (executor);
+  if (executor->pool == NULL)
+    executor->pool = smart_pool_new (executor->name, executor->max_threads);
+  pool = executor->pool;
+  g_mutex_unlock (&executor->lock);
+
+  return pool;
+}
+
+static gpointer
+loop_main (gpointer data)
+{
+  GMainLoop *loop = data;
+  GMainContext *context = g_main_loop_get_context (loop);
+
+  g_main_context_push_thread_default (context);
+  g_main_loop_run (loop);
+  g_main_context_pop_thread_default (context);
+  g_main_loop_unref (loop);
+
+  return NULL;
+}
+
+/* Not a reference: valid as long as @executor. */
+static GMainContext *
+get_context (SmartExecutor *executor)
+{
+  GMainContext *context;
+
+  g_mutex_lock (&executor->lock);
+  leave_the_parent (executor);
+  if (executor->context == NULL)
+    {
+      executor->context = g_main_context_new ();
+      executor->loop = g_main_loop_new (executor->context, TRUE);
+      g_thread_unref (g_thread_new (executor->name, loop_main, g_main_loop_ref (executor->loop)));
+    }
+  context = executor->context;
+  g_mutex_unlock (&executor->lock);
+
+  return context;
+}
+
+static SmartExecutor *
+executor_new (Kind kind, const char *name, guint max_threads)
+{
+  SmartExecutor *executor = g_object_new (SMART_TYPE_EXECUTOR, NULL);
+
+  executor->kind = kind;
+  executor->name = g_strdup (name != NULL ? name : "smartasync");
+  executor->max_threads = max_threads;
+
+  return executor;
+}
+
+/**
+ * smart_executor_new_pool:
+ * @name: (nullable): what its threads are called
+ * @max_threads: how many of them there are at most; 1 for all work on one
+ *   thread, in order
+ *
+ * Makes a pool of threads, which are started when they are needed. Idle ones end
+ * after a while, but the thread of a pool of one stays.
+ *
+ * Returns: (transfer full): an executor
+ *
+ * Since: 1.0
+ */
+SmartExecutor *
+smart_executor_new_pool (const char *name, guint max_threads)
+{
+  g_return_val_if_fail (max_threads > 0, NULL);
+
+  return executor_new (POOL, name, max_threads);
+}
+
+/**
+ * smart_executor_new_for_context:
+ * @context: (nullable): a main context; %NULL for the default one
+ *
+ * Makes an executor that runs bodies where @context is iterated.
+ *
+ * Returns: (transfer full): an executor
+ *
+ * Since: 1.0
+ */
+SmartExecutor *
+smart_executor_new_for_context (GMainContext *context)
+{
+  SmartExecutor *executor = executor_new (CONTEXT, NULL, 0);
+
+  executor->context = g_main_context_ref (context != NULL ? context : g_main_context_default ());
+
+  return executor;
+}
+
+/**
+ * smart_executor_new_loop:
+ * @name: (nullable): what its thread is called
+ *
+ * Makes an executor that is a thread with a main loop. The thread is started
+ * when it is needed, and ends with the executor.
+ *
+ * Returns: (transfer full): an executor
+ *
+ * Since: 1.0
+ */
+SmartExecutor *
+smart_executor_new_loop (const char *name)
+{
+  return executor_new (LOOP, name, 1);
+}
+
+/**
+ * smart_executor_get_name:
+ * @executor: an executor
+ *
+ * What its threads are called.
+ *
+ * Returns: (transfer none): the name
+ *
+ * Since: 1.0
+ */
+const char *
+smart_executor_get_name (SmartExecutor *executor)
+{
+  g_return_val_if_fail (SMART_IS_EXECUTOR (executor), NULL);
+
+  return executor->name;
+}
+
+/**
+ * smart_executor_get_max_threads:
+ * @executor: an executor
+ *
+ * How many threads it has at most.
+ *
+ * Returns: their number; 0 for a context
+ *
+ * Since: 1.0
+ */
+guint
+smart_executor_get_max_threads (SmartExecutor *executor)
+{
+  g_return_val_if_fail (SMART_IS_EXECUTOR (executor), 0);
+
+  return executor->max_threads;
+}
+
+/**
+ * smart_executor_get_max_pending:
+ * @executor: an executor
+ *
+ * How many calls may wait to begin.
+ *
+ * Returns: their number; 0 for no limit
+ *
+ * Since: 1.0
+ */
+guint
+smart_executor_get_max_pending (SmartExecutor *executor)
+{
+  g_return_val_if_fail (SMART_IS_EXECUTOR (executor), 0);
+
+  return (guint) g_atomic_int_get (&executor->max_pending);
+}
+
+/**
+ * smart_executor_set_max_pending:
+ * @executor: an executor
+ * @max_pending: how many calls may wait to begin; 0 for no limit
+ *
+ * Sets how many calls may wait to begin.
+ *
+ * Since: 1.0
+ */
+void
+smart_executor_set_max_pending (SmartExecutor *executor, guint max_pending)
+{
+  g_return_if_fail (SMART_IS_EXECUTOR (executor));
+  g_return_if_fail (max_pending <= G_MAXINT);
+
+  g_atomic_int_set (&executor->max_pending, (int) max_pending);
+  g_object_notify_by_pspec (G_OBJECT (executor), props[PROP_MAX_PENDING]);
+}
+
+/**
+ * smart_executor_get_context:
+ * @executor: an executor
+ *
+ * The main context that its bodies run in; that of a loop is made, and its
+ * thread started, if it was not yet.
+ *
+ * Returns: (transfer none) (nullable): the context; %NULL for a pool
+ *
+ * Since: 1.0
+ */
+GMainContext *
+smart_executor_get_context (SmartExecutor *executor)
+{
+  g_return_val_if_fail (SMART_IS_EXECUTOR (executor), NULL);
+
+  return executor->kind != POOL ? get_context (executor) : NULL;
+}
+
+gboolean
+smart_executor_is_pool (SmartExecutor *executor)
+{
+  return executor->kind == POOL;
+}
+
+/* Running there */
+
+static void
+refuse (SmartCall *call, int domain_is_io, int code, const char *message)
+{
+  smart_call_drop_turn (call);
+  smart_outcome_settle (smart_call_get_outcome (call), NULL,
+                        g_error_new_literal (domain_is_io ? G_IO_ERROR : SMART_ERROR, code,
+                                             message),
+                        call);
+}
+
+/* In the executor's context, which this thread owns. */
+static void
+run_in_context (SmartCall *call, GMainContext *context)
+{
+  SmartOutcome *outcome = smart_call_get_outcome (call);
+
+  if (!smart_outcome_is_pending (outcome))
+    {
+      smart_call_drop_turn (call);
+      smart_call_release_at_home (call);
+    }
+  else if (smart_outcome_is_cancelled (outcome))
+    refuse (call, TRUE, G_IO_ERROR_CANCELLED, _ ("The operation was cancelled"));
+  else if (smart_call_is_blocking (call))
+    smart_call_run_blocking (call);
+  else
+    smart_begin (call, context);
+}
+
+static void
+delivered (SmartParcel *parcel, gboolean run)
+{
+  SmartCall *call = smart_call_of_parcel (parcel);
+  SmartExecutor *executor = g_object_ref (smart_call_get_func (call)->executor);
+
+  g_atomic_int_add (&executor->n_pending, -1);
+  if (run)
+    run_in_context (call, executor->context);
+  else
+    refuse (call, FALSE, SMART_ERROR_CLOSED, _ ("The main context that it was to run in is gone"));
+
+  g_object_unref (executor);
+}
+
+static gboolean
+submit_to_context (SmartExecutor *executor, SmartCall *call)
+{
+  GMainContext *context = get_context (executor);
+  int max_pending = g_atomic_int_get (&executor->max_pending);
+  SmartInbox *inbox;
+
+  if (g_atomic_int_add (&executor->n_pending, 1) >= max_pending && max_pending > 0)
+    {
+      g_atomic_int_add (&executor->n_pending, -1);
+      return FALSE;
+    }
+
+  smart_outcome_set_home_of_others (smart_call_get_outcome (call), context);
+  inbox = smart_inbox_get (context, smart_call_get_func (call)->priority);
+  smart_call_push (call, inbox, delivered);
+  smart_inbox_unref (inbox);
+
+  return TRUE;
+}
+
+/* Takes @call. Any thread. */
+void
+smart_executor_submit (SmartExecutor *executor, SmartCall *call)
+{
+  gboolean taken;
+
+  if (executor->kind == POOL)
+    taken = smart_pool_submit (get_pool (executor), call,
+                               (guint) g_atomic_int_get (&executor->max_pending));
+  else
+    taken = submit_to_context (executor, call);
+
+  if (!taken)
+    refuse (call, TRUE, G_IO_ERROR_BUSY, _ ("Too many calls wait already"));
+}
+
+/* The same, for a caller who waits. */
+void
+smart_executor_submit_and_wait (SmartExecutor *executor, SmartCall *call)
+{
+  SmartOutcome *outcome = smart_outcome_ref (smart_call_get_outcome (call));
+  gint64 deadline = smart_call_get_deadline (call);
+  GError *error = NULL;
+
+  smart_outcome_keep_spent (outcome);
+  smart_executor_submit (executor, call);
+  if (!smart_outcome_wait (outcome, deadline, NULL, &error))
+    smart_outcome_settle (outcome, NULL, error, NULL);
+  else if (smart_outcome_is_pending (outcome))
+    smart_outcome_settle_timed_out (outcome);
+  smart_outcome_release_spent (outcome);
+  smart_outcome_unref (outcome);
+}
+
+/* For a sync caller: if this is where @executor runs its bodies, runs @call
+ * (taken) to its end right here, since nobody else would. */
+gboolean
+smart_executor_run_inline (SmartExecutor *executor, SmartCall *call)
+{
+  GMainContext *context, *current;
+  gboolean is_here;
+
+  if (executor->kind == POOL)
+    {
+      SmartThread *thread = smart_thread_get ();
+
+      if (thread->pool == NULL || thread->pool != get_pool (executor))
+        return FALSE;
+
+      smart_run_here (call);
+      return TRUE;
+    }
+
+  /* A context that nobody iterates, and that is this thread's own, is iterated
+   * here. A loop's belongs to its thread, also before that has come to it. */
+  context = get_context (executor);
+  current = g_main_context_ref_thread_default ();
+  is_here = g_main_context_is_owner (context) || (executor->kind == CONTEXT && current == context);
+  g_main_context_unref (current);
+
+  if (!is_here || !g_main_context_acquire (context))
+    return FALSE;
+
+  smart_run_here_in (call, context);
+  g_main_context_release (context);
+
+  return TRUE;
+}
+
+/* What needs a thread of the library's own: timers that fire without a loop. */
+
+static GMutex timer_lock;
+static SmartExecutor *timer; /* timer_lock; never freed */
+
+GMainContext *
+smart_executor_get_timer_context (void)
+{
+  GMainContext *context;
+
+  g_mutex_lock (&timer_lock);
+  if (timer == NULL)
+    timer = smart_executor_new_loop ("smartasync-time");
+  context = get_context (timer);
+  g_mutex_unlock (&timer_lock);
+
+  return context;
+}
+
+/* After a fork: see smart-thread.c. */
+void
+smart_executor_forget_all (void)
+{
+  generation++;
+  g_mutex_init (&timer_lock);
+}

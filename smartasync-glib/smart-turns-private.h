@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#pragma once
+
+#include "smart-call-private.h"
+
+G_BEGIN_DECLS
+
+struct _SmartTurns
+{
+  GMutex lock;
+  guint  n_running; /* lock */
+  GQueue waiting;   /* lock: of Turn */
+};
+
+void     smart_turns_init    (SmartTurns *turns);
+void     smart_turns_clear   (SmartTurns *turns);
+gboolean smart_turns_take    (SmartTurns *turns,
+                              SmartCall  *call);
+gboolean smart_turns_wait    (SmartTurns *turns,
+                              SmartCall  *call);
+void     smart_turns_release (SmartTurns *turns);
+
+G_END_DECLS

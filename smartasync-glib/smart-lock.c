@@ -1,0 +1,758 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Single flight, by key, with a reference count of those who wait. */
+
+#include <smartasync-glib/smart-lock.h>
+
+#include "smart-async-func-private.h"
+#include "smart-context-private.h"
+#include "smart-i18n-private.h"
+#include "smart-value-private.h"
+
+/**
+ * SmartLock:
+ *
+ * Request coalescing: of those who ask for the same thing at the same time, one
+ * does the work, and all get its result.
+ *
+ * The first caller of [method@SmartAsync.Lock.run_once] with a key starts a
+ * flight, which calls the function; who comes with the same key while it is
+ * under way joins it and waits. When it has landed, each has a copy of its value
+ * or of its error, and the next caller starts a new one: nothing is kept.
+ *
+ * ## Cancellation
+ *
+ * Who is cancelled leaves alone, the first caller like any other: the flight
+ * goes on for the rest, with a cancellable of its own. That is cancelled when the
+ * last one leaves. A newcomer never joins a flight that is cancelled, forgotten
+ * or reset. A first caller in a sync context runs the flight himself; he runs it
+ * to its end, and gets %G_IO_ERROR_CANCELLED then.
+ *
+ * ## Contexts
+ *
+ * One lock serves threads, main loops, sync and async contexts alike, at once.
+ * The flight runs as a call by its first caller would. In an async context its
+ * main context has to be iterated until it has landed, also for the others.
+ *
+ * A flight that calls `run_once` of its own lock with its own key would wait for
+ * itself: that is %SMART_ERROR_RECURSION.
+ *
+ * All methods may be called from any thread.
+ *
+ * The reference counting is that of Go's `singleflight` with the cancellation
+ * of its `DoChan`, which that leaves to its users.
+ *
+ * Since: 1.0
+ */
+struct _SmartLock
+{
+  GObject parent_instance;
+
+  GMutex mutex;
+  GHashTable *flights;  /* mutex: by key, those that can be joined; not references */
+  GQueue under_way;     /* mutex: all flights that have not landed; not references */
+  guint n_waiters;      /* mutex */
+  guint64 n_calls;      /* mutex */
+  guint64 n_executions; /* mutex */
+};
+
+/* Held by its waiters, and by its outcome's first listener. */
+typedef struct
+{
+  gatomicrefcount ref_count;
+  SmartLock *lock;           /* immutable; a reference */
+  char *key;                 /* immutable; see make_key() */
+  SmartOutcome *outcome;     /* immutable; a reference: how it lands */
+  GCancellable *cancellable; /* immutable; a reference */
+
+  guint n_waiters;   /* lock->mutex */
+  gboolean can_join; /* lock->mutex: it is in lock->flights */
+  gboolean landed;   /* lock->mutex */
+  GList link;        /* lock->mutex: in lock->under_way */
+} Flight;
+
+enum
+{
+  PROP_N_FLIGHTS = 1,
+  PROP_N_WAITERS,
+  PROP_N_CALLS,
+  PROP_N_EXECUTIONS,
+  N_PROPS
+};
+
+static GParamSpec *props[N_PROPS];
+
+G_DEFINE_FINAL_TYPE (SmartLock, smart_lock, G_TYPE_OBJECT)
+
+static void
+smart_lock_finalize (GObject *object)
+{
+  SmartLock *lock = SMART_LOCK (object);
+
+  /* No flight is left: they hold the lock. */
+  g_hash_table_unref (lock->flights);
+  g_mutex_clear (&lock->mutex);
+
+  G_OBJECT_CLASS (smart_lock_parent_class)->finalize (object);
+}
+
+static void
+smart_lock_get_property (GObject *object, guint prop_id, GValue *value, GParamSpec *pspec)
+{
+  SmartLock *lock = SMART_LOCK (object);
+
+  switch (prop_id)
+    {
+    case PROP_N_FLIGHTS:
+      g_value_set_uint (value, smart_lock_get_n_flights (lock));
+      break;
+    case PROP_N_WAITERS:
+      g_value_set_uint (value, smart_lock_get_n_waiters (lock));
+      break;
+    case PROP_N_CALLS:
+      g_value_set_uint64 (value, smart_lock_get_n_calls (lock));
+      break;
+    case PROP_N_EXECUTIONS:
+      g_value_set_uint64 (value, smart_lock_get_n_executions (lock));
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
+    }
+}
+
+static void
+smart_lock_class_init (SmartLockClass *class)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (class);
+  GParamFlags flags = G_PARAM_READABLE | G_PARAM_STATIC_STRINGS;
+
+  object_class->finalize = smart_lock_finalize;
+  object_class->get_property = smart_lock_get_property;
+
+  /**
+   * SmartLock:n-flights:
+   *
+   * How many flights are under way, those included that cannot be joined any
+   * more. It changes in any thread, and is not notified; nor are the others.
+   *
+   * Since: 1.0
+   */
+  props[PROP_N_FLIGHTS] = g_param_spec_uint ("n-flights", NULL, NULL, 0, G_MAXUINT, 0, flags);
+
+  /**
+   * SmartLock:n-waiters:
+   *
+   * How many callers wait for a flight, its first caller included.
+   *
+   * Since: 1.0
+   */
+  props[PROP_N_WAITERS] = g_param_spec_uint ("n-waiters", NULL, NULL, 0, G_MAXUINT, 0, flags);
+
+  /**
+   * SmartLock:n-calls:
+   *
+   * How many calls there were so far.
+   *
+   * Since: 1.0
+   */
+  props[PROP_N_CALLS] = g_param_spec_uint64 ("n-calls", NULL, NULL, 0, G_MAXUINT64, 0, flags);
+
+  /**
+   * SmartLock:n-executions:
+   *
+   * How many flights there were so far.
+   *
+   * Since: 1.0
+   */
+  props[PROP_N_EXECUTIONS] =
+      g_param_spec_uint64 ("n-executions", NULL, NULL, 0, G_MAXUINT64, 0, flags);
+
+  g_object_class_install_properties (object_class, N_PROPS, props);
+}
+
+static void
+smart_lock_init (SmartLock *lock)
+{
+  g_mutex_init (&lock->mutex);
+  lock->flights = g_hash_table_new (g_str_hash, g_str_equal);
+  g_queue_init (&lock->under_way);
+}
+
+/**
+ * smart_lock_new:
+ *
+ * Makes a lock.
+ *
+ * Returns: (transfer full): a lock
+ *
+ * Since: 1.0
+ */
+SmartLock *
+smart_lock_new (void)
+{
+  return g_object_new (SMART_TYPE_LOCK, NULL);
+}
+
+/* Flights */
+
+/* No key is a key of its own, and differs from an empty one. */
+static char *
+make_key (const char *key)
+{
+  return key != NULL ? g_strconcat ("=", key, NULL) : g_strdup ("");
+}
+
+static Flight *
+flight_ref (Flight *flight)
+{
+  g_atomic_ref_count_inc (&flight->ref_count);
+  return flight;
+}
+
+static void
+flight_unref (Flight *flight)
+{
+  if (!g_atomic_ref_count_dec (&flight->ref_count))
+    return;
+
+  smart_outcome_unref (flight->outcome);
+  g_object_unref (flight->cancellable);
+  g_free (flight->key);
+  g_object_unref (flight->lock);
+  g_free (flight);
+}
+
+/* HOLDS: flight->lock->mutex */
+static void
+flight_close (Flight *flight)
+{
+  if (!flight->can_join)
+    return;
+
+  /* Only if it is still this one's. */
+  if (g_hash_table_lookup (flight->lock->flights, flight->key) == flight)
+    g_hash_table_remove (flight->lock->flights, flight->key);
+  flight->can_join = FALSE;
+}
+
+/* The flight's own listener, the first one: before anybody hears of the result,
+ * the key is free for the next. */
+typedef struct
+{
+  SmartListener base;
+  Flight *flight; /* a reference */
+} FlightListener;
+
+static void
+landed (SmartListener *base, gboolean run)
+{
+  FlightListener *listener = (FlightListener *) base;
+  Flight *flight = listener->flight;
+
+  g_mutex_lock (&flight->lock->mutex);
+  flight_close (flight);
+  flight->landed = TRUE;
+  g_queue_unlink (&flight->lock->under_way, &flight->link);
+  g_mutex_unlock (&flight->lock->mutex);
+
+  smart_listener_clear (base);
+  flight_unref (flight);
+  g_free (listener);
+}
+
+/* HOLDS: lock->mutex */
+static Flight *
+flight_new (SmartLock *lock, char *key)
+{
+  Flight *flight = g_new0 (Flight, 1);
+
+  g_atomic_ref_count_init (&flight->ref_count);
+  flight->lock = g_object_ref (lock);
+  flight->key = key;
+  flight->cancellable = g_cancellable_new ();
+  flight->outcome = smart_outcome_new (flight->cancellable, FALSE);
+  flight->can_join = TRUE;
+  flight->link.data = flight;
+
+  g_hash_table_insert (lock->flights, flight->key, flight);
+  g_queue_push_tail_link (&lock->under_way, &flight->link);
+  lock->n_executions++;
+
+  return flight;
+}
+
+/* One waits no more: its own outcome has settled, by the flight or without it. */
+static void
+left (SmartListener *base, gboolean run)
+{
+  FlightListener *listener = (FlightListener *) base;
+  Flight *flight = listener->flight;
+  gboolean is_last;
+
+  g_mutex_lock (&flight->lock->mutex);
+  flight->lock->n_waiters--;
+  is_last = --flight->n_waiters == 0 && !flight->landed;
+  if (is_last)
+    flight_close (flight);
+  g_mutex_unlock (&flight->lock->mutex);
+
+  if (is_last)
+    g_cancellable_cancel (flight->cancellable);
+
+  smart_listener_clear (base);
+  flight_unref (flight);
+  g_free (listener);
+}
+
+static void
+listen_to (SmartOutcome *outcome, Flight *flight, void (*told) (SmartListener *, gboolean))
+{
+  FlightListener *listener = g_new0 (FlightListener, 1);
+
+  listener->base.told = told;
+  listener->flight = flight_ref (flight);
+  smart_outcome_listen (outcome, &listener->base);
+}
+
+typedef struct
+{
+  SmartLock *lock;
+  const char *key;
+} Wanted;
+
+/* Whether a call descends from a flight of that lock and key. */
+static gboolean
+is_same_flight (gconstpointer what, gconstpointer data)
+{
+  const Flight *flight = what;
+  const Wanted *wanted = data;
+
+  return flight->lock == wanted->lock && strcmp (flight->key, wanted->key) == 0;
+}
+
+static gboolean
+is_recursion (SmartLock *lock, const char *key)
+{
+  SmartCall *current = smart_frame_current_call (smart_thread_peek ());
+  Wanted wanted = { lock, key };
+
+  return current != NULL &&
+         smart_lineage_find_flight (smart_call_get_lineage (current), is_same_flight, &wanted);
+}
+
+/* Has @waiting settle as the flight of @key does, which is joined or started.
+ * @home as for smart_dispatch(). */
+static void
+run_once (SmartLock *lock,
+          const char *given_key,
+          SmartAsyncFunc *func,
+          SmartOutcome *waiting,
+          GMainContext *home,
+          GObject *source,
+          const GValue *args,
+          guint n_args)
+{
+  char *key = make_key (given_key);
+  gboolean is_first = FALSE;
+  Flight *flight;
+
+  if (is_recursion (lock, key))
+    {
+      g_mutex_lock (&lock->mutex);
+      lock->n_calls++;
+      g_mutex_unlock (&lock->mutex);
+      smart_outcome_settle (waiting, NULL,
+                            g_error_new (SMART_ERROR, SMART_ERROR_RECURSION,
+                                         _ ("A flight of %s waits for its own key \"%s\""),
+                                         smart_async_func_get_label (func),
+                                         given_key != NULL ? given_key : ""),
+                            NULL);
+      g_free (key);
+      return;
+    }
+
+  g_mutex_lock (&lock->mutex);
+  lock->n_calls++;
+  if (smart_outcome_is_cancelled (waiting))
+    {
+      g_mutex_unlock (&lock->mutex);
+      smart_outcome_settle_cancelled (waiting);
+      g_free (key);
+      return;
+    }
+  flight = g_hash_table_lookup (lock->flights, key);
+  if (flight != NULL && smart_outcome_is_pending (flight->outcome))
+    {
+      flight_ref (flight);
+      g_free (key);
+    }
+  else
+    {
+      /* One that has landed, but whose listener has not got the mutex yet. */
+      if (flight != NULL)
+        flight_close (flight);
+      flight = flight_new (lock, key);
+      is_first = TRUE;
+    }
+  flight->n_waiters++;
+  lock->n_waiters++;
+  g_mutex_unlock (&lock->mutex);
+
+  if (is_first)
+    listen_to (flight->outcome, flight, landed);
+
+  listen_to (waiting, flight, left);
+  smart_outcome_abandon_on_cancel (waiting);
+  if (!is_first)
+    smart_outcome_adopt_home (waiting, flight->outcome);
+  smart_outcome_lead (flight->outcome, waiting);
+
+  if (is_first)
+    {
+      smart_dispatch (func, flight->outcome, home, source, args, n_args, flight);
+      smart_outcome_adopt_home (waiting, flight->outcome);
+    }
+
+  flight_unref (flight);
+}
+
+/**
+ * smart_lock_run_once:
+ * @lock: a lock
+ * @key: (nullable): what it is about; %NULL is a key of its own
+ * @func: the function
+ * @source: (nullable): the object that it is called on
+ * @args: (array length=n_args) (nullable): the arguments; they are copied
+ * @n_args: their number
+ * @cancellable: (nullable): has this caller leave
+ *
+ * Calls @func, or joins the call that is under way for @key: whoever joins gets
+ * that one's result, whatever his own arguments. In a sync context the future
+ * has settled when this returns. In an async context this returns at once.
+ *
+ * To cancel the future has this caller leave.
+ *
+ * Returns: (transfer full): the result, now or later
+ *
+ * Since: 1.0
+ */
+SmartFuture *
+smart_lock_run_once (SmartLock *lock,
+                     const char *key,
+                     SmartAsyncFunc *func,
+                     GObject *source,
+                     const GValue *args,
+                     guint n_args,
+                     GCancellable *cancellable)
+{
+  GMainContext *home = NULL;
+  SmartOutcome *waiting;
+  SmartFuture *future;
+  GError *error = NULL;
+
+  g_return_val_if_fail (SMART_IS_LOCK (lock), NULL);
+  g_return_val_if_fail (SMART_IS_ASYNC_FUNC (func), NULL);
+  g_return_val_if_fail (source == NULL || G_IS_OBJECT (source), NULL);
+  g_return_val_if_fail (n_args == 0 || args != NULL, NULL);
+  g_return_val_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable), NULL);
+
+  if (smart_context_is_async ())
+    home = smart_context_ref_home ();
+
+  waiting = smart_outcome_new (smart_async_func_inherit (func, cancellable), TRUE);
+  future = smart_future_new_for_outcome (waiting);
+  run_once (lock, key, func, waiting, home, source, args, n_args);
+
+  if (home != NULL)
+    g_main_context_unref (home);
+  else if (!smart_outcome_wait (waiting, -1, NULL, &error))
+    smart_outcome_settle (waiting, NULL, error, NULL);
+  smart_outcome_unref (waiting);
+
+  return future;
+}
+
+/**
+ * smart_lock_run_once_sync:
+ * @lock: a lock
+ * @key: (nullable): what it is about; %NULL is a key of its own
+ * @func: the function
+ * @source: (nullable): the object that it is called on
+ * @args: (array length=n_args) (nullable): the arguments; they are copied
+ * @n_args: their number
+ * @cancellable: (nullable): has this caller leave
+ * @result: (out caller-allocates) (optional): where the result goes
+ * @error: return location for an error
+ *
+ * Does what [method@SmartAsync.Lock.run_once] does and waits, whatever the
+ * caller's context.
+ *
+ * Returns: %FALSE with @error set, if there is no result
+ *
+ * Since: 1.0
+ */
+gboolean
+smart_lock_run_once_sync (SmartLock *lock,
+                          const char *key,
+                          SmartAsyncFunc *func,
+                          GObject *source,
+                          const GValue *args,
+                          guint n_args,
+                          GCancellable *cancellable,
+                          GValue *result,
+                          GError **error)
+{
+  SmartOutcome *waiting;
+  GError *refused = NULL;
+  gboolean success;
+
+  g_return_val_if_fail (SMART_IS_LOCK (lock), FALSE);
+  g_return_val_if_fail (SMART_IS_ASYNC_FUNC (func), FALSE);
+  g_return_val_if_fail (source == NULL || G_IS_OBJECT (source), FALSE);
+  g_return_val_if_fail (n_args == 0 || args != NULL, FALSE);
+  g_return_val_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable), FALSE);
+
+  waiting = smart_outcome_new (smart_async_func_inherit (func, cancellable), FALSE);
+  run_once (lock, key, func, waiting, NULL, source, args, n_args);
+  if (!smart_outcome_wait (waiting, -1, NULL, &refused))
+    smart_outcome_settle (waiting, NULL, refused, NULL);
+  success = smart_outcome_get (waiting, result, error);
+  smart_outcome_unref (waiting);
+
+  return success;
+}
+
+/**
+ * smart_lock_run_once_async:
+ * @lock: a lock
+ * @key: (nullable): what it is about; %NULL is a key of its own
+ * @func: the function
+ * @source: (nullable): the object that it is called on
+ * @args: (array length=n_args) (nullable): the arguments; they are copied
+ * @n_args: their number
+ * @cancellable: (nullable): has this caller leave
+ * @callback: (scope async) (nullable): called when the result is there
+ * @user_data: what to give it
+ *
+ * Does what [method@SmartAsync.Lock.run_once] does and returns, whatever the
+ * caller's context. @callback comes where that of
+ * [method@SmartAsync.AsyncFunc.call_async] would; its source object is @lock.
+ *
+ * Since: 1.0
+ */
+void
+smart_lock_run_once_async (SmartLock *lock,
+                           const char *key,
+                           SmartAsyncFunc *func,
+                           GObject *source,
+                           const GValue *args,
+                           guint n_args,
+                           GCancellable *cancellable,
+                           GAsyncReadyCallback callback,
+                           gpointer user_data)
+{
+  GMainContext *home;
+  SmartOutcome *waiting;
+
+  g_return_if_fail (SMART_IS_LOCK (lock));
+  g_return_if_fail (SMART_IS_ASYNC_FUNC (func));
+  g_return_if_fail (source == NULL || G_IS_OBJECT (source));
+  g_return_if_fail (n_args == 0 || args != NULL);
+  g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
+
+  home = smart_context_ref_home ();
+  waiting = smart_outcome_new (smart_async_func_inherit (func, cancellable), FALSE);
+  if (callback != NULL)
+    smart_outcome_call_back (waiting, smart_inbox_get (home, func->priority), G_OBJECT (lock),
+                             callback, user_data);
+  run_once (lock, key, func, waiting, home, source, args, n_args);
+
+  smart_outcome_unref (waiting);
+  g_main_context_unref (home);
+}
+
+/**
+ * smart_lock_run_once_finish:
+ * @lock: the lock
+ * @async_result: what the callback was given
+ * @result: (out caller-allocates) (optional): where the result goes
+ * @error: return location for an error
+ *
+ * Ends what [method@SmartAsync.Lock.run_once_async] began.
+ *
+ * Returns: %FALSE with @error set, if there is no result
+ *
+ * Since: 1.0
+ */
+gboolean
+smart_lock_run_once_finish (SmartLock *lock,
+                            GAsyncResult *async_result,
+                            GValue *result,
+                            GError **error)
+{
+  g_return_val_if_fail (SMART_IS_LOCK (lock), FALSE);
+  g_return_val_if_fail (SMART_IS_FUTURE (async_result), FALSE);
+  g_return_val_if_fail (smart_future_is_result_of (SMART_FUTURE (async_result), G_OBJECT (lock)),
+                        FALSE);
+
+  return smart_outcome_get (smart_future_get_outcome (SMART_FUTURE (async_result)), result, error);
+}
+
+/**
+ * smart_lock_forget:
+ * @lock: a lock
+ * @key: (nullable): a key
+ *
+ * Has the next caller with @key start a flight of his own. One that is under
+ * way goes on, for those who wait for it.
+ *
+ * Since: 1.0
+ */
+void
+smart_lock_forget (SmartLock *lock, const char *key)
+{
+  char *made;
+  Flight *flight;
+
+  g_return_if_fail (SMART_IS_LOCK (lock));
+
+  made = make_key (key);
+  g_mutex_lock (&lock->mutex);
+  flight = g_hash_table_lookup (lock->flights, made);
+  if (flight != NULL)
+    flight_close (flight);
+  g_mutex_unlock (&lock->mutex);
+  g_free (made);
+}
+
+/**
+ * smart_lock_reset:
+ * @lock: a lock
+ *
+ * Ends all flights: whoever waits gets %G_IO_ERROR_CANCELLED at once, and the
+ * functions are cancelled. The lock can be used at once.
+ *
+ * Since: 1.0
+ */
+void
+smart_lock_reset (SmartLock *lock)
+{
+  g_autoptr (GPtrArray) flights = NULL;
+
+  g_return_if_fail (SMART_IS_LOCK (lock));
+
+  flights = g_ptr_array_new ();
+
+  g_mutex_lock (&lock->mutex);
+  for (GList *l = lock->under_way.head; l != NULL; l = l->next)
+    {
+      flight_close (l->data);
+      g_ptr_array_add (flights, flight_ref (l->data));
+    }
+  g_mutex_unlock (&lock->mutex);
+
+  for (guint i = 0; i < flights->len; i++)
+    {
+      Flight *flight = g_ptr_array_index (flights, i);
+
+      smart_outcome_settle_cancelled (flight->outcome);
+      g_cancellable_cancel (flight->cancellable);
+      flight_unref (flight);
+    }
+}
+
+/**
+ * smart_lock_get_n_flights: (get-property n-flights)
+ * @lock: a lock
+ *
+ * How many flights are under way.
+ *
+ * Returns: their number
+ *
+ * Since: 1.0
+ */
+guint
+smart_lock_get_n_flights (SmartLock *lock)
+{
+  guint n;
+
+  g_return_val_if_fail (SMART_IS_LOCK (lock), 0);
+
+  g_mutex_lock (&lock->mutex);
+  n = lock->under_way.length;
+  g_mutex_unlock (&lock->mutex);
+
+  return n;
+}
+
+/**
+ * smart_lock_get_n_waiters: (get-property n-waiters)
+ * @lock: a lock
+ *
+ * How many callers wait for a flight.
+ *
+ * Returns: their number
+ *
+ * Since: 1.0
+ */
+guint
+smart_lock_get_n_waiters (SmartLock *lock)
+{
+  guint n;
+
+  g_return_val_if_fail (SMART_IS_LOCK (lock), 0);
+
+  g_mutex_lock (&lock->mutex);
+  n = lock->n_waiters;
+  g_mutex_unlock (&lock->mutex);
+
+  return n;
+}
+
+/**
+ * smart_lock_get_n_calls: (get-property n-calls)
+ * @lock: a lock
+ *
+ * How many calls there were so far.
+ *
+ * Returns: their number
+ *
+ * Since: 1.0
+ */
+guint64
+smart_lock_get_n_calls (SmartLock *lock)
+{
+  guint64 n;
+
+  g_return_val_if_fail (SMART_IS_LOCK (lock), 0);
+
+  g_mutex_lock (&lock->mutex);
+  n = lock->n_calls;
+  g_mutex_unlock (&lock->mutex);
+
+  return n;
+}
+
+/**
+ * smart_lock_get_n_executions: (get-property n-executions)
+ * @lock: a lock
+ *
+ * How many flights there were so far.
+ *
+ * Returns: their number
+ *
+ * Since: 1.0
+ */
+guint64
+smart_lock_get_n_executions (SmartLock *lock)
+{
+  guint64 n;
+
+  g_return_val_if_fail (SMART_IS_LOCK (lock), 0);
+
+  g_mutex_lock (&lock->mutex);
+  n = lock->n_executions;
+  g_mutex_unlock (&lock->mutex);
+
+  return n;
+}

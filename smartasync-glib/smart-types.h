@@ -14,6 +14,8 @@ G_BEGIN_DECLS
 typedef struct _SmartAsyncFunc SmartAsyncFunc;
 typedef struct _SmartCall      SmartCall;
 typedef struct _SmartFuture    SmartFuture;
+typedef struct _SmartExecutor  SmartExecutor;
+typedef struct _SmartLock      SmartLock;
 
 /**
  * SmartMode:

@@ -12,6 +12,9 @@
 #include <smartasync-glib/smart-call.h>
 #include <smartasync-glib/smart-future.h>
 #include <smartasync-glib/smart-async-func.h>
+#include <smartasync-glib/smart-executor.h>
+#include <smartasync-glib/smart-await.h>
+#include <smartasync-glib/smart-lock.h>
 #include <smartasync-glib/smart-sync-call.h>
 #include <smartasync-glib/smart-debug.h>
 

@@ -106,6 +106,21 @@ is_at_rest (gpointer unused)
   return stats.n_tickets == 0 && stats.n_queued == 0 && stats.n_idle == stats.n_threads;
 }
 
+static gboolean
+no_thread_is_left (gpointer unused)
+{
+  return get_stats ().n_threads == 0;
+}
+
+/* Idle threads that an earlier test has left would be used first. */
+static void
+start_cold (void)
+{
+  smart_test_wait_until (is_at_rest, NULL);
+  smart_async_reset ();
+  smart_test_wait_until (no_thread_is_left, NULL);
+}
+
 /* A worker is like a thread that was just started. */
 static void
 look_around_body (SmartCall *call, gpointer user_data)
@@ -150,7 +165,7 @@ grows_when_stuck (void)
 {
   g_auto (Crowd) crowd;
 
-  smart_test_wait_until (is_at_rest, NULL);
+  start_cold ();
   crowd_init (&crowd, gate_body, N_BLOCKED);
   smart_test_in_loop (block_all, crowd_is_back, &crowd);
   smart_test_wait_until (is_at_rest, NULL);
@@ -321,13 +336,6 @@ delivers_in_batches (void)
   g_main_context_pop_thread_default (context);
 }
 
-/* A reset sends idle threads home, and a later call starts new ones. */
-static gboolean
-no_thread_is_left (gpointer unused)
-{
-  return get_stats ().n_threads == 0;
-}
-
 static void
 gather_and_go (gpointer data)
 {
@@ -338,6 +346,7 @@ gather_and_go (gpointer data)
   smart_test_gate_open (&crowd->gate);
 }
 
+/* A reset sends idle threads home, and a later call starts new ones. */
 static void
 reset_ends_idle_threads (void)
 {

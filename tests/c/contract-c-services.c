@@ -172,6 +172,14 @@ serve_http (GTlsCertificate *tls, char **uri)
   return server;
 }
 
+/* Not before the loop runs: to quit it would be lost. */
+static gboolean
+on_serving (gpointer data)
+{
+  smart_test_gate_open (&services.ready);
+  return G_SOURCE_REMOVE;
+}
+
 static gpointer
 serve (gpointer data)
 {
@@ -181,6 +189,7 @@ serve (gpointer data)
   g_autoptr (SoupServer) http = NULL;
   g_autoptr (SoupServer) https = NULL;
   g_autoptr (GDBusConnection) connection = NULL;
+  g_autoptr (GSource) serving = g_idle_source_new ();
   g_autoptr (GError) error = NULL;
 
   g_main_context_push_thread_default (context);
@@ -200,7 +209,8 @@ serve (gpointer data)
     connection = serve_bus ();
 
   services.loop = g_main_loop_new (context, FALSE);
-  smart_test_gate_open (&services.ready);
+  g_source_set_callback (serving, on_serving, NULL, NULL);
+  g_source_attach (serving, context);
   g_main_loop_run (services.loop);
 
   if (connection != NULL)

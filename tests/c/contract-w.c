@@ -386,9 +386,12 @@ neighbours_loaded (GObject *source, GAsyncResult *result, gpointer user_data)
 
   neighbours->alone = took;
   neighbours->is_beside = TRUE;
+  /* One by one: each has the choice of all threads that there are. */
   for (guint i = 0; i < N_NEIGHBOURS; i++)
-    smart_async_func_call_async (run->outer, NULL, NULL, 0, NULL, sleepers_back, run);
-  run_wait_for_inside (run, N_NEIGHBOURS);
+    {
+      smart_async_func_call_async (run->outer, NULL, NULL, 0, NULL, sleepers_back, run);
+      run_wait_for_inside (run, i + 1);
+    }
   neighbours_load (neighbours);
 }
 

@@ -316,8 +316,8 @@ publish (SmartCall *call, GValue *value, GError *error, SmartCall *spent)
   if (smart_outcome_is_cancelled (call->outcome))
     {
       g_clear_error (&error);
-      error = g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED,
-                                   _("The operation was cancelled"));
+      error =
+          g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED, _ ("The operation was cancelled"));
     }
   else if (error == NULL && call->func != NULL)
     {

@@ -170,10 +170,7 @@ smart_outcome_iterate (SmartOutcome *outcome,
 /* Iterates @home, or waits for the one who does. That one may stop at any time,
  * when what he waited for is there or his loop has ended, and tells nobody. */
 static void
-wait_at_home (SmartOutcome *outcome,
-              GMainContext *home,
-              gint64 deadline,
-              GCancellable *cancellable)
+wait_at_home (SmartOutcome *outcome, GMainContext *home, gint64 deadline, GCancellable *cancellable)
 {
   while (!is_over (outcome, deadline, cancellable))
     {

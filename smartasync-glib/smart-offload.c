@@ -59,7 +59,7 @@ typedef struct
   guint64 n_taken; /* lock: grows as the queue moves */
 
   guint n_threads;   /* lock: our own, alive */
-  guint n_starting; /* lock: of these, started and not there yet */
+  guint n_starting;  /* lock: of these, started and not there yet */
   guint n_idle;      /* lock: of these, not called for */
   guint n_called;    /* lock: idle ones called for that have not woken up yet */
   guint n_tickets;   /* lock: issued and not ended */

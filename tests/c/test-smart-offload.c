@@ -106,6 +106,21 @@ is_at_rest (gpointer unused)
   return stats.n_tickets == 0 && stats.n_queued == 0 && stats.n_idle == stats.n_threads;
 }
 
+static gboolean
+no_thread_is_left (gpointer unused)
+{
+  return get_stats ().n_threads == 0;
+}
+
+/* Idle threads that an earlier test has left would be used first. */
+static void
+start_cold (void)
+{
+  smart_test_wait_until (is_at_rest, NULL);
+  smart_async_reset ();
+  smart_test_wait_until (no_thread_is_left, NULL);
+}
+
 /* A worker is like a thread that was just started. */
 static void
 look_around_body (SmartCall *call, gpointer user_data)
@@ -150,10 +165,36 @@ grows_when_stuck (void)
 {
   g_auto (Crowd) crowd;
 
-  smart_test_wait_until (is_at_rest, NULL);
+  start_cold ();
   crowd_init (&crowd, gate_body, N_BLOCKED);
   smart_test_in_loop (block_all, crowd_is_back, &crowd);
   smart_test_wait_until (is_at_rest, NULL);
+}
+
+/* GTask's pool lends four threads, and no more. */
+static void
+call_one_by_one (gpointer data)
+{
+  Crowd *crowd = data;
+
+  for (guint i = 1; i <= crowd->n_calls; i++)
+    {
+      crowd_call (crowd);
+      smart_test_gate_wait_for_waiters (&crowd->gate, i);
+      g_assert_cmpuint (get_stats ().n_tickets, <=, MAX_TICKETS);
+    }
+  g_assert_cmpuint (get_stats ().n_tickets, ==, MAX_TICKETS);
+  smart_test_gate_open (&crowd->gate);
+}
+
+static void
+borrows_four_threads (void)
+{
+  g_auto (Crowd) crowd;
+
+  start_cold ();
+  crowd_init (&crowd, gate_body, 20);
+  smart_test_in_loop (call_one_by_one, crowd_is_back, &crowd);
 }
 
 /* One at a time, it needs no more than a few. */
@@ -290,7 +331,8 @@ batch_has_settled (gpointer data)
 {
   Crowd *crowd = data;
 
-  return g_atomic_int_get (&crowd->n_settled) == (int) crowd->n_calls;
+  /* The last parcel is on its way when its worker is at rest. */
+  return g_atomic_int_get (&crowd->n_settled) == (int) crowd->n_calls && is_at_rest (NULL);
 }
 
 static void
@@ -307,7 +349,6 @@ delivers_in_batches (void)
           smart_async_func_call (crowd.func, NULL, NULL, G_TYPE_INVALID);
 
       smart_future_wait_async (future, NULL, waited, &crowd);
-      /* Told after the other one, whose parcel is on its way then. */
       smart_future_add_notify (future, settled, &crowd, NULL);
     }
 
@@ -321,13 +362,6 @@ delivers_in_batches (void)
   g_main_context_pop_thread_default (context);
 }
 
-/* A reset sends idle threads home, and a later call starts new ones. */
-static gboolean
-no_thread_is_left (gpointer unused)
-{
-  return get_stats ().n_threads == 0;
-}
-
 static void
 gather_and_go (gpointer data)
 {
@@ -338,6 +372,7 @@ gather_and_go (gpointer data)
   smart_test_gate_open (&crowd->gate);
 }
 
+/* A reset sends idle threads home, and a later call starts new ones. */
 static void
 reset_ends_idle_threads (void)
 {
@@ -378,6 +413,7 @@ main (int argc, char *argv[])
 
   smart_test_add ("/offload/bare-worker", worker_is_bare);
   smart_test_add ("/offload/grows", grows_when_stuck);
+  smart_test_add ("/offload/tickets", borrows_four_threads);
   smart_test_add ("/offload/does-not-grow", does_not_grow_when_it_moves);
   smart_test_add ("/offload/no-ticket-from-worker", no_ticket_from_worker);
   smart_test_add ("/offload/waiting", counts_those_who_wait);

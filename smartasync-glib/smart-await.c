@@ -61,6 +61,7 @@ await_outcome (SmartOutcome *outcome, SmartOutcome *innermost)
   listener->innermost = smart_outcome_ref (innermost);
   smart_outcome_adopt_home (innermost, outcome);
   smart_outcome_depend (innermost, outcome);
+  smart_outcome_need (innermost, outcome);
   smart_outcome_listen (outcome, &listener->base);
 }
 

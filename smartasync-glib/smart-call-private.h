@@ -13,8 +13,6 @@ G_BEGIN_DECLS
  * function may be used on it. */
 #define SMART_IS_LIVE_CALL(call) (SMART_IS_CALL (call) && smart_call_get_outcome (call) != NULL)
 
-typedef struct _SmartTurns SmartTurns;
-
 SmartCall    *smart_call_new             (SmartAsyncFunc *func,
                                           SmartBody       body,
                                           gpointer        body_data,
@@ -35,6 +33,7 @@ void          smart_call_begin           (SmartCall      *call);
 void          smart_call_run_directly    (SmartCall      *call);
 void          smart_call_run_blocking    (SmartCall      *call);
 void          smart_call_release_at_home (SmartCall      *call);
+gboolean      smart_call_may_run         (SmartCall      *call);
 
 SmartInbox   *smart_call_get_inbox       (SmartCall      *call);
 SmartOutcome *smart_call_get_outcome     (SmartCall      *call);
@@ -46,6 +45,22 @@ SmartLineage *smart_call_get_lineage     (SmartCall      *call);
 void          smart_call_set_deadline    (SmartCall      *call,
                                           gint64          deadline);
 gint64        smart_call_get_deadline    (SmartCall      *call);
+
+/* What the call of a pending outcome needs to go on. */
+typedef struct
+{
+  SmartThread *runner;     /* identity only: it runs there */
+  int          runner_id;
+  SmartTurns  *turns;      /* it waits for its turn */
+  gpointer     pool;       /* it waits for a thread */
+} SmartCallNeeds;
+
+void          smart_call_get_needs       (SmartCall      *call,
+                                          SmartCallNeeds *needs);
+void          smart_call_set_awaits_turn (SmartCall      *call,
+                                          gboolean        awaits);
+void          smart_call_set_pool        (SmartCall      *call,
+                                          gpointer        pool);
 
 void          smart_call_set_turn        (SmartCall      *call,
                                           SmartTurns     *turns);

@@ -6,6 +6,7 @@
 #include "smart-turns-private.h"
 #include "smart-context-private.h"
 #include "smart-i18n-private.h"
+#include "smart-wait-private.h"
 #include "smart-value-private.h"
 
 /**
@@ -64,6 +65,10 @@ struct _SmartCall
   SmartLineage *lineage;    /* a reference, nullable: what it descends from */
   SmartTurns *turns;        /* its function's: it has a turn, or waits for one */
   gint64 deadline;          /* monotonic time; -1: none */
+  SmartThread *runner;      /* atomic; identity only: it runs a blocking body */
+  int runner_id;            /* written before runner */
+  int awaits_turn;          /* atomic */
+  gpointer pool;            /* atomic; identity only: the one that it is queued in */
   gboolean blocking;        /* which kind of body it runs */
   gboolean lenient;         /* to drop it is to return nothing */
 
@@ -147,6 +152,8 @@ smart_call_finalize (GObject *object)
 {
   SmartCall *call = SMART_CALL (object);
 
+  smart_call_drop_turn (call);
+
   if (call->outcome != NULL && !g_atomic_int_get (&call->returned) &&
       smart_outcome_is_pending (call->outcome))
     {
@@ -217,6 +224,8 @@ smart_call_new (SmartAsyncFunc *func,
   call->blocking = blocking;
   call->outcome = smart_outcome_ref (outcome);
   call->home_thread = thread;
+  /* Nobody else knows the outcome yet, or looks at it only under its lock. */
+  outcome->call = call;
 
   if (flight != NULL)
     call->lineage = smart_lineage_new (above != NULL ? above->lineage : NULL, flight, TRUE);
@@ -310,6 +319,28 @@ smart_call_get_deadline (SmartCall *call)
   return call->deadline;
 }
 
+/* HOLDS: the outcome's lock, and the outcome is pending */
+void
+smart_call_get_needs (SmartCall *call, SmartCallNeeds *needs)
+{
+  needs->runner = g_atomic_pointer_get (&call->runner);
+  needs->runner_id = call->runner_id;
+  needs->turns = g_atomic_int_get (&call->awaits_turn) ? call->turns : NULL;
+  needs->pool = g_atomic_pointer_get (&call->pool);
+}
+
+void
+smart_call_set_awaits_turn (SmartCall *call, gboolean awaits)
+{
+  g_atomic_int_set (&call->awaits_turn, awaits);
+}
+
+void
+smart_call_set_pool (SmartCall *call, gpointer pool)
+{
+  g_atomic_pointer_set (&call->pool, pool);
+}
+
 /* It has a turn of its function, or waits for one. */
 void
 smart_call_set_turn (SmartCall *call, SmartTurns *turns)
@@ -342,7 +373,7 @@ smart_call_drop_turn (SmartCall *call)
     return;
 
   smart_call_forget_turn (call);
-  smart_turns_release (turns);
+  smart_turns_release (turns, call->outcome);
 }
 
 /* Sends @call (taken) to the context of @inbox. */
@@ -395,6 +426,22 @@ smart_call_release_at_home (SmartCall *call)
   smart_call_push (call, call->inbox, released_at_home);
 }
 
+/* Where @call is about to run: whether anybody still wants it to. If not, it is
+ * taken, and its turn is over. */
+gboolean
+smart_call_may_run (SmartCall *call)
+{
+  if (smart_outcome_is_pending (call->outcome) && !smart_outcome_is_cancelled (call->outcome))
+    return TRUE;
+
+  smart_call_drop_turn (call);
+  smart_outcome_settle (call->outcome, NULL,
+                        g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED,
+                                             _ ("The operation was cancelled")),
+                        call);
+  return FALSE;
+}
+
 /* Its bodies */
 
 /* Runs the synchronous part of an asynchronous body, or a continuation. */
@@ -444,10 +491,15 @@ smart_call_run_blocking (SmartCall *call)
   SmartOutcome *held_outcome;
   gboolean holding;
 
+  call->runner_id = thread->id;
+  g_atomic_pointer_set (&call->runner, thread);
+
   frame.on_heap = FALSE;
   smart_frame_push (thread, &frame, SMART_FRAME_BLOCKING, call);
   call->body (call, call->body_data);
   smart_frame_pop (thread, &frame);
+
+  g_atomic_pointer_set (&call->runner, NULL);
   smart_call_drop_turn (call);
 
   g_mutex_lock (&call->outcome->lock);
@@ -1347,12 +1399,22 @@ static void
 smart_call_follow (SmartCall *call, SmartOutcome *outcome)
 {
   FollowListener *listener = g_new0 (FollowListener, 1);
+  GError *error = NULL;
 
   listener->base.told = followed;
   listener->call = g_object_ref (call);
   /* Who waits for it here has to iterate what the other one needs. */
   smart_outcome_adopt_home (call->outcome, outcome);
   smart_outcome_depend (call->outcome, outcome);
+  smart_outcome_need (call->outcome, outcome);
+  if (smart_wait_graph_closes_ring (call->outcome, outcome, &error))
+    {
+      smart_call_drop_turn (call);
+      publish (call, NULL, error, NULL);
+      g_object_unref (listener->call);
+      g_free (listener);
+      return;
+    }
   smart_outcome_listen (outcome, &listener->base);
 }
 

@@ -10,5 +10,7 @@ SMART_AVAILABLE_IN_1_0
 void      smart_async_reset      (void);
 SMART_AVAILABLE_IN_1_0
 GVariant *smart_async_get_stats  (void);
+SMART_AVAILABLE_IN_1_0
+char     *smart_async_dump_waits (void);
 
 G_END_DECLS

@@ -118,6 +118,7 @@ combine (Kind kind, SmartFuture **futures, guint n_futures)
       return future;
     }
 
+  outcome->needs_any = kind != ALL;
   combination = g_atomic_rc_box_new0 (Combination);
   combination->kind = kind;
   combination->outcome = outcome;
@@ -130,6 +131,7 @@ combine (Kind kind, SmartFuture **futures, guint n_futures)
 
       g_ptr_array_add (combination->branches, branch);
       smart_outcome_depend (outcome, branch);
+      smart_outcome_need (outcome, branch);
       /* Who waits for all of it, where they were begun, iterates for each. */
       smart_outcome_adopt_home (outcome, branch);
     }

@@ -9,6 +9,7 @@
 G_BEGIN_DECLS
 
 typedef struct _SmartListener SmartListener;
+typedef struct _SmartTurns    SmartTurns;
 
 /* What is told of an outcome: in the inbox's context or, without an inbox, at
  * once in the thread that settles. @told owns the listener. */
@@ -44,6 +45,13 @@ struct _SmartOutcome
   GMainContext  *poller;       /* lock: what a waiting thread iterates; not a reference */
   SmartFuture   *handle;       /* lock: not a reference; cleared by its dispose */
   char          *name;         /* lock */
+
+  /* What it needs to settle, for smart-wait-graph.c. */
+  SmartCall     *call;         /* lock: whose outcome it is, while it is pending; identity */
+  GPtrArray     *needs;        /* lock: other outcomes; references */
+  gboolean       needs_any;    /* lock: of these, any one suffices */
+  SmartTurns    *awaited_turns; /* immutable: it is the turn that a sync caller waits for */
+
   double         progress;     /* lock; valid if has_progress */
   gboolean       has_progress; /* lock */
   gboolean       telling;      /* lock: a notification of it is on its way */
@@ -107,6 +115,8 @@ gboolean      smart_outcome_is_cancelled      (SmartOutcome    *outcome);
 void          smart_outcome_cancel            (SmartOutcome    *outcome);
 void          smart_outcome_depend            (SmartOutcome    *outcome,
                                                SmartOutcome    *on);
+void          smart_outcome_need              (SmartOutcome    *outcome,
+                                               SmartOutcome    *other);
 void          smart_outcome_abandon_on_cancel (SmartOutcome    *outcome);
 void          smart_outcome_set_deadline      (SmartOutcome    *outcome,
                                                GMainContext    *context,
@@ -114,15 +124,18 @@ void          smart_outcome_set_deadline      (SmartOutcome    *outcome,
 
 gboolean      smart_outcome_block             (SmartOutcome    *outcome,
                                                gint64           deadline,
-                                               GCancellable    *cancellable);
+                                               GCancellable    *cancellable,
+                                               GError         **refused);
 gboolean      smart_outcome_wait              (SmartOutcome    *outcome,
                                                gint64           deadline,
                                                GCancellable    *cancellable,
                                                GError         **error);
-void          smart_outcome_iterate           (SmartOutcome    *outcome,
+gboolean      smart_outcome_iterate           (SmartOutcome    *outcome,
                                                GMainContext    *context,
                                                gint64           deadline,
-                                               GCancellable    *cancellable);
+                                               GCancellable    *cancellable,
+                                               gboolean         runs_it,
+                                               GError         **refused);
 
 void          smart_outcome_lead              (SmartOutcome    *outcome,
                                                SmartOutcome    *follower);

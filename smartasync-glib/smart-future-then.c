@@ -146,6 +146,7 @@ attach (SmartFuture *future,
       listener->base.inbox = smart_inbox_get (home, G_PRIORITY_DEFAULT);
       smart_outcome_set_home (listener->child, home);
       smart_outcome_depend (listener->child, outcome);
+      smart_outcome_need (listener->child, outcome);
       smart_outcome_listen (outcome, &listener->base);
     }
 

@@ -14,16 +14,64 @@
  * still does. */
 #define TAKE_OVER_USEC (10 * G_TIME_SPAN_MILLISECOND)
 
+/* What this thread owns, as far as that can be known. */
+static void
+find_owned (SmartWait *wait, SmartOutcome *outcome)
+{
+  GMainContext *context = g_main_context_get_thread_default ();
+  GSource *source = g_main_current_source ();
+  GMainContext *home = NULL;
+
+  if (context == NULL)
+    context = g_main_context_default ();
+  wait->owned[0] = g_main_context_is_owner (context) ? context : NULL;
+  wait->owned[1] = source != NULL ? g_source_get_context (source) : NULL;
+  wait->owned[2] = NULL;
+
+  if (outcome == NULL)
+    return;
+
+  g_mutex_lock (&outcome->lock);
+  if (outcome->home != NULL)
+    home = g_main_context_ref (outcome->home);
+  g_mutex_unlock (&outcome->lock);
+
+  if (home != NULL)
+    {
+      /* It is compared only, and the outcome keeps it as long as it matters. */
+      if (g_main_context_is_owner (home))
+        wait->owned[2] = home;
+      g_main_context_unref (home);
+    }
+}
+
 /* A callback that is dispatched while the thread waits has nothing to do with
  * the call that waits: it must not see that call's cancellable as the current
- * one. And while a worker waits, another one may run. */
-void
-smart_wait_begin (SmartWait *wait)
+ * one. And while a worker waits, another one may run. Fails if the wait would
+ * never end. */
+gboolean
+smart_wait_begin (SmartWait *wait,
+                  SmartOutcome *outcome,
+                  GMainContext *context,
+                  gint64 deadline,
+                  gboolean runs_it,
+                  GError **error)
 {
   wait->thread = smart_thread_get ();
+  wait->outcome = outcome;
+  wait->context = context;
+  wait->has_deadline = deadline >= 0;
+  wait->runs_it = runs_it;
+  find_owned (wait, runs_it ? NULL : outcome);
+
+  if (!smart_wait_graph_enter (wait, error))
+    return FALSE;
+
   wait->hidden = smart_hide_cancellables ();
   if (wait->thread->is_worker)
     smart_offload_begin_wait ();
+
+  return TRUE;
 }
 
 void
@@ -32,6 +80,17 @@ smart_wait_end (SmartWait *wait)
   if (wait->thread->is_worker)
     smart_offload_end_wait ();
   smart_show_cancellables (wait->hidden);
+  smart_wait_graph_leave (wait);
+}
+
+/* Who cannot be told why a wait was refused gets it as the result. */
+static void
+refuse (SmartOutcome *outcome, GError *error, GError **refused)
+{
+  if (refused != NULL)
+    g_propagate_error (refused, error);
+  else
+    smart_outcome_settle (outcome, NULL, error, NULL);
 }
 
 static void
@@ -74,15 +133,23 @@ is_over (SmartOutcome *outcome, gint64 deadline, GCancellable *cancellable)
  * -1: none) has passed or @cancellable is cancelled. Returns whether it has
  * settled. */
 gboolean
-smart_outcome_block (SmartOutcome *outcome, gint64 deadline, GCancellable *cancellable)
+smart_outcome_block (SmartOutcome *outcome,
+                     gint64 deadline,
+                     GCancellable *cancellable,
+                     GError **refused)
 {
   SmartWait wait;
   gulong id;
+  GError *error = NULL;
 
   if (is_over (outcome, deadline, cancellable))
     return !smart_outcome_is_pending (outcome);
 
-  smart_wait_begin (&wait);
+  if (!smart_wait_begin (&wait, outcome, NULL, deadline, FALSE, &error))
+    {
+      refuse (outcome, error, refused);
+      return !smart_outcome_is_pending (outcome);
+    }
   id = watch_cancellable (outcome, cancellable);
 
   g_mutex_lock (&outcome->lock);
@@ -123,22 +190,30 @@ attach_alarm (GMainContext *context, gint64 deadline)
   return alarm;
 }
 
-/* The same, but iterates @context, which this thread owns, meanwhile. */
-void
+/* The same, but iterates @context, which this thread owns, meanwhile. @runs_it:
+ * for nothing but the body whose outcome it is. */
+gboolean
 smart_outcome_iterate (SmartOutcome *outcome,
                        GMainContext *context,
                        gint64 deadline,
-                       GCancellable *cancellable)
+                       GCancellable *cancellable,
+                       gboolean runs_it,
+                       GError **refused)
 {
   SmartWait wait;
   GSource *alarm = NULL;
   GMainContext *outer;
   gulong id;
+  GError *error = NULL;
 
   if (is_over (outcome, deadline, cancellable))
-    return;
+    return !smart_outcome_is_pending (outcome);
 
-  smart_wait_begin (&wait);
+  if (!smart_wait_begin (&wait, outcome, context, deadline, runs_it, &error))
+    {
+      refuse (outcome, error, refused);
+      return !smart_outcome_is_pending (outcome);
+    }
   id = watch_cancellable (outcome, cancellable);
   if (deadline >= 0)
     alarm = attach_alarm (context, deadline);
@@ -165,25 +240,32 @@ smart_outcome_iterate (SmartOutcome *outcome,
   if (id != 0)
     g_signal_handler_disconnect (cancellable, id);
   smart_wait_end (&wait);
+
+  return !smart_outcome_is_pending (outcome);
 }
 
 /* Iterates @home, or waits for the one who does. That one may stop at any time,
  * when what he waited for is there or his loop has ended, and tells nobody. */
 static void
-wait_at_home (SmartOutcome *outcome, GMainContext *home, gint64 deadline, GCancellable *cancellable)
+wait_at_home (SmartOutcome *outcome,
+              GMainContext *home,
+              gint64 deadline,
+              GCancellable *cancellable,
+              GError **refused)
 {
-  while (!is_over (outcome, deadline, cancellable))
+  while (*refused == NULL && !is_over (outcome, deadline, cancellable))
     {
       if (g_main_context_acquire (home))
         {
-          smart_outcome_iterate (outcome, home, deadline, cancellable);
+          smart_outcome_iterate (outcome, home, deadline, cancellable, FALSE, refused);
           g_main_context_release (home);
         }
       else
         {
           gint64 look = g_get_monotonic_time () + TAKE_OVER_USEC;
 
-          smart_outcome_block (outcome, deadline >= 0 ? MIN (deadline, look) : look, cancellable);
+          smart_outcome_block (outcome, deadline >= 0 ? MIN (deadline, look) : look, cancellable,
+                               refused);
         }
     }
 }
@@ -196,42 +278,25 @@ smart_outcome_wait (SmartOutcome *outcome,
                     GCancellable *cancellable,
                     GError **error)
 {
-  SmartThread *thread = smart_thread_get ();
-  GMainContext *home = NULL;
-  GMainContext *current;
+  GMainContext *current = g_main_context_ref_thread_default ();
+  gboolean is_ours;
+  GError *refused = NULL;
 
   g_mutex_lock (&outcome->lock);
-  if (outcome->home != NULL)
-    home = g_main_context_ref (outcome->home);
+  is_ours = outcome->home == current && outcome->home_thread == smart_thread_peek ();
   g_mutex_unlock (&outcome->lock);
 
-  if (home == NULL)
-    {
-      smart_outcome_block (outcome, deadline, cancellable);
-      return TRUE;
-    }
-
-  if (g_main_context_is_owner (home) && deadline < 0)
-    {
-      g_set_error (error, SMART_ERROR, SMART_ERROR_WOULD_DEADLOCK,
-                   _ ("%s cannot go on while this thread waits: it needs main context %p, "
-                      "which this thread owns and would not iterate"),
-                   outcome->name != NULL ? outcome->name : _ ("The call"), (gpointer) home);
-      g_main_context_unref (home);
-      return FALSE;
-    }
-
-  current = g_main_context_ref_thread_default ();
-
-  if (outcome->home_thread == thread && current == home && !g_main_context_is_owner (home))
-    wait_at_home (outcome, home, deadline, cancellable);
+  if (is_ours && !g_main_context_is_owner (current))
+    wait_at_home (outcome, current, deadline, cancellable, &refused);
   else
-    smart_outcome_block (outcome, deadline, cancellable);
+    smart_outcome_block (outcome, deadline, cancellable, &refused);
 
   g_main_context_unref (current);
-  g_main_context_unref (home);
+  if (refused == NULL)
+    return TRUE;
 
-  return TRUE;
+  g_propagate_error (error, refused);
+  return FALSE;
 }
 
 /**
@@ -331,6 +396,7 @@ smart_outcome_lead (SmartOutcome *outcome, SmartOutcome *follower)
 
   listener->base.told = follow_told;
   listener->follower = smart_outcome_ref (follower);
+  smart_outcome_need (follower, outcome);
   smart_outcome_listen (outcome, &listener->base);
 }
 

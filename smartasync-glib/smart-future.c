@@ -266,6 +266,20 @@ smart_outcome_set_home (SmartOutcome *outcome, GMainContext *home)
   g_mutex_unlock (&outcome->lock);
 }
 
+/* @outcome cannot settle before @other does. */
+void
+smart_outcome_need (SmartOutcome *outcome, SmartOutcome *other)
+{
+  g_mutex_lock (&outcome->lock);
+  if (smart_outcome_is_pending (outcome))
+    {
+      if (outcome->needs == NULL)
+        outcome->needs = g_ptr_array_new_with_free_func ((GDestroyNotify) smart_outcome_unref);
+      g_ptr_array_add (outcome->needs, smart_outcome_ref (other));
+    }
+  g_mutex_unlock (&outcome->lock);
+}
+
 /* A call that will begin in @home, which others iterate. */
 void
 smart_outcome_set_home_of_others (SmartOutcome *outcome, GMainContext *home)
@@ -350,7 +364,7 @@ smart_outcome_settle (SmartOutcome *outcome, GValue *value, GError *error, Smart
   SmartListener *listeners;
   GMainContext *home;
   GSource *timer;
-  GPtrArray *depends;
+  GPtrArray *depends, *needs;
   gulong follow_id, abandon_id;
   gboolean keeps_spent;
 
@@ -380,6 +394,8 @@ smart_outcome_settle (SmartOutcome *outcome, GValue *value, GError *error, Smart
   home = g_steal_pointer (&outcome->home);
   timer = g_steal_pointer (&outcome->timer);
   depends = g_steal_pointer (&outcome->depends);
+  needs = g_steal_pointer (&outcome->needs);
+  outcome->call = NULL;
   follow_id = outcome->follow_id;
   abandon_id = outcome->abandon_id;
   outcome->follow_id = outcome->abandon_id = 0;
@@ -414,6 +430,8 @@ smart_outcome_settle (SmartOutcome *outcome, GValue *value, GError *error, Smart
 
   if (depends != NULL)
     g_ptr_array_unref (depends);
+  if (needs != NULL)
+    g_ptr_array_unref (needs);
   if (home != NULL)
     g_main_context_unref (home);
   listeners = in_order (listeners, outcome);

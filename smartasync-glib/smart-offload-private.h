@@ -37,5 +37,6 @@ gboolean   smart_pool_submit  (SmartPool  *pool,
                                SmartCall  *call,
                                guint       max_pending);
 void       smart_pool_close   (SmartPool  *pool);
+guint      smart_pool_get_max_threads (SmartPool *pool);
 
 G_END_DECLS

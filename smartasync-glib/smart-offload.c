@@ -17,7 +17,6 @@
 #include "smart-offload-private.h"
 
 #include "smart-context-pool-private.h"
-#include "smart-i18n-private.h"
 
 #include <time.h>
 
@@ -304,6 +303,7 @@ take (Pool *pool)
   if (call != NULL)
     {
       pool->head = smart_call_get_next (call);
+      smart_call_set_pool (call, NULL);
       pool->n_queued--;
       pool->n_taken++;
     }
@@ -315,16 +315,10 @@ take (Pool *pool)
 static void
 run (SmartCall *call)
 {
-  SmartOutcome *outcome = smart_call_get_outcome (call);
+  if (!smart_call_may_run (call))
+    return;
 
-  if (!smart_outcome_is_pending (outcome))
-    smart_call_release_at_home (call);
-  else if (smart_outcome_is_cancelled (outcome))
-    smart_outcome_settle (outcome, NULL,
-                          g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED,
-                                               _ ("The operation was cancelled")),
-                          call);
-  else if (smart_call_is_blocking (call))
+  if (smart_call_is_blocking (call))
     smart_call_run_blocking (call);
   else
     smart_run (call);
@@ -558,6 +552,8 @@ smart_pool_submit (SmartPool *pool, SmartCall *call, guint max_pending)
     pool->head = call;
   pool->tail = call;
   pool->n_queued++;
+  if (!is_shared (pool))
+    smart_call_set_pool (call, pool);
 
   issue = summon (pool, may_issue);
   if (is_shared (pool))
@@ -576,6 +572,12 @@ SmartPool *
 smart_pool_new (const char *name, guint max_threads)
 {
   return pool_new (name, max_threads);
+}
+
+guint
+smart_pool_get_max_threads (SmartPool *pool)
+{
+  return pool->max_threads;
 }
 
 /* Its threads end when they have nothing to do. */
@@ -606,7 +608,7 @@ smart_offload_and_wait (SmartCall *call)
 
   smart_outcome_keep_spent (outcome);
   smart_offload (call);
-  if (!smart_outcome_block (outcome, deadline, NULL))
+  if (!smart_outcome_block (outcome, deadline, NULL, NULL))
     smart_outcome_settle_timed_out (outcome);
   smart_outcome_release_spent (outcome);
   smart_outcome_unref (outcome);

@@ -136,7 +136,7 @@ wait_until_ready (SmartSyncCall *call)
   if ((get_state (call) & (READY | FOREIGN)) == READY)
     return;
 
-  smart_wait_begin (&wait);
+  smart_wait_begin (&wait, NULL, call->context, -1, TRUE, NULL);
 
   if ((get_state (call) & FOREIGN) == 0)
     {

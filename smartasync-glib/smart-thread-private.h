@@ -15,6 +15,7 @@ typedef struct _SmartThread  SmartThread;
  * there is nothing to lock. */
 struct _SmartThread
 {
+  int           id;            /* the system's, for those who debug; immutable */
   SmartFrame   *top;           /* smart-context.c: the innermost frame */
 
   GPtrArray    *contexts;      /* smart-context-pool.c: one for each depth */

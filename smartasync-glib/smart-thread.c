@@ -11,8 +11,11 @@
 #include "smart-future-private.h"
 #include "smart-inbox-private.h"
 #include "smart-offload-private.h"
+#include "smart-wait-private.h"
 
 #include <pthread.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 static void smart_thread_free (gpointer data);
 
@@ -41,10 +44,12 @@ forget_all_in_child (void)
   smart_inbox_forget_all ();
   smart_offload_forget_all ();
   smart_executor_forget_all ();
+  smart_wait_graph_forget_all ();
 
   if (thread == NULL)
     return;
 
+  thread->id = (int) syscall (SYS_gettid);
   thread->inbox = NULL;
   thread->is_worker = FALSE;
   thread->pool = NULL;
@@ -79,6 +84,7 @@ smart_thread_get (void)
     {
       watch_forks ();
       thread = g_new0 (SmartThread, 1);
+      thread->id = (int) syscall (SYS_gettid);
       g_private_set (&thread_key, thread);
     }
 

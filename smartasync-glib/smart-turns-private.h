@@ -8,9 +8,9 @@ G_BEGIN_DECLS
 
 struct _SmartTurns
 {
-  GMutex lock;
-  guint  n_running; /* lock */
-  GQueue waiting;   /* lock: of Turn */
+  GMutex     lock;
+  GPtrArray *holders; /* lock: the outcomes of those who have a turn; references */
+  GQueue     waiting; /* lock: of Turn */
 };
 
 void     smart_turns_init    (SmartTurns *turns);
@@ -19,6 +19,9 @@ gboolean smart_turns_take    (SmartTurns *turns,
                               SmartCall  *call);
 gboolean smart_turns_wait    (SmartTurns *turns,
                               SmartCall  *call);
-void     smart_turns_release (SmartTurns *turns);
+void     smart_turns_release (SmartTurns   *turns,
+                              SmartOutcome *outcome);
+GPtrArray *
+         smart_turns_ref_holders (SmartTurns *turns);
 
 G_END_DECLS

@@ -11,8 +11,9 @@
 /* One that waits. */
 typedef struct
 {
-  SmartCall *call;    /* a reference; of a caller in an async context */
-  SmartOutcome *turn; /* a reference; of one in a sync context, who waits for it */
+  SmartCall *call;       /* a reference; of a caller in an async context */
+  SmartOutcome *turn;    /* a reference; of one in a sync context, who waits for it */
+  SmartOutcome *outcome; /* a reference; of the call */
 } Turn;
 
 void
@@ -20,13 +21,29 @@ smart_turns_init (SmartTurns *turns)
 {
   g_mutex_init (&turns->lock);
   g_queue_init (&turns->waiting);
+  turns->holders = g_ptr_array_new ();
 }
 
 /* Nobody waits, since a call that does holds its function. */
 void
 smart_turns_clear (SmartTurns *turns)
 {
+  g_ptr_array_unref (turns->holders);
   g_mutex_clear (&turns->lock);
+}
+
+/* The outcomes of those who have a turn; references. Any thread. */
+GPtrArray *
+smart_turns_ref_holders (SmartTurns *turns)
+{
+  GPtrArray *holders = g_ptr_array_new_with_free_func ((GDestroyNotify) smart_outcome_unref);
+
+  g_mutex_lock (&turns->lock);
+  for (guint i = 0; i < turns->holders->len; i++)
+    g_ptr_array_add (holders, smart_outcome_ref (g_ptr_array_index (turns->holders, i)));
+  g_mutex_unlock (&turns->lock);
+
+  return holders;
 }
 
 /* A call made by a descendant of a running call of the same function runs in
@@ -41,10 +58,10 @@ is_within (SmartCall *call)
 static gboolean
 take_free (SmartTurns *turns, SmartCall *call)
 {
-  if (turns->n_running >= smart_call_get_func (call)->max_concurrency)
+  if (turns->holders->len >= smart_call_get_func (call)->max_concurrency)
     return FALSE;
 
-  turns->n_running++;
+  g_ptr_array_add (turns->holders, smart_outcome_ref (smart_call_get_outcome (call)));
   return TRUE;
 }
 
@@ -67,6 +84,8 @@ smart_turns_take (SmartTurns *turns, SmartCall *call)
       Turn *turn = g_new0 (Turn, 1);
 
       turn->call = call;
+      turn->outcome = smart_outcome_ref (smart_call_get_outcome (call));
+      smart_call_set_awaits_turn (call, TRUE);
       g_queue_push_tail (&turns->waiting, turn);
     }
   g_mutex_unlock (&turns->lock);
@@ -84,6 +103,7 @@ smart_turns_wait (SmartTurns *turns, SmartCall *call)
   Turn *turn;
   GList *link;
   gboolean settled;
+  GError *refused = NULL;
 
   if (is_within (call))
     return TRUE;
@@ -96,13 +116,15 @@ smart_turns_wait (SmartTurns *turns, SmartCall *call)
       return TRUE;
     }
   mine = smart_outcome_new (NULL, FALSE);
+  mine->awaited_turns = turns;
   turn = g_new0 (Turn, 1);
   turn->turn = smart_outcome_ref (mine);
+  turn->outcome = smart_outcome_ref (outcome);
   g_queue_push_tail (&turns->waiting, turn);
   g_mutex_unlock (&turns->lock);
 
-  settled =
-      smart_outcome_block (mine, smart_call_get_deadline (call), smart_call_get_cancellable (call));
+  settled = smart_outcome_block (mine, smart_call_get_deadline (call),
+                                 smart_call_get_cancellable (call), &refused);
 
   if (!settled)
     {
@@ -121,6 +143,7 @@ smart_turns_wait (SmartTurns *turns, SmartCall *call)
       if (link != NULL)
         {
           smart_outcome_unref (turn->turn);
+          smart_outcome_unref (turn->outcome);
           g_free (turn);
         }
       else
@@ -130,17 +153,27 @@ smart_turns_wait (SmartTurns *turns, SmartCall *call)
     }
   smart_outcome_unref (mine);
 
+  if (settled && refused == NULL && !smart_outcome_is_cancelled (outcome))
+    {
+      smart_call_set_turn (call, turns);
+      return TRUE;
+    }
+
+  /* The turn may have come all the same, between the end of the wait and now:
+   * it is passed on, for a call that was cancelled never begins. */
   if (settled)
-    smart_call_set_turn (call, turns);
+    smart_turns_release (turns, outcome);
+  if (refused != NULL)
+    smart_outcome_settle (outcome, NULL, refused, NULL);
   else if (smart_outcome_is_cancelled (outcome))
     smart_outcome_settle_cancelled (outcome);
   else
     smart_outcome_settle_timed_out (outcome);
 
-  return settled;
+  return FALSE;
 }
 
-/* Whether who waited still wants the turn, which it has. */
+/* Whether who waited has use for the turn. */
 static gboolean
 grant (Turn *turn)
 {
@@ -156,35 +189,50 @@ grant (Turn *turn)
     {
       outcome = smart_call_get_outcome (turn->call);
       wanted = smart_outcome_is_pending (outcome) && !smart_outcome_is_cancelled (outcome);
+      smart_call_set_awaits_turn (turn->call, FALSE);
       if (wanted)
         {
-          smart_place_later (turn->call);
+          wanted = smart_place_later (turn->call);
         }
       else
         {
           smart_call_forget_turn (turn->call);
-          smart_outcome_settle_cancelled (outcome);
-          smart_call_release_at_home (turn->call);
+          smart_call_may_run (turn->call);
         }
     }
 
+  smart_outcome_unref (turn->outcome);
   g_free (turn);
   return wanted;
 }
 
-/* Ends a turn: the next one has it. Any thread. */
+/* Ends the turn of the call that @outcome is of: the next one has it. Any
+ * thread. */
 void
-smart_turns_release (SmartTurns *turns)
+smart_turns_release (SmartTurns *turns, SmartOutcome *outcome)
 {
+  SmartOutcome *leaving = smart_outcome_ref (outcome);
   Turn *next;
 
   do
     {
+      gboolean held;
+
       g_mutex_lock (&turns->lock);
-      next = g_queue_pop_head (&turns->waiting);
-      if (next == NULL)
-        turns->n_running--;
+      held = g_ptr_array_remove_fast (turns->holders, leaving);
+      next = held ? g_queue_pop_head (&turns->waiting) : NULL;
+      if (next != NULL)
+        g_ptr_array_add (turns->holders, smart_outcome_ref (next->outcome));
       g_mutex_unlock (&turns->lock);
+
+      /* What the turns held, and what this function does. */
+      if (held)
+        smart_outcome_unref (leaving);
+      smart_outcome_unref (leaving);
+      leaving = next != NULL ? smart_outcome_ref (next->outcome) : NULL;
     }
   while (next != NULL && !grant (next));
+
+  if (leaving != NULL)
+    smart_outcome_unref (leaving);
 }

@@ -6,14 +6,42 @@
 
 G_BEGIN_DECLS
 
-/* Around every place where the library makes a thread wait. */
-typedef struct
-{
-  SmartThread *thread;
-  GSList      *hidden; /* the cancellables that were current */
-} SmartWait;
+typedef struct _SmartWait SmartWait;
 
-void smart_wait_begin (SmartWait *wait);
-void smart_wait_end   (SmartWait *wait);
+#define SMART_WAIT_N_OWNED 3
+
+/* A thread that waits; on its stack. */
+struct _SmartWait
+{
+  /* Immutable while it waits. */
+  SmartThread  *thread;
+  SmartOutcome *outcome;                    /* nullable: something outside the library */
+  GMainContext *context;                    /* what it iterates meanwhile, or NULL */
+  GMainContext *owned[SMART_WAIT_N_OWNED];  /* what it owns, as far as that is known */
+  gboolean      has_deadline;
+  gboolean      runs_it;                    /* it iterates for the body of @outcome itself */
+  gint64        since;
+  GSList       *hidden;                     /* the cancellables that were current */
+
+  GList         link;                       /* the graph's lock */
+};
+
+/* smart-future-wait.c: around every place where the library makes a thread wait */
+gboolean smart_wait_begin             (SmartWait     *wait,
+                                       SmartOutcome  *outcome,
+                                       GMainContext  *context,
+                                       gint64         deadline,
+                                       gboolean       runs_it,
+                                       GError       **error);
+void     smart_wait_end               (SmartWait     *wait);
+
+/* smart-wait-graph.c */
+gboolean smart_wait_graph_enter       (SmartWait     *wait,
+                                       GError       **error);
+void     smart_wait_graph_leave       (SmartWait     *wait);
+gboolean smart_wait_graph_closes_ring (SmartOutcome  *outcome,
+                                       SmartOutcome  *needed,
+                                       GError       **error);
+void     smart_wait_graph_forget_all  (void);
 
 G_END_DECLS

@@ -9,12 +9,13 @@ struct _SmartLineage
 {
   gatomicrefcount ref_count;
   SmartLineage *above; /* immutable; a reference, nullable */
-  gconstpointer what;  /* immutable; identity only, while it is held */
+  gconstpointer what;  /* immutable; of a turn identity only, while it is held;
+                          of a flight an atomic reference counted box, a reference */
   gboolean is_flight;  /* immutable */
   int ended;           /* atomic: it is not held any more */
 };
 
-/* @is_flight tells whether it is a flight or a function whose turn it is. */
+/* @is_flight tells whether it is the mark of a flight or a function whose turn it is. */
 SmartLineage *
 smart_lineage_new (SmartLineage *above, gconstpointer what, gboolean is_flight)
 {
@@ -22,7 +23,7 @@ smart_lineage_new (SmartLineage *above, gconstpointer what, gboolean is_flight)
 
   g_atomic_ref_count_init (&lineage->ref_count);
   lineage->above = above != NULL ? smart_lineage_ref (above) : NULL;
-  lineage->what = what;
+  lineage->what = is_flight ? g_atomic_rc_box_acquire ((gpointer) what) : what;
   lineage->is_flight = is_flight;
 
   return lineage;
@@ -42,6 +43,8 @@ smart_lineage_unref (SmartLineage *lineage)
     {
       SmartLineage *above = lineage->above;
 
+      if (lineage->is_flight)
+        g_atomic_rc_box_release ((gpointer) lineage->what);
       g_free (lineage);
       lineage = above;
     }
@@ -63,8 +66,7 @@ smart_lineage_contains (SmartLineage *lineage, gconstpointer what)
   return FALSE;
 }
 
-/* Whether it is part of a flight for which @matches. A flight in the lineage of a
- * call that runs is alive: the call holds it. */
+/* Whether it is part of a flight whose mark @matches. */
 gboolean
 smart_lineage_find_flight (SmartLineage *lineage,
                            gboolean (*matches) (gconstpointer, gconstpointer),

@@ -56,12 +56,21 @@ struct _SmartLock
   guint64 n_executions; /* mutex */
 };
 
+/* By what a call knows which flight it is part of. It outlives the flight where
+ * the call does. An atomic reference counted box. */
+typedef struct
+{
+  SmartLock *lock; /* immutable; identity only, and only until it has landed */
+  int landed;      /* atomic */
+  char key[];      /* immutable; see mark_new() */
+} Mark;
+
 /* Held by its waiters, and by its outcome's first listener. */
 typedef struct
 {
   gatomicrefcount ref_count;
   SmartLock *lock;           /* immutable; a reference */
-  char *key;                 /* immutable; see make_key() */
+  Mark *mark;                /* immutable; a reference */
   SmartOutcome *outcome;     /* immutable; a reference: how it lands */
   GCancellable *cancellable; /* immutable; a reference */
 
@@ -196,10 +205,20 @@ smart_lock_new (void)
 /* Flights */
 
 /* No key is a key of its own, and differs from an empty one. */
-static char *
-make_key (const char *key)
+static Mark *
+mark_new (SmartLock *lock, const char *key)
 {
-  return key != NULL ? g_strconcat ("=", key, NULL) : g_strdup ("");
+  gsize length = key != NULL ? strlen (key) : 0;
+  Mark *mark = g_atomic_rc_box_alloc0 (sizeof (Mark) + length + 2);
+
+  mark->lock = lock;
+  if (key != NULL)
+    {
+      mark->key[0] = '=';
+      memcpy (mark->key + 1, key, length);
+    }
+
+  return mark;
 }
 
 static Flight *
@@ -217,7 +236,7 @@ flight_unref (Flight *flight)
 
   smart_outcome_unref (flight->outcome);
   g_object_unref (flight->cancellable);
-  g_free (flight->key);
+  g_atomic_rc_box_release (flight->mark);
   g_object_unref (flight->lock);
   g_free (flight);
 }
@@ -230,8 +249,8 @@ flight_close (Flight *flight)
     return;
 
   /* Only if it is still this one's. */
-  if (g_hash_table_lookup (flight->lock->flights, flight->key) == flight)
-    g_hash_table_remove (flight->lock->flights, flight->key);
+  if (g_hash_table_lookup (flight->lock->flights, flight->mark->key) == flight)
+    g_hash_table_remove (flight->lock->flights, flight->mark->key);
   flight->can_join = FALSE;
 }
 
@@ -252,6 +271,9 @@ landed (SmartListener *base, gboolean run)
   g_mutex_lock (&flight->lock->mutex);
   flight_close (flight);
   flight->landed = TRUE;
+  g_atomic_int_set (&flight->mark->landed, TRUE);
+  /* None of them waits any more when he can see that. */
+  flight->lock->n_waiters -= flight->n_waiters;
   g_queue_unlink (&flight->lock->under_way, &flight->link);
   g_mutex_unlock (&flight->lock->mutex);
 
@@ -260,89 +282,130 @@ landed (SmartListener *base, gboolean run)
   g_free (listener);
 }
 
-/* HOLDS: lock->mutex */
+/* HOLDS: lock->mutex. Takes @mark. The caller has a reference to @lock beside
+ * those of the application: what toggles with these must not run here. */
 static Flight *
-flight_new (SmartLock *lock, char *key)
+flight_new (SmartLock *lock, Mark *mark)
 {
   Flight *flight = g_new0 (Flight, 1);
 
   g_atomic_ref_count_init (&flight->ref_count);
   flight->lock = g_object_ref (lock);
-  flight->key = key;
+  flight->mark = mark;
   flight->cancellable = g_cancellable_new ();
   flight->outcome = smart_outcome_new (flight->cancellable, FALSE);
   flight->can_join = TRUE;
   flight->link.data = flight;
 
-  g_hash_table_insert (lock->flights, flight->key, flight);
+  g_hash_table_insert (lock->flights, mark->key, flight);
   g_queue_push_tail_link (&lock->under_way, &flight->link);
   lock->n_executions++;
 
   return flight;
 }
 
-/* One waits no more: its own outcome has settled, by the flight or without it. */
 static void
-left (SmartListener *base, gboolean run)
+listen_to_flight (Flight *flight)
 {
-  FlightListener *listener = (FlightListener *) base;
-  Flight *flight = listener->flight;
-  gboolean is_last;
+  FlightListener *listener = g_new0 (FlightListener, 1);
+
+  listener->base.told = landed;
+  listener->flight = flight_ref (flight);
+  smart_outcome_listen (flight->outcome, &listener->base);
+}
+
+/* One of those who wait, and the listener to his own outcome. An atomic
+ * reference counted box. */
+typedef struct
+{
+  SmartListener base;
+  Flight *flight; /* immutable; a reference */
+  gboolean left;  /* flight->lock->mutex */
+} Waiter;
+
+static void
+waiter_clear (gpointer data)
+{
+  flight_unref (((Waiter *) data)->flight);
+}
+
+static void
+waiter_unref (Waiter *waiter)
+{
+  g_atomic_rc_box_release_full (waiter, waiter_clear);
+}
+
+/* One waits no more. A sync caller says so himself, too: he may be back before
+ * the thread that settled his outcome has told of it. */
+static void
+waiter_leave (Waiter *waiter)
+{
+  Flight *flight = waiter->flight;
+  gboolean is_last = FALSE;
 
   g_mutex_lock (&flight->lock->mutex);
-  flight->lock->n_waiters--;
-  is_last = --flight->n_waiters == 0 && !flight->landed;
-  if (is_last)
-    flight_close (flight);
+  if (!waiter->left && !flight->landed)
+    {
+      flight->lock->n_waiters--;
+      is_last = --flight->n_waiters == 0;
+      if (is_last)
+        flight_close (flight);
+    }
+  waiter->left = TRUE;
   g_mutex_unlock (&flight->lock->mutex);
 
   if (is_last)
     g_cancellable_cancel (flight->cancellable);
-
-  smart_listener_clear (base);
-  flight_unref (flight);
-  g_free (listener);
 }
 
+/* His own outcome has settled, by the flight or without it. */
 static void
-listen_to (SmartOutcome *outcome, Flight *flight, void (*told) (SmartListener *, gboolean))
+waiter_told (SmartListener *base, gboolean run)
 {
-  FlightListener *listener = g_new0 (FlightListener, 1);
+  Waiter *waiter = (Waiter *) base;
 
-  listener->base.told = told;
-  listener->flight = flight_ref (flight);
-  smart_outcome_listen (outcome, &listener->base);
+  waiter_leave (waiter);
+  smart_listener_clear (base);
+  waiter_unref (waiter);
 }
 
-typedef struct
+static Waiter *
+waiter_new (SmartOutcome *waiting, Flight *flight)
 {
-  SmartLock *lock;
-  const char *key;
-} Wanted;
+  Waiter *waiter = g_atomic_rc_box_new0 (Waiter);
 
-/* Whether a call descends from a flight of that lock and key. */
+  waiter->base.told = waiter_told;
+  waiter->flight = flight_ref (flight);
+  g_atomic_rc_box_acquire (waiter);
+  smart_outcome_listen (waiting, &waiter->base);
+
+  return waiter;
+}
+
+/* Whether a call descends from a flight of that lock and key which is under way:
+ * what it began may go on when it has landed. */
 static gboolean
 is_same_flight (gconstpointer what, gconstpointer data)
 {
-  const Flight *flight = what;
-  const Wanted *wanted = data;
+  const Mark *mark = what;
+  const Mark *wanted = data;
 
-  return flight->lock == wanted->lock && strcmp (flight->key, wanted->key) == 0;
+  return !g_atomic_int_get (&mark->landed) && mark->lock == wanted->lock &&
+         strcmp (mark->key, wanted->key) == 0;
 }
 
 static gboolean
-is_recursion (SmartLock *lock, const char *key)
+is_recursion (Mark *wanted)
 {
   SmartCall *current = smart_frame_current_call (smart_thread_peek ());
-  Wanted wanted = { lock, key };
 
   return current != NULL &&
-         smart_lineage_find_flight (smart_call_get_lineage (current), is_same_flight, &wanted);
+         smart_lineage_find_flight (smart_call_get_lineage (current), is_same_flight, wanted);
 }
 
 /* Has @waiting settle as the flight of @key does, which is joined or started.
- * @home as for smart_dispatch(). */
-static void
+ * @home as for smart_dispatch(). Returns who waits; NULL where nobody has to. */
+static Waiter *
 run_once (SmartLock *lock,
           const char *given_key,
           SmartAsyncFunc *func,
@@ -352,11 +415,12 @@ run_once (SmartLock *lock,
           const GValue *args,
           guint n_args)
 {
-  char *key = make_key (given_key);
+  Mark *mark = mark_new (lock, given_key);
   gboolean is_first = FALSE;
   Flight *flight;
+  Waiter *waiter;
 
-  if (is_recursion (lock, key))
+  if (is_recursion (mark))
     {
       g_mutex_lock (&lock->mutex);
       lock->n_calls++;
@@ -367,31 +431,34 @@ run_once (SmartLock *lock,
                                          smart_async_func_get_label (func),
                                          given_key != NULL ? given_key : ""),
                             NULL);
-      g_free (key);
-      return;
+      g_atomic_rc_box_release (mark);
+      return NULL;
     }
 
+  g_object_ref (lock);
   g_mutex_lock (&lock->mutex);
   lock->n_calls++;
   if (smart_outcome_is_cancelled (waiting))
     {
       g_mutex_unlock (&lock->mutex);
       smart_outcome_settle_cancelled (waiting);
-      g_free (key);
-      return;
+      g_atomic_rc_box_release (mark);
+      g_object_unref (lock);
+      return NULL;
     }
-  flight = g_hash_table_lookup (lock->flights, key);
-  if (flight != NULL && smart_outcome_is_pending (flight->outcome))
+  flight = g_hash_table_lookup (lock->flights, mark->key);
+  if (flight != NULL && smart_outcome_is_pending (flight->outcome) &&
+      !g_cancellable_is_cancelled (flight->cancellable))
     {
       flight_ref (flight);
-      g_free (key);
     }
   else
     {
-      /* One that has landed, but whose listener has not got the mutex yet. */
+      /* One that has landed, but whose listener has not got the mutex yet, or
+       * whose body has cancelled it. */
       if (flight != NULL)
         flight_close (flight);
-      flight = flight_new (lock, key);
+      flight = flight_new (lock, g_atomic_rc_box_acquire (mark));
       is_first = TRUE;
     }
   flight->n_waiters++;
@@ -399,9 +466,9 @@ run_once (SmartLock *lock,
   g_mutex_unlock (&lock->mutex);
 
   if (is_first)
-    listen_to (flight->outcome, flight, landed);
+    listen_to_flight (flight);
 
-  listen_to (waiting, flight, left);
+  waiter = waiter_new (waiting, flight);
   smart_outcome_abandon_on_cancel (waiting);
   if (!is_first)
     smart_outcome_adopt_home (waiting, flight->outcome);
@@ -409,11 +476,31 @@ run_once (SmartLock *lock,
 
   if (is_first)
     {
-      smart_dispatch (func, flight->outcome, home, source, args, n_args, flight);
+      smart_dispatch (func, flight->outcome, home, source, args, n_args, flight->mark);
       smart_outcome_adopt_home (waiting, flight->outcome);
     }
 
+  g_atomic_rc_box_release (mark);
   flight_unref (flight);
+  g_object_unref (lock);
+
+  return waiter;
+}
+
+/* Waits for what run_once() began, whose @waiter (taken, nullable) this is. */
+static void
+wait_once (Waiter *waiter, SmartOutcome *waiting)
+{
+  GError *refused = NULL;
+
+  if (!smart_outcome_wait (waiting, -1, NULL, &refused))
+    smart_outcome_settle (waiting, NULL, refused, NULL);
+
+  if (waiter != NULL)
+    {
+      waiter_leave (waiter);
+      waiter_unref (waiter);
+    }
 }
 
 /**
@@ -448,7 +535,7 @@ smart_lock_run_once (SmartLock *lock,
   GMainContext *home = NULL;
   SmartOutcome *waiting;
   SmartFuture *future;
-  GError *error = NULL;
+  Waiter *waiter;
 
   g_return_val_if_fail (SMART_IS_LOCK (lock), NULL);
   g_return_val_if_fail (SMART_IS_ASYNC_FUNC (func), NULL);
@@ -461,12 +548,17 @@ smart_lock_run_once (SmartLock *lock,
 
   waiting = smart_outcome_new (smart_async_func_inherit (func, cancellable), TRUE);
   future = smart_future_new_for_outcome (waiting);
-  run_once (lock, key, func, waiting, home, source, args, n_args);
+  waiter = run_once (lock, key, func, waiting, home, source, args, n_args);
 
-  if (home != NULL)
-    g_main_context_unref (home);
-  else if (!smart_outcome_wait (waiting, -1, NULL, &error))
-    smart_outcome_settle (waiting, NULL, error, NULL);
+  if (home == NULL)
+    {
+      wait_once (waiter, waiting);
+    }
+  else
+    {
+      g_clear_pointer (&waiter, waiter_unref);
+      g_main_context_unref (home);
+    }
   smart_outcome_unref (waiting);
 
   return future;
@@ -503,7 +595,6 @@ smart_lock_run_once_sync (SmartLock *lock,
                           GError **error)
 {
   SmartOutcome *waiting;
-  GError *refused = NULL;
   gboolean success;
 
   g_return_val_if_fail (SMART_IS_LOCK (lock), FALSE);
@@ -513,9 +604,7 @@ smart_lock_run_once_sync (SmartLock *lock,
   g_return_val_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable), FALSE);
 
   waiting = smart_outcome_new (smart_async_func_inherit (func, cancellable), FALSE);
-  run_once (lock, key, func, waiting, NULL, source, args, n_args);
-  if (!smart_outcome_wait (waiting, -1, NULL, &refused))
-    smart_outcome_settle (waiting, NULL, refused, NULL);
+  wait_once (run_once (lock, key, func, waiting, NULL, source, args, n_args), waiting);
   success = smart_outcome_get (waiting, result, error);
   smart_outcome_unref (waiting);
 
@@ -553,6 +642,7 @@ smart_lock_run_once_async (SmartLock *lock,
 {
   GMainContext *home;
   SmartOutcome *waiting;
+  Waiter *waiter;
 
   g_return_if_fail (SMART_IS_LOCK (lock));
   g_return_if_fail (SMART_IS_ASYNC_FUNC (func));
@@ -565,8 +655,9 @@ smart_lock_run_once_async (SmartLock *lock,
   if (callback != NULL)
     smart_outcome_call_back (waiting, smart_inbox_get (home, func->priority), G_OBJECT (lock),
                              callback, user_data);
-  run_once (lock, key, func, waiting, home, source, args, n_args);
+  waiter = run_once (lock, key, func, waiting, home, source, args, n_args);
 
+  g_clear_pointer (&waiter, waiter_unref);
   smart_outcome_unref (waiting);
   g_main_context_unref (home);
 }
@@ -611,18 +702,18 @@ smart_lock_run_once_finish (SmartLock *lock,
 void
 smart_lock_forget (SmartLock *lock, const char *key)
 {
-  char *made;
+  Mark *mark;
   Flight *flight;
 
   g_return_if_fail (SMART_IS_LOCK (lock));
 
-  made = make_key (key);
+  mark = mark_new (lock, key);
   g_mutex_lock (&lock->mutex);
-  flight = g_hash_table_lookup (lock->flights, made);
+  flight = g_hash_table_lookup (lock->flights, mark->key);
   if (flight != NULL)
     flight_close (flight);
   g_mutex_unlock (&lock->mutex);
-  g_free (made);
+  g_atomic_rc_box_release (mark);
 }
 
 /**

@@ -951,9 +951,19 @@ smart_async_func_get_label (SmartAsyncFunc *func)
 
 /* Its signature */
 
+static void
+set_called (SmartAsyncFunc *func)
+{
+  if (!g_atomic_int_get (&func->called))
+    g_atomic_int_set (&func->called, TRUE);
+}
+
+/* Before every call, a lock's included. */
 gboolean
 smart_async_func_check_args (SmartAsyncFunc *func, const GValue *args, guint n_args, GError **error)
 {
+  set_called (func);
+
   /* It was made by g_object_new (), or a language's `new`. */
   if (func->bodies == NULL)
     {
@@ -1018,13 +1028,6 @@ smart_async_func_inherit (SmartAsyncFunc *func, GCancellable *cancellable)
   return current != NULL ? smart_call_get_cancellable (current) : NULL;
 }
 
-static void
-set_called (SmartAsyncFunc *func)
-{
-  if (!g_atomic_int_get (&func->called))
-    g_atomic_int_set (&func->called, TRUE);
-}
-
 /**
  * smart_async_func_callv:
  * @func: a function
@@ -1058,8 +1061,6 @@ smart_async_func_callv (SmartAsyncFunc *func,
   g_return_val_if_fail (source == NULL || G_IS_OBJECT (source), NULL);
   g_return_val_if_fail (n_args == 0 || args != NULL, NULL);
   g_return_val_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable), NULL);
-
-  set_called (func);
 
   if (smart_context_is_async ())
     home = smart_context_ref_home ();
@@ -1181,8 +1182,6 @@ smart_async_func_call_sync (SmartAsyncFunc *func,
   g_return_val_if_fail (n_args == 0 || args != NULL, FALSE);
   g_return_val_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable), FALSE);
 
-  set_called (func);
-
   thread = smart_thread_get ();
   outcome = smart_outcome_new_spare (thread, smart_async_func_inherit (func, cancellable),
                                      func->timeout > 0);
@@ -1228,8 +1227,6 @@ smart_async_func_call_async (SmartAsyncFunc *func,
   g_return_if_fail (source == NULL || G_IS_OBJECT (source));
   g_return_if_fail (n_args == 0 || args != NULL);
   g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
-
-  set_called (func);
 
   home = smart_context_ref_home ();
   outcome = smart_outcome_new (smart_async_func_inherit (func, cancellable), func->timeout > 0);

@@ -159,17 +159,20 @@ smart_dispatch (SmartAsyncFunc *func,
 {
   const SmartBodies *bodies = func->bodies;
   gboolean async = home != NULL;
-  gboolean blocking = bodies->begin == NULL || (!async && bodies->body != NULL);
-  gboolean leaves = func->executor != NULL ? smart_executor_is_pool (func->executor)
-                                           : async || needs_worker (func);
+  gboolean blocking, leaves;
   SmartCall *call;
   GError *error = NULL;
 
+  /* There are no bodies where this fails for that. */
   if (!smart_async_func_check_args (func, args, n_args, &error))
     {
       smart_outcome_settle (outcome, NULL, error, NULL);
       return;
     }
+
+  blocking = bodies->begin == NULL || (!async && bodies->body != NULL);
+  leaves = func->executor != NULL ? smart_executor_is_pool (func->executor)
+                                  : async || needs_worker (func);
 
   if (leaves && blocking && is_bound_to_thread (func, source))
     {

@@ -195,6 +195,8 @@ static void
 smart_executor_init (SmartExecutor *executor)
 {
   g_mutex_init (&executor->lock);
+  /* What g_object_new () makes, or a language's `new`, is a pool of one. */
+  executor->max_threads = 1;
   executor->generation = generation;
 }
 

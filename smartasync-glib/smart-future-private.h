@@ -152,7 +152,13 @@ SmartFuture  *smart_outcome_ref_future        (SmartOutcome    *outcome);
 SmartFuture  *smart_future_new_for_outcome    (SmartOutcome    *outcome);
 SmartOutcome *smart_future_get_outcome        (SmartFuture     *future);
 gboolean      smart_future_is_result_of       (SmartFuture     *future,
-                                               GObject         *source_object);
+                                               gconstpointer    origin);
+void          smart_outcome_call_back_from    (SmartOutcome    *outcome,
+                                               SmartInbox      *inbox,
+                                               GObject         *source_object,
+                                               gconstpointer    origin,
+                                               GAsyncReadyCallback callback,
+                                               gpointer         user_data);
 void          smart_outcome_call_back         (SmartOutcome    *outcome,
                                                SmartInbox      *inbox,
                                                GObject         *source_object,

@@ -37,6 +37,7 @@ struct _SmartFuture
 
   SmartOutcome *outcome;  /* atomic; set once */
   GObject *source_object; /* immutable once a callback has it */
+  gconstpointer origin;   /* immutable once a callback has it: identity only */
   gpointer user_data;     /* immutable once a callback has it */
 };
 
@@ -548,11 +549,11 @@ smart_future_get_outcome (SmartFuture *future)
   return g_atomic_pointer_get (&future->outcome);
 }
 
-/* Whether it is what a callback got from a call of @source_object. */
+/* Whether it is what a callback got from @origin, which is what was called. */
 gboolean
-smart_future_is_result_of (SmartFuture *future, GObject *source_object)
+smart_future_is_result_of (SmartFuture *future, gconstpointer origin)
 {
-  return future->source_object == source_object;
+  return future->origin == origin;
 }
 
 static void
@@ -1338,6 +1339,7 @@ typedef struct
 {
   SmartListener base;
   GObject *source_object;
+  gconstpointer origin;
   GAsyncReadyCallback callback;
   gpointer user_data;
 } ReadyListener;
@@ -1353,6 +1355,7 @@ ready_told (SmartListener *base, gboolean run)
 
       future->source_object =
           listener->source_object != NULL ? g_object_ref (listener->source_object) : NULL;
+      future->origin = listener->origin;
       future->user_data = listener->user_data;
       listener->callback (listener->source_object, G_ASYNC_RESULT (future), listener->user_data);
       g_object_unref (future);
@@ -1366,18 +1369,31 @@ ready_told (SmartListener *base, gboolean run)
 /* Calls @callback (nullable: only keeps the order) in the context of @inbox
  * (taken), with a result of its own. */
 void
-smart_outcome_call_back (SmartOutcome *outcome,
-                         SmartInbox *inbox,
-                         GObject *source_object,
-                         GAsyncReadyCallback callback,
-                         gpointer user_data)
+smart_outcome_call_back_from (SmartOutcome *outcome,
+                              SmartInbox *inbox,
+                              GObject *source_object,
+                              gconstpointer origin,
+                              GAsyncReadyCallback callback,
+                              gpointer user_data)
 {
   ReadyListener *listener = g_new0 (ReadyListener, 1);
 
   listener->base.told = ready_told;
   listener->base.inbox = inbox;
   listener->source_object = source_object != NULL ? g_object_ref (source_object) : NULL;
+  listener->origin = origin;
   listener->callback = callback;
   listener->user_data = user_data;
   smart_outcome_listen (outcome, &listener->base);
+}
+
+/* The same, where the source object is what was called. */
+void
+smart_outcome_call_back (SmartOutcome *outcome,
+                         SmartInbox *inbox,
+                         GObject *source_object,
+                         GAsyncReadyCallback callback,
+                         gpointer user_data)
+{
+  smart_outcome_call_back_from (outcome, inbox, source_object, source_object, callback, user_data);
 }

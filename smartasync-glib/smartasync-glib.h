@@ -12,6 +12,7 @@
 #include <smartasync-glib/smart-call.h>
 #include <smartasync-glib/smart-future.h>
 #include <smartasync-glib/smart-async-func.h>
+#include <smartasync-glib/smart-define.h>
 #include <smartasync-glib/smart-executor.h>
 #include <smartasync-glib/smart-await.h>
 #include <smartasync-glib/smart-lock.h>

@@ -6,6 +6,7 @@
 
 #include <smartasync-glib/smartasync-glib.h>
 
+#include <math.h>
 #include <string.h>
 
 static void
@@ -604,6 +605,30 @@ misuse_func_policy (gconstpointer data)
 }
 
 static void
+misuse_func_executor (gconstpointer data)
+{
+  g_autoptr (SmartAsyncFunc) func = some_func ();
+
+  refused ("func", g_assert_null (smart_async_func_get_executor (NULL)));
+  refused ("func", smart_async_func_set_executor (NULL, NULL));
+  refused ("executor", smart_async_func_set_executor (func, stranger ()));
+}
+
+static void
+misuse_func_max_concurrency (gconstpointer data)
+{
+  refused ("func", g_assert_cmpuint (smart_async_func_get_max_concurrency (NULL), ==, 0));
+  refused ("func", smart_async_func_set_max_concurrency (NULL, 1));
+}
+
+static void
+misuse_func_thread_safe_source (gconstpointer data)
+{
+  refused ("func", g_assert_false (smart_async_func_get_thread_safe_source (NULL)));
+  refused ("func", smart_async_func_set_thread_safe_source (NULL, TRUE));
+}
+
+static void
 misuse_func_call (gconstpointer data)
 {
   g_autoptr (SmartAsyncFunc) func = some_func ();
@@ -863,6 +888,200 @@ misuse_future_add_notify (gconstpointer data)
 }
 
 static void
+misuse_future_progress (gconstpointer data)
+{
+  refused ("future", g_assert_cmpfloat (smart_future_get_progress (NULL), ==, -1));
+}
+
+static void
+misuse_future_combine (gconstpointer data)
+{
+  g_autoptr (SmartFuture) future = some_future ();
+
+  refused ("future", g_assert_null (smart_future_all (stranger (), NULL)));
+  refused ("future", g_assert_null (smart_future_all (future, stranger (), NULL)));
+  refused ("future", g_assert_null (smart_future_any (stranger (), NULL)));
+  refused ("future", g_assert_null (smart_future_any (future, stranger (), NULL)));
+  refused ("future", g_assert_null (smart_future_race (stranger (), NULL)));
+  refused ("future", g_assert_null (smart_future_race (future, stranger (), NULL)));
+  g_assert_cmpint (smart_future_get_status (future), ==, SMART_FUTURE_PENDING);
+}
+
+static void
+misuse_future_combinev (gconstpointer data)
+{
+  g_autoptr (SmartFuture) future = some_future ();
+  SmartFuture *with_null[] = { future, NULL };
+  SmartFuture *with_stranger[] = { future, stranger () };
+
+  refused ("futures", g_assert_null (smart_future_allv (NULL, 1)));
+  refused ("futures", g_assert_null (smart_future_allv (with_null, 2)));
+  refused ("futures", g_assert_null (smart_future_allv (with_stranger, 2)));
+  refused ("futures", g_assert_null (smart_future_anyv (NULL, 1)));
+  refused ("futures", g_assert_null (smart_future_anyv (with_null, 2)));
+  refused ("futures", g_assert_null (smart_future_anyv (with_stranger, 2)));
+  refused ("futures", g_assert_null (smart_future_racev (NULL, 1)));
+  refused ("futures", g_assert_null (smart_future_racev (with_null, 2)));
+  refused ("futures", g_assert_null (smart_future_racev (with_stranger, 2)));
+  g_assert_cmpint (smart_future_get_status (future), ==, SMART_FUTURE_PENDING);
+}
+
+/* Nothing to wait for: an error, where there is nothing to give. */
+static void
+misuse_future_combine_none (gconstpointer data)
+{
+  g_autoptr (SmartFuture) all = smart_future_allv (NULL, 0);
+  g_autoptr (SmartFuture) any = smart_future_anyv (NULL, 0);
+  g_autoptr (SmartFuture) race = smart_future_racev (NULL, 0);
+  GError *error = NULL;
+
+  g_assert_cmpint (smart_future_get_status (all), ==, SMART_FUTURE_RESOLVED);
+  g_assert_false (smart_future_get_value (any, NULL, &error));
+  g_assert_error (error, SMART_ERROR, SMART_ERROR_INVALID_ARGUMENTS);
+  g_clear_error (&error);
+  g_assert_false (smart_future_get_value (race, NULL, &error));
+  g_assert_error (error, SMART_ERROR, SMART_ERROR_INVALID_ARGUMENTS);
+  g_clear_error (&error);
+}
+
+static void
+misuse_future_with_timeout (gconstpointer data)
+{
+  refused ("future", g_assert_null (smart_future_with_timeout (NULL, 1)));
+  refused ("future", g_assert_null (smart_future_with_timeout (stranger (), 1)));
+}
+
+static void
+misuse_await (gconstpointer data)
+{
+  refused ("cancellable", g_assert_null (smart_await (NULL, stranger ())));
+}
+
+static void
+misuse_continuation (gconstpointer data)
+{
+  refused ("continuation", g_assert_null (smart_continuation (NULL, NULL, NULL, NULL)));
+}
+
+/* A value that holds no object, and one of no type, are there already. */
+static void
+misuse_await_nothing (gconstpointer data)
+{
+  GValue no_type = G_VALUE_INIT;
+  g_auto (GValue) no_object = G_VALUE_INIT;
+  g_autoptr (SmartFuture) of_null = smart_await (NULL, NULL);
+  g_autoptr (SmartFuture) of_no_type = smart_await (&no_type, NULL);
+  g_autoptr (SmartFuture) of_no_object = NULL;
+
+  g_value_init (&no_object, SMART_TYPE_FUTURE);
+  of_no_object = smart_await (&no_object, NULL);
+  g_assert_cmpint (smart_future_get_status (of_null), ==, SMART_FUTURE_RESOLVED);
+  g_assert_cmpint (smart_future_get_status (of_no_type), ==, SMART_FUTURE_RESOLVED);
+  g_assert_cmpint (smart_future_get_status (of_no_object), ==, SMART_FUTURE_RESOLVED);
+}
+
+static void
+misuse_executor_new_pool (gconstpointer data)
+{
+  refused ("max_threads", g_assert_null (smart_executor_new_pool ("none", 0)));
+}
+
+static void
+misuse_executor (gconstpointer data)
+{
+  refused ("executor", g_assert_null (smart_executor_get_name (NULL)));
+  refused ("executor", g_assert_null (smart_executor_get_name (stranger ())));
+  refused ("executor", g_assert_cmpuint (smart_executor_get_max_threads (NULL), ==, 0));
+  refused ("executor", g_assert_cmpuint (smart_executor_get_max_pending (NULL), ==, 0));
+  refused ("executor", smart_executor_set_max_pending (NULL, 1));
+  refused ("executor", g_assert_null (smart_executor_get_context (NULL)));
+}
+
+static void
+misuse_lock_run_once (gconstpointer data)
+{
+  g_autoptr (SmartLock) lock = smart_lock_new ();
+  g_autoptr (SmartAsyncFunc) func = some_func ();
+
+  refused ("lock", g_assert_null (smart_lock_run_once (NULL, "k", func, NULL, NULL, 0, NULL)));
+  refused ("lock",
+           g_assert_null (smart_lock_run_once (stranger (), "k", func, NULL, NULL, 0, NULL)));
+  refused ("func", g_assert_null (smart_lock_run_once (lock, "k", NULL, NULL, NULL, 0, NULL)));
+  refused ("args", g_assert_null (smart_lock_run_once (lock, "k", func, NULL, NULL, 1, NULL)));
+  refused ("cancellable",
+           g_assert_null (smart_lock_run_once (lock, "k", func, NULL, NULL, 0, stranger ())));
+  g_assert_cmpuint (smart_lock_get_n_calls (lock), ==, 0);
+}
+
+static void
+misuse_lock_run_once_sync (gconstpointer data)
+{
+  g_autoptr (SmartLock) lock = smart_lock_new ();
+  g_autoptr (SmartAsyncFunc) func = some_func ();
+
+  refused ("lock", g_assert_false (smart_lock_run_once_sync (NULL, "k", func, NULL, NULL, 0, NULL,
+                                                             NULL, NULL)));
+  refused ("func", g_assert_false (smart_lock_run_once_sync (lock, "k", NULL, NULL, NULL, 0, NULL,
+                                                             NULL, NULL)));
+  refused ("args", g_assert_false (smart_lock_run_once_sync (lock, "k", func, NULL, NULL, 1, NULL,
+                                                             NULL, NULL)));
+  refused ("cancellable", g_assert_false (smart_lock_run_once_sync (lock, "k", func, NULL, NULL, 0,
+                                                                    stranger (), NULL, NULL)));
+  g_assert_cmpuint (smart_lock_get_n_calls (lock), ==, 0);
+}
+
+static void
+misuse_lock_run_once_async (gconstpointer data)
+{
+  g_autoptr (SmartLock) lock = smart_lock_new ();
+  g_autoptr (SmartAsyncFunc) func = some_func ();
+
+  refused ("lock",
+           smart_lock_run_once_async (NULL, "k", func, NULL, NULL, 0, NULL, ready_never, NULL));
+  refused ("func",
+           smart_lock_run_once_async (lock, "k", NULL, NULL, NULL, 0, NULL, ready_never, NULL));
+  refused ("args",
+           smart_lock_run_once_async (lock, "k", func, NULL, NULL, 1, NULL, ready_never, NULL));
+  refused ("cancellable", smart_lock_run_once_async (lock, "k", func, NULL, NULL, 0, stranger (),
+                                                     ready_never, NULL));
+  g_assert_cmpuint (smart_lock_get_n_calls (lock), ==, 0);
+}
+
+static void
+misuse_lock_run_once_finish (gconstpointer data)
+{
+  g_autoptr (SmartLock) lock = smart_lock_new ();
+  g_autoptr (GTask) task = g_task_new (NULL, NULL, NULL, NULL);
+  g_autoptr (SmartFuture) future = smart_future_new_for_value (NULL);
+  GAsyncResult *of_task = G_ASYNC_RESULT (task);
+  GAsyncResult *of_future = G_ASYNC_RESULT (future);
+
+  refused ("lock", g_assert_false (smart_lock_run_once_finish (NULL, of_future, NULL, NULL)));
+  refused ("result", g_assert_false (smart_lock_run_once_finish (lock, NULL, NULL, NULL)));
+  refused ("result", g_assert_false (smart_lock_run_once_finish (lock, of_task, NULL, NULL)));
+  refused ("result", g_assert_false (smart_lock_run_once_finish (lock, of_future, NULL, NULL)));
+}
+
+static void
+misuse_lock (gconstpointer data)
+{
+  g_autoptr (SmartLock) lock = smart_lock_new ();
+
+  refused ("lock", smart_lock_forget (NULL, "k"));
+  refused ("lock", smart_lock_forget (stranger (), "k"));
+  refused ("lock", smart_lock_reset (NULL));
+  refused ("lock", g_assert_cmpuint (smart_lock_get_n_flights (NULL), ==, 0));
+  refused ("lock", g_assert_cmpuint (smart_lock_get_n_waiters (NULL), ==, 0));
+  refused ("lock", g_assert_cmpuint (smart_lock_get_n_calls (NULL), ==, 0));
+  refused ("lock", g_assert_cmpuint (smart_lock_get_n_executions (NULL), ==, 0));
+
+  /* Not misuse: there is nothing to forget, nor to end. */
+  smart_lock_forget (lock, NULL);
+  smart_lock_forget (lock, "k");
+  smart_lock_reset (lock);
+}
+
+static void
 misuse_call_getters (gconstpointer data)
 {
   refused ("call", g_assert_null (smart_call_get_source_object (NULL)));
@@ -958,6 +1177,15 @@ misuse_call_return (gconstpointer data)
   refused ("call", smart_call_return_future (NULL, NULL));
 }
 
+static void
+body_reports_wrongly (SmartCall *call, gpointer data)
+{
+  refused ("progress", smart_call_report_progress (call, -0.1));
+  refused ("progress", smart_call_report_progress (call, 1.1));
+  refused ("progress", smart_call_report_progress (call, NAN));
+  smart_call_return_int (call, 42);
+}
+
 static gboolean
 source_never (gpointer data)
 {
@@ -1010,6 +1238,13 @@ misuse_call_results (gconstpointer data)
 }
 
 static void
+misuse_call_progress (gconstpointer data)
+{
+  refused ("call", smart_call_report_progress (NULL, 0.5));
+  check_value (smart_async_func_new (body_reports_wrongly, NULL, NULL));
+}
+
+static void
 misuse_call_add_timeout (gconstpointer data)
 {
   refused ("call",
@@ -1043,7 +1278,8 @@ misuse_sync_call (gconstpointer data)
 static void
 misuse_bare_objects (gconstpointer data)
 {
-  GType types[] = { SMART_TYPE_FUTURE, SMART_TYPE_ASYNC_FUNC, SMART_TYPE_CALL };
+  GType types[] = { SMART_TYPE_FUTURE, SMART_TYPE_ASYNC_FUNC, SMART_TYPE_CALL, SMART_TYPE_EXECUTOR,
+                    SMART_TYPE_LOCK };
 
   for (guint n = 0; n < G_N_ELEMENTS (types); n++)
     g_object_unref (g_object_new (types[n], NULL));
@@ -1076,6 +1312,25 @@ misuse_bare_used (gconstpointer data)
   refused ("call", smart_call_enter (call));
 }
 
+static void
+body_return_42 (SmartCall *call, gpointer data)
+{
+  smart_call_return_int (call, 42);
+}
+
+/* A pool that nobody said the size of has a thread all the same. */
+static void
+misuse_bare_executor (gconstpointer data)
+{
+  g_autoptr (SmartExecutor) executor = g_object_new (SMART_TYPE_EXECUTOR, NULL);
+  SmartAsyncFunc *func = smart_async_func_new_blocking (body_return_42, NULL, NULL);
+
+  g_assert_null (smart_executor_get_context (executor));
+  g_assert_cmpuint (smart_executor_get_max_threads (executor), >, 0);
+  smart_async_func_set_executor (func, executor);
+  check_value (func);
+}
+
 /* A negative limit */
 
 static void
@@ -1086,6 +1341,15 @@ negative_wait (gconstpointer data)
   refused ("timeout_usec", g_assert_false (smart_future_wait (future, -2, NULL, NULL, NULL)));
   refused ("timeout_usec",
            g_assert_false (smart_future_wait (future, G_MININT64, NULL, NULL, NULL)));
+}
+
+static void
+negative_limit (gconstpointer data)
+{
+  g_autoptr (SmartExecutor) executor = smart_executor_new_pool ("some", 1);
+
+  refused ("max_pending", smart_executor_set_max_pending (executor, (guint) -1));
+  g_assert_cmpuint (smart_executor_get_max_pending (executor), ==, 0);
 }
 
 /* An unknown enum */
@@ -1145,6 +1409,12 @@ static const Misuse misuses[] = {
     "smart_async_func_get_inherit_cancellable smart_async_func_set_inherit_cancellable" },
   { "e/func-main-context-policy", misuse_func_policy,
     "smart_async_func_get_main_context_policy smart_async_func_set_main_context_policy" },
+  { "e/func-executor", misuse_func_executor,
+    "smart_async_func_get_executor smart_async_func_set_executor" },
+  { "e/func-max-concurrency", misuse_func_max_concurrency,
+    "smart_async_func_get_max_concurrency smart_async_func_set_max_concurrency" },
+  { "e/func-thread-safe-source", misuse_func_thread_safe_source,
+    "smart_async_func_get_thread_safe_source smart_async_func_set_thread_safe_source" },
   { "e/func-call", misuse_func_call, "smart_async_func_call" },
   { "e/func-callv", misuse_func_callv, "smart_async_func_callv" },
   { "e/func-call-sync", misuse_func_call_sync, "smart_async_func_call_sync" },
@@ -1171,6 +1441,27 @@ static const Misuse misuses[] = {
   { "e/future-then", misuse_future_then,
     "smart_future_then smart_future_catch smart_future_finally" },
   { "e/future-add-notify", misuse_future_add_notify, "smart_future_add_notify" },
+  { "e/future-progress", misuse_future_progress, "smart_future_get_progress" },
+  { "e/future-combine", misuse_future_combine,
+    "smart_future_all smart_future_any smart_future_race" },
+  { "e/future-combinev", misuse_future_combinev,
+    "smart_future_allv smart_future_anyv smart_future_racev" },
+  { "e/future-combine-none", misuse_future_combine_none, "" },
+  { "e/future-with-timeout", misuse_future_with_timeout, "smart_future_with_timeout" },
+  { "e/await", misuse_await, "smart_await" },
+  { "e/await-nothing", misuse_await_nothing, "" },
+  { "e/continuation", misuse_continuation, "smart_continuation" },
+  { "e/executor-new-pool", misuse_executor_new_pool, "smart_executor_new_pool" },
+  { "e/executor", misuse_executor,
+    "smart_executor_get_name smart_executor_get_max_threads smart_executor_get_max_pending "
+    "smart_executor_set_max_pending smart_executor_get_context" },
+  { "e/lock-run-once", misuse_lock_run_once, "smart_lock_run_once" },
+  { "e/lock-run-once-sync", misuse_lock_run_once_sync, "smart_lock_run_once_sync" },
+  { "e/lock-run-once-async", misuse_lock_run_once_async, "smart_lock_run_once_async" },
+  { "e/lock-run-once-finish", misuse_lock_run_once_finish, "smart_lock_run_once_finish" },
+  { "e/lock", misuse_lock,
+    "smart_lock_forget smart_lock_reset smart_lock_get_n_flights smart_lock_get_n_waiters "
+    "smart_lock_get_n_calls smart_lock_get_n_executions" },
   { "e/call-getters", misuse_call_getters,
     "smart_call_get_source_object smart_call_get_args smart_call_get_n_args "
     "smart_call_get_cancellable smart_call_get_context smart_call_get_value "
@@ -1187,6 +1478,7 @@ static const Misuse misuses[] = {
     "smart_call_return_new_error_literal smart_call_return_error_if_cancelled "
     "smart_call_return_future" },
   { "e/call-results", misuse_call_results, "" },
+  { "e/call-progress", misuse_call_progress, "smart_call_report_progress" },
   { "e/call-add-timeout", misuse_call_add_timeout, "smart_call_add_timeout" },
   { "e/call-enter", misuse_call_enter, "smart_call_enter smart_call_leave" },
   { "e/sync-call", misuse_sync_call,
@@ -1194,7 +1486,9 @@ static const Misuse misuses[] = {
     "smart_sync_call_clear" },
   { "e/bare-objects", misuse_bare_objects, "" },
   { "e/bare-used", misuse_bare_used, "" },
+  { "e/bare-executor", misuse_bare_executor, "" },
   { "f/wait", negative_wait, "" },
+  { "f/limit", negative_limit, "" },
   { "g/mode", unknown_mode, "smart_context_push_mode" },
   { "g/policy", unknown_policy, "" },
   { "g/sync-call-policy", unknown_sync_call_policy, "" },
@@ -1203,6 +1497,7 @@ static const Misuse misuses[] = {
   { NULL, NULL,
     "smart_future_new_for_value smart_context_is_async smart_context_describe "
     "smart_context_pop_mode smart_call_get_current smart_async_reset smart_async_get_stats "
+    "smart_async_dump_waits smart_executor_new_for_context smart_executor_new_loop smart_lock_new "
     "smart_error_quark smart_get_major_version smart_get_minor_version smart_get_micro_version" },
 };
 

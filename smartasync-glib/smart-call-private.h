@@ -51,8 +51,9 @@ typedef struct
 {
   SmartThread *runner;     /* identity only: it runs there */
   int          runner_id;
-  SmartTurns  *turns;      /* it waits for its turn */
-  gpointer     pool;       /* it waits for a thread */
+  SmartTurns  *turns;      /* it waits for its turn; @func keeps it */
+  gpointer     pool;       /* it waits for a thread; @func keeps it */
+  SmartAsyncFunc *func;    /* a reference, nullable */
 } SmartCallNeeds;
 
 void          smart_call_get_needs       (SmartCall      *call,

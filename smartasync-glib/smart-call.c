@@ -325,8 +325,9 @@ smart_call_get_needs (SmartCall *call, SmartCallNeeds *needs)
 {
   needs->runner = g_atomic_pointer_get (&call->runner);
   needs->runner_id = call->runner_id;
-  needs->turns = g_atomic_int_get (&call->awaits_turn) ? call->turns : NULL;
+  needs->turns = g_atomic_int_get (&call->awaits_turn) ? g_atomic_pointer_get (&call->turns) : NULL;
   needs->pool = g_atomic_pointer_get (&call->pool);
+  needs->func = call->func != NULL ? g_object_ref (call->func) : NULL;
 }
 
 void
@@ -347,7 +348,7 @@ smart_call_set_turn (SmartCall *call, SmartTurns *turns)
 {
   SmartLineage *above = call->lineage;
 
-  call->turns = turns;
+  g_atomic_pointer_set (&call->turns, turns);
   call->lineage = smart_lineage_new (above, call->func, FALSE);
   smart_lineage_unref (above);
 }
@@ -359,7 +360,7 @@ smart_call_forget_turn (SmartCall *call)
   if (call->turns == NULL)
     return;
 
-  call->turns = NULL;
+  g_atomic_pointer_set (&call->turns, NULL);
   smart_lineage_end (call->lineage);
 }
 
@@ -451,10 +452,16 @@ smart_call_begin (SmartCall *call)
   SmartThread *thread = smart_thread_get ();
   SmartFrame frame;
 
+  /* So far it runs in this thread; from then on its home is what it needs. */
+  call->runner_id = thread->id;
+  g_atomic_pointer_set (&call->runner, thread);
+
   frame.on_heap = FALSE;
   smart_frame_push (thread, &frame, SMART_FRAME_ASYNC, call);
   call->body (call, call->body_data);
   smart_frame_pop (thread, &frame);
+
+  g_atomic_pointer_set (&call->runner, NULL);
 }
 
 /* Settles the outcome. @value is moved, @error and @spent are taken. A value

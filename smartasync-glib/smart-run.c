@@ -53,7 +53,10 @@ run_in (SmartCall *call, GMainContext *context)
 
   /* Settled in its begin: nothing is iterated, nothing polls. */
   if (smart_outcome_is_pending (outcome))
-    smart_outcome_iterate (outcome, context, -1, NULL, TRUE, NULL);
+    {
+      smart_outcome_set_home (outcome, context);
+      smart_outcome_iterate (outcome, context, -1, NULL, TRUE, NULL);
+    }
   smart_outcome_unref (outcome);
 }
 
@@ -67,6 +70,7 @@ run_beside (SmartCall *call, GMainContext *context)
   smart_call_set_context (call, context);
   smart_call_begin (call);
   g_object_unref (call);
+  smart_outcome_set_home_of_others (outcome, context);
   if (!smart_outcome_block (outcome, deadline, NULL, NULL))
     smart_outcome_settle_timed_out (outcome);
   smart_outcome_unref (outcome);

@@ -24,14 +24,39 @@
 static GMutex graph_lock;
 static GQueue waits = G_QUEUE_INIT; /* graph_lock: of SmartWait, the oldest first */
 
+/* What an outcome needs, as it is now. */
+typedef struct
+{
+  SmartOutcome *outcome; /* a reference */
+  gboolean can_go_on;    /* whatever others do */
+  char *what;
+  gboolean has_call;
+  SmartCallNeeds call;
+  GMainContext *home; /* a reference */
+  GPtrArray *needs;   /* references */
+  GPtrArray *holders; /* references */
+  gboolean any;       /* of the needs, any one suffices */
+} Needs;
+
 /* One search. */
 typedef struct
 {
-  SmartWait *self; /* the wait that is about to begin, nullable */
-  GPtrArray *path; /* the outcomes that are being looked at */
-  GPtrArray *seen; /* those that were found to be able to go on */
-  GString *chain;  /* what was found on the way to a ring */
+  SmartWait *self;      /* the wait that is about to begin, nullable */
+  GHashTable *verdicts; /* of the outcomes that were looked at */
+  GPtrArray *stuck;     /* those found to be, in this order */
+  GPtrArray *looks;     /* the Needs: nothing is freed under the lock */
+  GString *chain;       /* what was found on the way to a ring */
 } Search;
+
+/* That something is stuck may rest on what is on the path to it being so, too.
+ * If that turns out to go on, what was found below it is forgotten. */
+enum
+{
+  UNKNOWN,
+  ON_PATH,
+  STUCK,
+  GOES_ON
+};
 
 static gboolean is_stuck (Search *search, SmartOutcome *outcome);
 
@@ -72,6 +97,21 @@ owns (SmartWait *wait, GMainContext *context)
   return FALSE;
 }
 
+/* Whether what @wait is nested in owns @context. HOLDS: graph_lock */
+static gboolean
+owned_further_out (SmartWait *self, GMainContext *context)
+{
+  for (GList *l = waits.tail; l != NULL; l = l->prev)
+    {
+      SmartWait *wait = l->data;
+
+      if (wait->thread == self->thread && wait->context == context)
+        return TRUE;
+    }
+
+  return FALSE;
+}
+
 /* HOLDS: graph_lock */
 static gboolean
 is_wait_stuck (Search *search, SmartWait *wait)
@@ -106,7 +146,7 @@ is_context_stuck (Search *search, GMainContext *context, const char *what)
     {
       if (search->self->context == context)
         return FALSE;
-      if (owns (search->self, context))
+      if (owns (search->self, context) || owned_further_out (search->self, context))
         {
           add_link (search,
                     _ ("%s needs main context %p, which thread %d owns and would not iterate"),
@@ -119,11 +159,13 @@ is_context_stuck (Search *search, GMainContext *context, const char *what)
     {
       SmartWait *wait = l->data;
 
-      /* Only a thread's innermost wait counts. */
-      if (!owns (wait, context) || wait->thread == asked || find_wait (wait->thread) != wait)
+      /* Any wait of a thread tells what it owns, but the innermost one where it is. */
+      if (!(owns (wait, context) || wait->context == context) || wait->thread == asked ||
+          (search->self != NULL && wait->thread == search->self->thread))
         continue;
 
       asked = wait->thread;
+      wait = find_wait (wait->thread);
       if (wait->context != context && is_wait_stuck (search, wait))
         {
           add_link (search, _ ("%s needs main context %p, which thread %d owns"), what,
@@ -137,16 +179,17 @@ is_context_stuck (Search *search, GMainContext *context, const char *what)
 
 /* Those who have the turns, of whom any one can end its turn. HOLDS: graph_lock */
 static gboolean
-are_holders_stuck (Search *search, SmartTurns *turns, const char *what)
+are_holders_stuck (Search *search, Needs *needs)
 {
-  g_autoptr (GPtrArray) holders = smart_turns_ref_holders (turns);
+  GPtrArray *holders = smart_turns_ref_holders (needs->call.turns);
   gboolean stuck = holders->len > 0;
 
+  needs->holders = holders;
   for (guint i = 0; i < holders->len && stuck; i++)
     stuck = is_stuck (search, g_ptr_array_index (holders, i));
 
   if (stuck)
-    add_link (search, _ ("%s waits for its turn"), what);
+    add_link (search, _ ("%s waits for its turn"), needs->what);
 
   return stuck;
 }
@@ -179,34 +222,41 @@ is_pool_stuck (Search *search, SmartPool *pool, const char *what)
   return TRUE;
 }
 
-/* What an outcome needs, as it is now. */
-typedef struct
-{
-  gboolean can_go_on; /* whatever others do */
-  char *what;
-  gboolean has_call;
-  SmartCallNeeds call;
-  GMainContext *home; /* a reference */
-  GPtrArray *needs;   /* references */
-  gboolean any;       /* of the needs, any one suffices */
-} Needs;
-
 static gpointer
 ref_outcome (gconstpointer outcome, gpointer unused)
 {
   return smart_outcome_ref ((SmartOutcome *) outcome);
 }
 
-static void
-look_at (SmartOutcome *outcome, Needs *needs)
+static char *
+describe (SmartOutcome *outcome)
 {
-  memset (needs, 0, sizeof *needs);
+  const char *label = outcome->call != NULL ? smart_call_get_label (outcome->call) : NULL;
+
+  if (outcome->name != NULL && label != NULL && !g_str_equal (outcome->name, label))
+    return g_strdup_printf ("%s (%s)", label, outcome->name);
+  if (outcome->name != NULL || label != NULL)
+    return g_strdup (outcome->name != NULL ? outcome->name : label);
+  if (outcome->awaited_turns != NULL)
+    return g_strdup (_ ("a sync call"));
+
+  return g_strdup_printf (_ ("a future (%p)"), (gpointer) outcome);
+}
+
+/* Its parts are freed with @looks, which may run what the user has given. */
+static Needs *
+look_at (SmartOutcome *outcome, GPtrArray *looks)
+{
+  Needs *needs = g_new0 (Needs, 1);
+
+  needs->outcome = smart_outcome_ref (outcome);
+  g_ptr_array_add (looks, needs);
 
   g_mutex_lock (&outcome->lock);
 
   needs->can_go_on =
       !smart_outcome_is_pending (outcome) || outcome->by_hand || outcome->timer != NULL;
-  if (!needs->can_go_on)
+  if (smart_outcome_is_pending (outcome))
     {
       /* The call is there: before it goes, it settles, under the lock. */
       needs->has_call = outcome->call != NULL;
@@ -215,13 +265,7 @@ look_at (SmartOutcome *outcome, Needs *needs)
       if (outcome->awaited_turns != NULL)
         needs->call.turns = outcome->awaited_turns;
 
-      if (outcome->name != NULL)
-        needs->what = g_strdup (outcome->name);
-      else if (outcome->call != NULL)
-        needs->what = g_strdup (smart_call_get_label (outcome->call));
-      else
-        needs->what = g_strdup_printf (_ ("a future (%p)"), (gpointer) outcome);
-
+      needs->what = describe (outcome);
       if (outcome->home != NULL)
         needs->home = g_main_context_ref (outcome->home);
       if (outcome->needs != NULL)
@@ -233,14 +277,22 @@ look_at (SmartOutcome *outcome, Needs *needs)
     }
 
   g_mutex_unlock (&outcome->lock);
+
+  return needs;
 }
 
 static void
-needs_clear (Needs *needs)
+needs_free (gpointer data)
 {
+  Needs *needs = data;
+
   g_free (needs->what);
+  g_clear_object (&needs->call.func);
   g_clear_pointer (&needs->home, g_main_context_unref);
   g_clear_pointer (&needs->needs, g_ptr_array_unref);
+  g_clear_pointer (&needs->holders, g_ptr_array_unref);
+  smart_outcome_unref (needs->outcome);
+  g_free (needs);
 }
 
 static gboolean
@@ -277,7 +329,7 @@ find_reason (Search *search, Needs *needs)
     }
 
   if (needs->call.turns != NULL)
-    return are_holders_stuck (search, needs->call.turns, needs->what);
+    return are_holders_stuck (search, needs);
 
   if (needs->call.pool != NULL)
     return is_pool_stuck (search, needs->call.pool, needs->what);
@@ -296,20 +348,33 @@ static gboolean
 is_stuck (Search *search, SmartOutcome *outcome)
 {
   gboolean stuck;
-  Needs needs;
+  guint n_stuck = search->stuck->len;
 
-  if (g_ptr_array_find (search->path, outcome, NULL))
-    return TRUE;
-  if (g_ptr_array_find (search->seen, outcome, NULL))
-    return FALSE;
+  switch (GPOINTER_TO_INT (g_hash_table_lookup (search->verdicts, outcome)))
+    {
+    case ON_PATH:
+    case STUCK:
+      return TRUE;
+    case GOES_ON:
+      return FALSE;
+    default:
+      break;
+    }
 
-  look_at (outcome, &needs);
-  g_ptr_array_add (search->path, outcome);
-  stuck = find_reason (search, &needs);
-  g_ptr_array_remove_index (search->path, search->path->len - 1);
-  if (!stuck)
-    g_ptr_array_add (search->seen, outcome);
-  needs_clear (&needs);
+  g_hash_table_insert (search->verdicts, outcome, GINT_TO_POINTER (ON_PATH));
+  stuck = find_reason (search, look_at (outcome, search->looks));
+
+  if (stuck)
+    {
+      g_ptr_array_add (search->stuck, outcome);
+    }
+  else
+    {
+      for (guint i = n_stuck; i < search->stuck->len; i++)
+        g_hash_table_remove (search->verdicts, g_ptr_array_index (search->stuck, i));
+      g_ptr_array_set_size (search->stuck, (int) n_stuck);
+    }
+  g_hash_table_insert (search->verdicts, outcome, GINT_TO_POINTER (stuck ? STUCK : GOES_ON));
 
   return stuck;
 }
@@ -318,53 +383,46 @@ static void
 search_init (Search *search, SmartWait *self)
 {
   search->self = self;
-  search->path = g_ptr_array_new ();
-  search->seen = g_ptr_array_new ();
+  search->verdicts = g_hash_table_new (NULL, NULL);
+  search->stuck = g_ptr_array_new ();
+  search->looks = g_ptr_array_new_with_free_func (needs_free);
   search->chain = g_string_new (NULL);
 }
 
+/* Without the lock. */
 static void
 search_clear (Search *search)
 {
-  g_ptr_array_unref (search->path);
-  g_ptr_array_unref (search->seen);
+  g_hash_table_unref (search->verdicts);
+  g_ptr_array_unref (search->stuck);
+  g_ptr_array_unref (search->looks);
   g_string_free (search->chain, TRUE);
-}
-
-/* HOLDS: graph_lock */
-static gboolean
-would_deadlock (SmartWait *wait, GError **error)
-{
-  gboolean stuck;
-  Search search;
-
-  if (wait->outcome == NULL || wait->has_deadline || wait->runs_it)
-    return FALSE;
-
-  search_init (&search, wait);
-  stuck = is_stuck (&search, wait->outcome);
-  if (stuck)
-    g_set_error (error, SMART_ERROR, SMART_ERROR_WOULD_DEADLOCK, _ ("The wait would never end: %s"),
-                 search.chain->str);
-  search_clear (&search);
-
-  return stuck;
 }
 
 /* Makes @wait known, or refuses it. */
 gboolean
 smart_wait_graph_enter (SmartWait *wait, GError **error)
 {
-  gboolean refused;
+  gboolean searches = wait->outcome != NULL && !wait->has_deadline && !wait->runs_it;
+  gboolean refused = FALSE;
+  Search search;
 
-  wait->since = g_get_monotonic_time ();
   wait->link = (GList) { .data = wait };
+  if (searches)
+    search_init (&search, wait);
 
   g_mutex_lock (&graph_lock);
-  refused = would_deadlock (wait, error);
+  if (searches)
+    refused = is_stuck (&search, wait->outcome);
   if (!refused)
     g_queue_push_tail_link (&waits, &wait->link);
   g_mutex_unlock (&graph_lock);
+
+  if (refused)
+    g_set_error (error, SMART_ERROR, SMART_ERROR_WOULD_DEADLOCK, _ ("The wait would never end: %s"),
+                 search.chain->str);
+  if (searches)
+    search_clear (&search);
 
   return !refused;
 }
@@ -385,7 +443,7 @@ smart_wait_graph_closes_ring (SmartOutcome *outcome, SmartOutcome *needed, GErro
   Search search;
 
   search_init (&search, NULL);
-  g_ptr_array_add (search.path, outcome);
+  g_hash_table_insert (search.verdicts, outcome, GINT_TO_POINTER (ON_PATH));
 
   g_mutex_lock (&graph_lock);
   stuck = is_stuck (&search, needed);
@@ -409,58 +467,87 @@ smart_wait_graph_forget_all (void)
 
 /* The dump */
 
-static void dump_outcome (GString *dump, SmartOutcome *outcome, guint depth);
+typedef struct
+{
+  GString *text;
+  GHashTable *shown; /* the outcomes that are there */
+  GPtrArray *looks;  /* as of a Search */
+} Dump;
+
+static void dump_outcome (Dump *dump, SmartOutcome *outcome, guint depth);
+
+static void
+dump_all (Dump *dump, GPtrArray *outcomes, guint depth)
+{
+  for (guint i = 0; i < outcomes->len; i++)
+    dump_outcome (dump, g_ptr_array_index (outcomes, i), depth);
+}
 
 /* HOLDS: graph_lock */
 static void
-dump_needs (GString *dump, Needs *needs, guint depth)
+dump_needs (Dump *dump, Needs *needs, guint depth)
 {
-  g_string_append_printf (dump, "%*s%s", (int) depth * 2, "", needs->what);
+  SmartWait *wait = NULL;
+
+  g_string_append (dump->text, needs->what);
   if (needs->call.runner != NULL)
-    g_string_append_printf (dump, ", running on thread %d", needs->call.runner_id);
+    g_string_append_printf (dump->text, ", running on thread %d", needs->call.runner_id);
   if (needs->call.turns != NULL)
-    g_string_append (dump, ", waiting for its turn");
+    g_string_append (dump->text, ", waiting for its turn, which these have");
   if (needs->call.pool != NULL)
-    g_string_append (dump, ", queued in its executor");
+    g_string_append (dump->text, ", queued in its executor");
   if (needs->home != NULL)
-    g_string_append_printf (dump, ", in main context %p", (gpointer) needs->home);
-  g_string_append_c (dump, '\n');
+    g_string_append_printf (dump->text, ", in main context %p", (gpointer) needs->home);
+  if (needs->can_go_on)
+    g_string_append (dump->text, ", settled by hand or by a deadline");
+  g_string_append_c (dump->text, '\n');
 
-  if (needs->needs != NULL)
-    for (guint i = 0; i < needs->needs->len; i++)
-      dump_outcome (dump, g_ptr_array_index (needs->needs, i), depth + 1);
-
-  if (needs->call.runner != NULL)
+  if (needs->call.turns != NULL)
     {
-      SmartWait *wait = find_wait (needs->call.runner);
-
-      if (wait != NULL && wait->outcome != NULL)
-        dump_outcome (dump, wait->outcome, depth + 1);
+      needs->holders = smart_turns_ref_holders (needs->call.turns);
+      dump_all (dump, needs->holders, depth + 1);
     }
+  if (needs->needs != NULL)
+    dump_all (dump, needs->needs, depth + 1);
+  if (needs->call.runner != NULL)
+    wait = find_wait (needs->call.runner);
+  if (wait != NULL && wait->outcome != NULL)
+    dump_outcome (dump, wait->outcome, depth + 1);
 }
 
-/* Rings are cut by the depth. */
+/* HOLDS: graph_lock */
 static void
-dump_outcome (GString *dump, SmartOutcome *outcome, guint depth)
+dump_outcome (Dump *dump, SmartOutcome *outcome, guint depth)
 {
-  Needs needs;
+  Needs *needs = look_at (outcome, dump->looks);
 
-  if (depth > 32)
-    {
-      g_string_append_printf (dump, "%*s…\n", (int) depth * 2, "");
-      return;
-    }
-
-  look_at (outcome, &needs);
-  if (needs.what == NULL)
-    g_string_append_printf (dump, "%*s%s\n", (int) depth * 2, "",
-                            smart_outcome_is_pending (outcome) ? "what nobody here can settle: a "
-                                                                 "future settled by hand, or a "
-                                                                 "deadline"
-                                                               : "settled");
+  g_string_append_printf (dump->text, "%*s", (int) MIN (depth, 32) * 2, "");
+  if (needs->what == NULL)
+    g_string_append (dump->text, "settled\n");
+  else if (!g_hash_table_add (dump->shown, outcome))
+    g_string_append_printf (dump->text, "%s, see above\n", needs->what);
   else
-    dump_needs (dump, &needs, depth);
-  needs_clear (&needs);
+    dump_needs (dump, needs, depth);
+}
+
+/* HOLDS: graph_lock */
+static void
+dump_wait (Dump *dump, SmartWait *wait)
+{
+  double seconds = (double) (g_get_monotonic_time () - wait->since) / G_USEC_PER_SEC;
+
+  g_string_append_printf (dump->text, "thread %d waits, for %.1f s", wait->thread->id, seconds);
+  if (wait->context != NULL)
+    g_string_append_printf (dump->text, ", iterating main context %p", (gpointer) wait->context);
+  if (wait->has_deadline)
+    g_string_append (dump->text, ", with a deadline");
+  g_string_append (dump->text, ", for:\n");
+
+  g_hash_table_remove_all (dump->shown);
+  if (wait->outcome != NULL)
+    dump_outcome (dump, wait->outcome, 1);
+  else
+    g_string_append (dump->text, "  an asynchronous function of somebody else's\n");
 }
 
 /**
@@ -481,27 +568,19 @@ dump_outcome (GString *dump, SmartOutcome *outcome, guint depth)
 char *
 smart_async_dump_waits (void)
 {
-  GString *dump = g_string_new (NULL);
-  gint64 now = g_get_monotonic_time ();
+  Dump dump;
+
+  dump.text = g_string_new (NULL);
+  dump.shown = g_hash_table_new (NULL, NULL);
+  dump.looks = g_ptr_array_new_with_free_func (needs_free);
 
   g_mutex_lock (&graph_lock);
   for (GList *l = waits.head; l != NULL; l = l->next)
-    {
-      SmartWait *wait = l->data;
-
-      g_string_append_printf (dump, "thread %d waits, for %.1f s", wait->thread->id,
-                              (double) (now - wait->since) / G_USEC_PER_SEC);
-      if (wait->context != NULL)
-        g_string_append_printf (dump, ", iterating main context %p", (gpointer) wait->context);
-      if (wait->has_deadline)
-        g_string_append (dump, ", with a deadline");
-      g_string_append (dump, ", for:\n");
-      if (wait->outcome != NULL)
-        dump_outcome (dump, wait->outcome, 1);
-      else
-        g_string_append (dump, "  an asynchronous function of somebody else's\n");
-    }
+    dump_wait (&dump, l->data);
   g_mutex_unlock (&graph_lock);
 
-  return g_string_free (dump, FALSE);
+  g_ptr_array_unref (dump.looks);
+  g_hash_table_unref (dump.shown);
+
+  return g_string_free (dump.text, FALSE);
 }

@@ -1184,7 +1184,7 @@ smart_async_func_call_sync (SmartAsyncFunc *func,
 
   thread = smart_thread_get ();
   outcome = smart_outcome_new_spare (thread, smart_async_func_inherit (func, cancellable),
-                                     func->timeout > 0);
+                                     func->timeout > 0 || thread->interrupt != NULL);
   smart_dispatch (func, outcome, NULL, source, args, n_args, NULL);
   success = smart_outcome_take (outcome, result, error);
   smart_outcome_release_spare (thread, outcome);

@@ -4,9 +4,46 @@
 
 #include <smartasync-glib/smart-debug.h>
 
+#include "smart-debug-private.h"
+
 #include "smart-context-pool-private.h"
 #include "smart-inbox-private.h"
 #include "smart-offload-private.h"
+
+/* So long a wait may take before it is reported. */
+#define PATIENCE_MSEC 10000
+
+static gint64
+read_patience (void)
+{
+  static const GDebugKey topics[] = { { "waits", 1 } };
+  const char *wanted = g_getenv ("SMARTASYNC_DEBUG");
+  /* For the tests of this. */
+  const char *msec = g_getenv ("SMARTASYNC_DEBUG_WAITS_MSEC");
+
+  if (g_parse_debug_string (wanted, topics, G_N_ELEMENTS (topics)) == 0)
+    return -1;
+
+  return (msec != NULL ? g_ascii_strtoll (msec, NULL, 10) : PATIENCE_MSEC) *
+         G_TIME_SPAN_MILLISECOND;
+}
+
+/* How long a wait may take before all of them are printed, in µs; -1: for ever.
+ * `SMARTASYNC_DEBUG=waits` asks for it. */
+gint64
+smart_debug_get_patience (void)
+{
+  static gsize read = 0;
+  static gint64 patience;
+
+  if (g_once_init_enter (&read))
+    {
+      patience = read_patience ();
+      g_once_init_leave (&read, 1);
+    }
+
+  return patience;
+}
 
 /**
  * smart_async_reset:

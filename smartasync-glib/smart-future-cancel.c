@@ -147,6 +147,15 @@ smart_outcome_cancel (SmartOutcome *outcome)
     smart_outcome_settle_cancelled (outcome);
 }
 
+/* Whoever waits for it was interrupted. What is not the library's to cancel, the
+ * caller's own cancellable, is left alone. */
+void
+smart_outcome_interrupt (SmartOutcome *outcome)
+{
+  if (outcome->wants_own || outcome->by_hand)
+    smart_outcome_cancel (outcome);
+}
+
 gboolean
 smart_outcome_settle_cancelled (SmartOutcome *outcome)
 {

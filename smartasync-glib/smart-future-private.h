@@ -11,6 +11,14 @@ G_BEGIN_DECLS
 typedef struct _SmartListener SmartListener;
 typedef struct _SmartTurns    SmartTurns;
 
+/* A thread that waits by iterating; on its stack. */
+typedef struct _SmartPoller SmartPoller;
+struct _SmartPoller
+{
+  GMainContext *context; /* not a reference */
+  SmartPoller  *next;    /* the outcome's lock */
+};
+
 /* What is told of an outcome: in the inbox's context or, without an inbox, at
  * once in the thread that settles. @told owns the listener. */
 struct _SmartListener
@@ -42,7 +50,7 @@ struct _SmartOutcome
   guint          n_blocked;    /* lock: threads that wait for the condition */
   gboolean       keeps_spent;  /* lock: a sync caller waits, who releases the call */
   SmartCall     *spent;        /* lock: that call */
-  GMainContext  *poller;       /* lock: what a waiting thread iterates; not a reference */
+  SmartPoller   *pollers;      /* lock: the threads that wait by iterating */
   SmartFuture   *handle;       /* lock: not a reference; cleared by its dispose */
   char          *name;         /* lock */
 
@@ -113,6 +121,7 @@ void          smart_listener_clear            (SmartListener   *listener);
 GCancellable *smart_outcome_get_cancellable   (SmartOutcome    *outcome);
 gboolean      smart_outcome_is_cancelled      (SmartOutcome    *outcome);
 void          smart_outcome_cancel            (SmartOutcome    *outcome);
+void          smart_outcome_interrupt         (SmartOutcome    *outcome);
 void          smart_outcome_depend            (SmartOutcome    *outcome,
                                                SmartOutcome    *on);
 void          smart_outcome_need              (SmartOutcome    *outcome,
@@ -164,6 +173,14 @@ void          smart_outcome_call_back         (SmartOutcome    *outcome,
                                                GObject         *source_object,
                                                GAsyncReadyCallback callback,
                                                gpointer         user_data);
+
+/* HOLDS: the outcome's lock */
+static inline void
+smart_outcome_wake_pollers (SmartOutcome *outcome)
+{
+  for (SmartPoller *poller = outcome->pollers; poller != NULL; poller = poller->next)
+    g_main_context_wakeup (poller->context);
+}
 
 static inline gboolean
 smart_outcome_is_pending (SmartOutcome *outcome)

@@ -4,11 +4,16 @@
 
 #include "smart-future-private.h"
 
+#include "smart-context-pool-private.h"
 #include "smart-context-private.h"
+#include "smart-debug-private.h"
 #include "smart-i18n-private.h"
+#include "smart-interrupt-private.h"
 #include "smart-offload-private.h"
 #include "smart-value-private.h"
 #include "smart-wait-private.h"
+
+#include <smartasync-glib/smart-debug.h>
 
 /* How often one who waits for what another thread iterates looks whether it
  * still does. */
@@ -57,6 +62,10 @@ smart_wait_begin (SmartWait *wait,
                   gboolean runs_it,
                   GError **error)
 {
+  gint64 patience = smart_debug_get_patience ();
+
+  wait->since = g_get_monotonic_time ();
+  wait->report_at = patience >= 0 ? wait->since + patience : -1;
   wait->thread = smart_thread_get ();
   wait->outcome = outcome;
   wait->context = context;
@@ -83,6 +92,63 @@ smart_wait_end (SmartWait *wait)
   smart_wait_graph_leave (wait);
 }
 
+/* Prints all waits, once, if this one takes long. Without a lock. */
+void
+smart_wait_report_if_long (SmartWait *wait)
+{
+  g_autofree char *dump = NULL;
+
+  if (wait->report_at < 0 || g_get_monotonic_time () < wait->report_at)
+    return;
+
+  wait->report_at = -1;
+  dump = smart_async_dump_waits ();
+  g_message ("A wait takes long:\n%s", dump);
+}
+
+static gboolean
+report (gpointer wait)
+{
+  smart_wait_report_if_long (wait);
+  return G_SOURCE_REMOVE;
+}
+
+static GSource *
+attach_alarm (GMainContext *context, gint64 at, GSourceFunc callback, gpointer data)
+{
+  GSource *alarm = g_timeout_source_new (0);
+
+  g_source_set_static_name (alarm, "smartasync wait");
+  g_source_set_ready_time (alarm, at);
+  g_source_set_callback (alarm, callback, data, NULL);
+  g_source_attach (alarm, context);
+
+  return alarm;
+}
+
+/* The same for one who iterates @context; nullable. */
+GSource *
+smart_wait_attach_report (SmartWait *wait, GMainContext *context)
+{
+  return wait->report_at < 0 ? NULL : attach_alarm (context, wait->report_at, report, wait);
+}
+
+static gboolean
+do_nothing (gpointer unused)
+{
+  return G_SOURCE_CONTINUE;
+}
+
+static void
+clear_source (GSource **source)
+{
+  if (*source == NULL)
+    return;
+
+  g_source_destroy (*source);
+  g_clear_pointer (source, g_source_unref);
+}
+
 /* Who cannot be told why a wait was refused gets it as the result. */
 static void
 refuse (SmartOutcome *outcome, GError *error, GError **refused)
@@ -101,8 +167,7 @@ wake (GCancellable *cancellable, gpointer data)
   g_mutex_lock (&outcome->lock);
   if (outcome->n_blocked > 0)
     g_cond_broadcast (&outcome->settled);
-  if (outcome->poller != NULL)
-    g_main_context_wakeup (outcome->poller);
+  smart_outcome_wake_pollers (outcome);
   g_mutex_unlock (&outcome->lock);
 }
 
@@ -129,6 +194,172 @@ is_over (SmartOutcome *outcome, gint64 deadline, GCancellable *cancellable)
          (deadline >= 0 && g_get_monotonic_time () >= deadline);
 }
 
+/* The interrupt hook said so: the wait ends, and what is waited for is cancelled. */
+static void
+interrupt (SmartOutcome *outcome, GError **refused)
+{
+  smart_outcome_interrupt (outcome);
+  refuse (outcome,
+          g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED, _ ("The wait was interrupted")),
+          refused);
+}
+
+static gint64
+earlier (gint64 a, gint64 b)
+{
+  return a < 0 ? b : b < 0 ? a : MIN (a, b);
+}
+
+/* Waits for the condition, but for a while only where something is to be looked
+ * at: a wait that takes long, or @home (nullable), which this thread takes over
+ * when nobody iterates it any more. Returns whether it has. */
+static gboolean
+sleep_until_over (SmartOutcome *outcome,
+                  SmartWait *wait,
+                  GMainContext *home,
+                  gint64 deadline,
+                  GCancellable *cancellable)
+{
+  gboolean taken_over = FALSE;
+
+  g_mutex_lock (&outcome->lock);
+  outcome->n_blocked++;
+  while (!taken_over && !is_over (outcome, deadline, cancellable))
+    {
+      gint64 look = home != NULL ? g_get_monotonic_time () + TAKE_OVER_USEC : -1;
+      gint64 until = earlier (earlier (deadline, wait->report_at), look);
+
+      if (until < 0)
+        {
+          g_cond_wait (&outcome->settled, &outcome->lock);
+          continue;
+        }
+      if (g_cond_wait_until (&outcome->settled, &outcome->lock, until))
+        continue;
+
+      g_mutex_unlock (&outcome->lock);
+      smart_wait_report_if_long (wait);
+      taken_over = home != NULL && g_main_context_acquire (home);
+      g_mutex_lock (&outcome->lock);
+    }
+  outcome->n_blocked--;
+  g_mutex_unlock (&outcome->lock);
+
+  return taken_over;
+}
+
+/* Iterates @context, which this thread owns, until @outcome has settled, and so
+ * on. Returns whether the interrupt hook has ended it. */
+static gboolean
+iterate_until_over (SmartOutcome *outcome,
+                    SmartWait *wait,
+                    GMainContext *context,
+                    gint64 deadline,
+                    GCancellable *cancellable)
+{
+  SmartPoller poller = { .context = context };
+  gboolean interrupted = FALSE;
+  GSource *alarm = NULL;
+  GSource *report_alarm = smart_wait_attach_report (wait, context);
+  GSource *watch = NULL;
+
+  if (deadline >= 0)
+    alarm = attach_alarm (context, deadline, do_nothing, NULL);
+  if (wait->thread->interrupt != NULL)
+    watch = smart_interrupt_attach (wait->thread->interrupt, context, &interrupted);
+
+  g_mutex_lock (&outcome->lock);
+  poller.next = outcome->pollers;
+  outcome->pollers = &poller;
+  g_mutex_unlock (&outcome->lock);
+
+  /* Who settles it elsewhere sets the status, then wakes the context up: to
+   * find it pending and to sleep all the same is not possible. */
+  while (!interrupted && !is_over (outcome, deadline, cancellable))
+    g_main_context_iteration (context, TRUE);
+
+  g_mutex_lock (&outcome->lock);
+  for (SmartPoller **link = &outcome->pollers; *link != NULL; link = &(*link)->next)
+    if (*link == &poller)
+      {
+        *link = poller.next;
+        break;
+      }
+  g_mutex_unlock (&outcome->lock);
+
+  clear_source (&alarm);
+  clear_source (&report_alarm);
+  clear_source (&watch);
+
+  return interrupted && smart_outcome_is_pending (outcome);
+}
+
+/* A thread with an interrupt hook blocks, too, by iterating: a context in which
+ * there is nothing but the hook. It looks often, instead, whether it can take
+ * over @home. */
+static gboolean
+block_interruptibly (SmartOutcome *outcome,
+                     SmartWait *wait,
+                     GMainContext *home,
+                     gint64 deadline,
+                     GCancellable *cancellable,
+                     gboolean *taken_over)
+{
+  GMainContext *context = smart_context_pool_borrow (wait->thread);
+  gboolean interrupted;
+
+  do
+    {
+      gint64 look = home != NULL ? g_get_monotonic_time () + TAKE_OVER_USEC : -1;
+
+      interrupted =
+          iterate_until_over (outcome, wait, context, earlier (deadline, look), cancellable);
+      if (interrupted || is_over (outcome, deadline, cancellable))
+        break;
+      *taken_over = home != NULL && g_main_context_acquire (home);
+    }
+  while (!*taken_over);
+
+  smart_context_pool_give_back (wait->thread);
+
+  return interrupted;
+}
+
+/* Returns whether it has taken over @home. */
+static gboolean
+block_or_take_over (SmartOutcome *outcome,
+                    GMainContext *home,
+                    gint64 deadline,
+                    GCancellable *cancellable,
+                    GError **refused)
+{
+  SmartWait wait;
+  gulong id;
+  gboolean taken_over = FALSE;
+  gboolean interrupted = FALSE;
+  GError *error = NULL;
+
+  if (!smart_wait_begin (&wait, outcome, NULL, deadline, FALSE, &error))
+    {
+      refuse (outcome, error, refused);
+      return FALSE;
+    }
+  id = watch_cancellable (outcome, cancellable);
+
+  if (wait.thread->interrupt != NULL)
+    interrupted = block_interruptibly (outcome, &wait, home, deadline, cancellable, &taken_over);
+  else
+    taken_over = sleep_until_over (outcome, &wait, home, deadline, cancellable);
+
+  if (id != 0)
+    g_signal_handler_disconnect (cancellable, id);
+  smart_wait_end (&wait);
+  if (interrupted)
+    interrupt (outcome, refused);
+
+  return taken_over;
+}
+
 /* Blocks this thread until @outcome has settled, @deadline (monotonic time, µs;
  * -1: none) has passed or @cancellable is cancelled. Returns whether it has
  * settled. */
@@ -138,56 +369,10 @@ smart_outcome_block (SmartOutcome *outcome,
                      GCancellable *cancellable,
                      GError **refused)
 {
-  SmartWait wait;
-  gulong id;
-  GError *error = NULL;
-
-  if (is_over (outcome, deadline, cancellable))
-    return !smart_outcome_is_pending (outcome);
-
-  if (!smart_wait_begin (&wait, outcome, NULL, deadline, FALSE, &error))
-    {
-      refuse (outcome, error, refused);
-      return !smart_outcome_is_pending (outcome);
-    }
-  id = watch_cancellable (outcome, cancellable);
-
-  g_mutex_lock (&outcome->lock);
-  outcome->n_blocked++;
-  while (!is_over (outcome, deadline, cancellable))
-    {
-      if (deadline >= 0)
-        g_cond_wait_until (&outcome->settled, &outcome->lock, deadline);
-      else
-        g_cond_wait (&outcome->settled, &outcome->lock);
-    }
-  outcome->n_blocked--;
-  g_mutex_unlock (&outcome->lock);
-
-  if (id != 0)
-    g_signal_handler_disconnect (cancellable, id);
-  smart_wait_end (&wait);
+  if (!is_over (outcome, deadline, cancellable))
+    block_or_take_over (outcome, NULL, deadline, cancellable, refused);
 
   return !smart_outcome_is_pending (outcome);
-}
-
-static gboolean
-do_nothing (gpointer unused)
-{
-  return G_SOURCE_CONTINUE;
-}
-
-static GSource *
-attach_alarm (GMainContext *context, gint64 deadline)
-{
-  GSource *alarm = g_timeout_source_new (0);
-
-  g_source_set_static_name (alarm, "smartasync wait");
-  g_source_set_ready_time (alarm, deadline);
-  g_source_set_callback (alarm, do_nothing, NULL, NULL);
-  g_source_attach (alarm, context);
-
-  return alarm;
 }
 
 /* The same, but iterates @context, which this thread owns, meanwhile. @runs_it:
@@ -201,9 +386,8 @@ smart_outcome_iterate (SmartOutcome *outcome,
                        GError **refused)
 {
   SmartWait wait;
-  GSource *alarm = NULL;
-  GMainContext *outer;
   gulong id;
+  gboolean interrupted;
   GError *error = NULL;
 
   if (is_over (outcome, deadline, cancellable))
@@ -215,31 +399,14 @@ smart_outcome_iterate (SmartOutcome *outcome,
       return !smart_outcome_is_pending (outcome);
     }
   id = watch_cancellable (outcome, cancellable);
-  if (deadline >= 0)
-    alarm = attach_alarm (context, deadline);
 
-  g_mutex_lock (&outcome->lock);
-  outer = outcome->poller;
-  outcome->poller = context;
-  g_mutex_unlock (&outcome->lock);
+  interrupted = iterate_until_over (outcome, &wait, context, deadline, cancellable);
 
-  /* Who settles it elsewhere sets the status, then wakes the context up: to
-   * find it pending and to sleep all the same is not possible. */
-  while (!is_over (outcome, deadline, cancellable))
-    g_main_context_iteration (context, TRUE);
-
-  g_mutex_lock (&outcome->lock);
-  outcome->poller = outer;
-  g_mutex_unlock (&outcome->lock);
-
-  if (alarm != NULL)
-    {
-      g_source_destroy (alarm);
-      g_source_unref (alarm);
-    }
   if (id != 0)
     g_signal_handler_disconnect (cancellable, id);
   smart_wait_end (&wait);
+  if (interrupted)
+    interrupt (outcome, refused);
 
   return !smart_outcome_is_pending (outcome);
 }
@@ -253,20 +420,14 @@ wait_at_home (SmartOutcome *outcome,
               GCancellable *cancellable,
               GError **refused)
 {
-  while (*refused == NULL && !is_over (outcome, deadline, cancellable))
-    {
-      if (g_main_context_acquire (home))
-        {
-          smart_outcome_iterate (outcome, home, deadline, cancellable, FALSE, refused);
-          g_main_context_release (home);
-        }
-      else
-        {
-          gint64 look = g_get_monotonic_time () + TAKE_OVER_USEC;
+  if (is_over (outcome, deadline, cancellable))
+    return;
 
-          smart_outcome_block (outcome, deadline >= 0 ? MIN (deadline, look) : look, cancellable,
-                               refused);
-        }
+  if (g_main_context_acquire (home) ||
+      block_or_take_over (outcome, home, deadline, cancellable, refused))
+    {
+      smart_outcome_iterate (outcome, home, deadline, cancellable, FALSE, refused);
+      g_main_context_release (home);
     }
 }
 

@@ -416,8 +416,7 @@ smart_outcome_settle (SmartOutcome *outcome, GValue *value, GError *error, Smart
 
   if (outcome->n_blocked > 0)
     g_cond_broadcast (&outcome->settled);
-  if (outcome->poller != NULL)
-    g_main_context_wakeup (outcome->poller);
+  smart_outcome_wake_pollers (outcome);
 
   g_mutex_unlock (&outcome->lock);
 

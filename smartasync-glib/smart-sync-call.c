@@ -129,6 +129,41 @@ smart_sync_call_ready (GObject *source, GAsyncResult *result, gpointer sync_call
 }
 
 static void
+iterate_until_ready (SmartSyncCall *call, SmartWait *wait)
+{
+  GSource *report = smart_wait_attach_report (wait, call->context);
+
+  while ((get_state (call) & READY) == 0)
+    g_main_context_iteration (call->context, TRUE);
+
+  if (report != NULL)
+    {
+      g_source_destroy (report);
+      g_source_unref (report);
+    }
+}
+
+static void
+block_until_ready (SmartSyncCall *call, SmartWait *wait)
+{
+  g_mutex_lock (&foreign_lock);
+  while ((get_state (call) & READY) == 0)
+    {
+      if (wait->report_at < 0)
+        {
+          g_cond_wait (&foreign_ready, &foreign_lock);
+        }
+      else if (!g_cond_wait_until (&foreign_ready, &foreign_lock, wait->report_at))
+        {
+          g_mutex_unlock (&foreign_lock);
+          smart_wait_report_if_long (wait);
+          g_mutex_lock (&foreign_lock);
+        }
+    }
+  g_mutex_unlock (&foreign_lock);
+}
+
+static void
 wait_until_ready (SmartSyncCall *call)
 {
   SmartWait wait;
@@ -136,19 +171,15 @@ wait_until_ready (SmartSyncCall *call)
   if ((get_state (call) & (READY | FOREIGN)) == READY)
     return;
 
-  smart_wait_begin (&wait, NULL, call->context, -1, TRUE, NULL);
-
   if ((get_state (call) & FOREIGN) == 0)
     {
-      while ((get_state (call) & READY) == 0)
-        g_main_context_iteration (call->context, TRUE);
+      smart_wait_begin (&wait, NULL, call->context, -1, TRUE, NULL);
+      iterate_until_ready (call, &wait);
     }
   else
     {
-      g_mutex_lock (&foreign_lock);
-      while ((get_state (call) & READY) == 0)
-        g_cond_wait (&foreign_ready, &foreign_lock);
-      g_mutex_unlock (&foreign_lock);
+      smart_wait_begin (&wait, NULL, NULL, -1, TRUE, NULL);
+      block_until_ready (call, &wait);
     }
 
   smart_wait_end (&wait);

@@ -8,6 +8,7 @@ G_BEGIN_DECLS
 
 typedef struct _SmartFrame   SmartFrame;
 typedef struct _SmartInbox   SmartInbox;
+typedef struct _SmartInterrupt SmartInterrupt;
 typedef struct _SmartOutcome SmartOutcome;
 typedef struct _SmartThread  SmartThread;
 
@@ -24,6 +25,8 @@ struct _SmartThread
 
   SmartInbox   *inbox;         /* smart-inbox.c: the one used last */
   SmartOutcome *spare;         /* smart-future.c: one to use again */
+
+  SmartInterrupt *interrupt;   /* smart-interrupt.c: what ends its waits */
 
   gpointer      pool;          /* smart-offload.c: the pool that it is of */
   gboolean      is_worker;     /* smart-offload.c: of the shared pool */

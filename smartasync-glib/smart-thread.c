@@ -10,6 +10,7 @@
 #include "smart-context-private.h"
 #include "smart-future-private.h"
 #include "smart-inbox-private.h"
+#include "smart-interrupt-private.h"
 #include "smart-offload-private.h"
 #include "smart-wait-private.h"
 
@@ -29,6 +30,7 @@ smart_thread_free (gpointer data)
   smart_frame_clear (thread);
   g_clear_pointer (&thread->inbox, smart_inbox_unref);
   smart_context_pool_clear (thread);
+  g_clear_pointer (&thread->interrupt, smart_interrupt_unref);
   g_clear_pointer (&thread->spare, smart_outcome_unref);
   g_free (thread);
 }

@@ -134,4 +134,17 @@ typedef void (* SmartContinuation) (SmartCall   *call,
 typedef void (* SmartNotify) (SmartFuture *future,
                               gpointer     user_data);
 
+/**
+ * SmartInterruptCheck:
+ * @user_data: what was given with it
+ *
+ * What [func@SmartAsync.set_interrupt_hook] has called when its descriptor is
+ * readable.
+ *
+ * Returns: whether to end the wait
+ *
+ * Since: 1.0
+ */
+typedef gboolean (* SmartInterruptCheck) (gpointer user_data);
+
 G_END_DECLS

@@ -21,6 +21,7 @@ struct _SmartWait
   gboolean      has_deadline;
   gboolean      runs_it;                    /* it iterates for the body of @outcome itself */
   gint64        since;
+  gint64        report_at;                  /* its thread's: to be reported then; -1: not */
   GSList       *hidden;                     /* the cancellables that were current */
 
   GList         link;                       /* the graph's lock */
@@ -34,6 +35,9 @@ gboolean smart_wait_begin             (SmartWait     *wait,
                                        gboolean       runs_it,
                                        GError       **error);
 void     smart_wait_end               (SmartWait     *wait);
+void     smart_wait_report_if_long    (SmartWait     *wait);
+GSource *smart_wait_attach_report     (SmartWait     *wait,
+                                       GMainContext  *context);
 
 /* smart-wait-graph.c */
 gboolean smart_wait_graph_enter       (SmartWait     *wait,

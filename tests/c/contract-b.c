@@ -1381,6 +1381,21 @@ unknown_sync_call_policy (gconstpointer data)
   smart_sync_call_clear (&call);
 }
 
+static gboolean
+never_check (gpointer unused)
+{
+  return FALSE;
+}
+
+static void
+misuse_interrupt_hook (gconstpointer unused)
+{
+  smart_test_expect_critical ("*fd >= -1*", smart_set_interrupt_hook (-2, NULL, NULL, NULL));
+  smart_test_expect_critical ("*check*", smart_set_interrupt_hook (0, NULL, NULL, NULL));
+  smart_test_expect_critical ("*check*", smart_set_interrupt_hook (-1, never_check, NULL, NULL));
+  smart_set_interrupt_hook (-1, NULL, NULL, NULL);
+}
+
 /* @names: the functions that it is about, for the test of completeness. */
 typedef struct
 {
@@ -1484,6 +1499,7 @@ static const Misuse misuses[] = {
   { "e/sync-call", misuse_sync_call,
     "smart_sync_call_begin smart_sync_call_begin_full smart_sync_call_ready smart_sync_call_wait "
     "smart_sync_call_clear" },
+  { "e/interrupt-hook", misuse_interrupt_hook, "smart_set_interrupt_hook" },
   { "e/bare-objects", misuse_bare_objects, "" },
   { "e/bare-used", misuse_bare_used, "" },
   { "e/bare-executor", misuse_bare_executor, "" },

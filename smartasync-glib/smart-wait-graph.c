@@ -399,6 +399,31 @@ search_clear (Search *search)
   g_string_free (search->chain, TRUE);
 }
 
+/* Whether what @wait is for can go on by a first look, which is all that most
+ * waits cost. HOLDS: graph_lock */
+static gboolean
+is_free (SmartWait *wait)
+{
+  SmartOutcome *outcome = wait->outcome;
+  SmartCallNeeds call = { NULL };
+  gboolean needs_nothing;
+
+  g_mutex_lock (&outcome->lock);
+  needs_nothing = !smart_outcome_is_pending (outcome) || outcome->by_hand || outcome->timer != NULL;
+  if (!needs_nothing && outcome->call != NULL && outcome->needs == NULL)
+    {
+      smart_call_get_needs (outcome->call, &call);
+      /* Not the last reference: the call has one, and settles before it goes. */
+      g_clear_object (&call.func);
+      if (call.runner == NULL)
+        needs_nothing = outcome->home == NULL && call.turns == NULL && call.pool == NULL;
+    }
+  g_mutex_unlock (&outcome->lock);
+
+  return needs_nothing ||
+         (call.runner != NULL && call.runner != wait->thread && find_wait (call.runner) == NULL);
+}
+
 /* Makes @wait known, or refuses it. */
 gboolean
 smart_wait_graph_enter (SmartWait *wait, GError **error)
@@ -408,12 +433,14 @@ smart_wait_graph_enter (SmartWait *wait, GError **error)
   Search search;
 
   wait->link = (GList) { .data = wait };
-  if (searches)
-    search_init (&search, wait);
 
   g_mutex_lock (&graph_lock);
+  searches = searches && !is_free (wait);
   if (searches)
-    refused = is_stuck (&search, wait->outcome);
+    {
+      search_init (&search, wait);
+      refused = is_stuck (&search, wait->outcome);
+    }
   if (!refused)
     g_queue_push_tail_link (&waits, &wait->link);
   g_mutex_unlock (&graph_lock);

@@ -77,7 +77,7 @@ void        smart_dispatch                (SmartAsyncFunc  *func,
                                            const GValue    *args,
                                            guint            n_args,
                                            gconstpointer    flight);
-void        smart_place_later             (SmartCall       *call);
+gboolean    smart_place_later             (SmartCall       *call);
 
 /* smart-run.c */
 void        smart_begin                   (SmartCall       *call,

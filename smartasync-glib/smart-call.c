@@ -147,6 +147,8 @@ smart_call_finalize (GObject *object)
 {
   SmartCall *call = SMART_CALL (object);
 
+  smart_call_drop_turn (call);
+
   if (call->outcome != NULL && !g_atomic_int_get (&call->returned) &&
       smart_outcome_is_pending (call->outcome))
     {
@@ -393,6 +395,22 @@ smart_call_release_at_home (SmartCall *call)
     }
 
   smart_call_push (call, call->inbox, released_at_home);
+}
+
+/* Where @call is about to run: whether anybody still wants it to. If not, it is
+ * taken, and its turn is over. */
+gboolean
+smart_call_may_run (SmartCall *call)
+{
+  if (smart_outcome_is_pending (call->outcome) && !smart_outcome_is_cancelled (call->outcome))
+    return TRUE;
+
+  smart_call_drop_turn (call);
+  smart_outcome_settle (call->outcome, NULL,
+                        g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED,
+                                             _ ("The operation was cancelled")),
+                        call);
+  return FALSE;
 }
 
 /* Its bodies */

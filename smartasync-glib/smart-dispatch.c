@@ -65,27 +65,41 @@ placed_at_home (SmartParcel *parcel, gboolean run)
   SmartCall *call = smart_call_of_parcel (parcel);
 
   /* Without its context it is dropped, which ends its turn and settles it. */
-  if (run)
-    place (call);
-  else
+  if (!run)
     g_object_unref (call);
+  else if (smart_call_may_run (call))
+    place (call);
 }
 
-/* Its turn has come: places @call (taken), from any thread. */
-void
+/* Its turn has come: places @call (taken), from any thread. If its executor has
+ * no room, it does not need the turn. */
+gboolean
 smart_place_later (SmartCall *call)
 {
+  SmartAsyncFunc *func = smart_call_get_func (call);
   SmartInbox *inbox;
 
-  if (smart_call_get_func (call)->executor != NULL || smart_call_is_blocking (call))
+  if (func->executor != NULL)
     {
-      place (call);
-      return;
+      if (smart_executor_offer (func->executor, call))
+        return TRUE;
+
+      smart_call_forget_turn (call);
+      smart_executor_refuse (call);
+      return FALSE;
     }
 
-  inbox = smart_inbox_get (smart_call_get_context (call), smart_call_get_func (call)->priority);
+  if (smart_call_is_blocking (call))
+    {
+      smart_offload (call);
+      return TRUE;
+    }
+
+  inbox = smart_inbox_get (smart_call_get_context (call), func->priority);
   smart_call_push (call, inbox, placed_at_home);
   smart_inbox_unref (inbox);
+
+  return TRUE;
 }
 
 /* Takes @call, and returns at once. */

@@ -8,6 +8,9 @@
 
 G_BEGIN_DECLS
 
+gboolean      smart_executor_offer             (SmartExecutor *executor,
+                                                SmartCall     *call);
+void          smart_executor_refuse            (SmartCall     *call);
 void          smart_executor_submit            (SmartExecutor *executor,
                                                 SmartCall     *call);
 void          smart_executor_submit_and_wait   (SmartExecutor *executor,

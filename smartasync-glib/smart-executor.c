@@ -74,6 +74,27 @@ static guint generation;
 
 G_DEFINE_FINAL_TYPE (SmartExecutor, smart_executor, G_TYPE_OBJECT)
 
+static gboolean
+quit (gpointer loop)
+{
+  g_main_loop_quit (loop);
+  return G_SOURCE_REMOVE;
+}
+
+/* Takes @loop. Its thread may not have come to run it yet, and g_main_loop_run()
+ * forgets that it was to quit: so a source says it. */
+static void
+end_loop (GMainLoop *loop, GMainContext *context)
+{
+  GSource *source = g_idle_source_new ();
+
+  g_source_set_static_name (source, "smartasync quit");
+  g_source_set_priority (source, G_PRIORITY_HIGH);
+  g_source_set_callback (source, quit, loop, (GDestroyNotify) g_main_loop_unref);
+  g_source_attach (source, context);
+  g_source_unref (source);
+}
+
 static void
 smart_executor_finalize (GObject *object)
 {
@@ -83,10 +104,7 @@ smart_executor_finalize (GObject *object)
     {
       g_clear_pointer (&executor->pool, smart_pool_close);
       if (executor->loop != NULL)
-        {
-          g_main_loop_quit (executor->loop);
-          g_main_loop_unref (executor->loop);
-        }
+        end_loop (executor->loop, executor->context);
       g_clear_pointer (&executor->context, g_main_context_unref);
     }
   g_mutex_clear (&executor->lock);
@@ -195,6 +213,7 @@ leave_the_parent (SmartExecutor *executor)
     {
       executor->context = NULL;
       executor->loop = NULL;
+      g_atomic_int_set (&executor->n_pending, 0);
     }
 }
 
@@ -431,16 +450,10 @@ refuse (SmartCall *call, int domain_is_io, int code, const char *message)
 static void
 run_in_context (SmartCall *call, GMainContext *context)
 {
-  SmartOutcome *outcome = smart_call_get_outcome (call);
+  if (!smart_call_may_run (call))
+    return;
 
-  if (!smart_outcome_is_pending (outcome))
-    {
-      smart_call_drop_turn (call);
-      smart_call_release_at_home (call);
-    }
-  else if (smart_outcome_is_cancelled (outcome))
-    refuse (call, TRUE, G_IO_ERROR_CANCELLED, _ ("The operation was cancelled"));
-  else if (smart_call_is_blocking (call))
+  if (smart_call_is_blocking (call))
     smart_call_run_blocking (call);
   else
     smart_begin (call, context);
@@ -466,13 +479,16 @@ submit_to_context (SmartExecutor *executor, SmartCall *call)
 {
   GMainContext *context = get_context (executor);
   int max_pending = g_atomic_int_get (&executor->max_pending);
+  int n = g_atomic_int_get (&executor->n_pending);
   SmartInbox *inbox;
 
-  if (g_atomic_int_add (&executor->n_pending, 1) >= max_pending && max_pending > 0)
+  /* Not added and taken back: meanwhile another one would be refused. */
+  do
     {
-      g_atomic_int_add (&executor->n_pending, -1);
-      return FALSE;
+      if (max_pending > 0 && n >= max_pending)
+        return FALSE;
     }
+  while (!g_atomic_int_compare_and_exchange_full (&executor->n_pending, n, n + 1, &n));
 
   smart_outcome_set_home_of_others (smart_call_get_outcome (call), context);
   inbox = smart_inbox_get (context, smart_call_get_func (call)->priority);
@@ -482,20 +498,30 @@ submit_to_context (SmartExecutor *executor, SmartCall *call)
   return TRUE;
 }
 
+/* Takes @call, if it has room. Any thread. */
+gboolean
+smart_executor_offer (SmartExecutor *executor, SmartCall *call)
+{
+  if (executor->kind == POOL)
+    return smart_pool_submit (get_pool (executor), call,
+                              (guint) g_atomic_int_get (&executor->max_pending));
+
+  return submit_to_context (executor, call);
+}
+
+/* Takes @call, for which there is no room. */
+void
+smart_executor_refuse (SmartCall *call)
+{
+  refuse (call, TRUE, G_IO_ERROR_BUSY, _ ("Too many calls wait already"));
+}
+
 /* Takes @call. Any thread. */
 void
 smart_executor_submit (SmartExecutor *executor, SmartCall *call)
 {
-  gboolean taken;
-
-  if (executor->kind == POOL)
-    taken = smart_pool_submit (get_pool (executor), call,
-                               (guint) g_atomic_int_get (&executor->max_pending));
-  else
-    taken = submit_to_context (executor, call);
-
-  if (!taken)
-    refuse (call, TRUE, G_IO_ERROR_BUSY, _ ("Too many calls wait already"));
+  if (!smart_executor_offer (executor, call))
+    smart_executor_refuse (call);
 }
 
 /* The same, for a caller who waits. */

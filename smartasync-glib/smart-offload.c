@@ -17,7 +17,6 @@
 #include "smart-offload-private.h"
 
 #include "smart-context-pool-private.h"
-#include "smart-i18n-private.h"
 
 #include <time.h>
 
@@ -315,16 +314,10 @@ take (Pool *pool)
 static void
 run (SmartCall *call)
 {
-  SmartOutcome *outcome = smart_call_get_outcome (call);
+  if (!smart_call_may_run (call))
+    return;
 
-  if (!smart_outcome_is_pending (outcome))
-    smart_call_release_at_home (call);
-  else if (smart_outcome_is_cancelled (outcome))
-    smart_outcome_settle (outcome, NULL,
-                          g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED,
-                                               _ ("The operation was cancelled")),
-                          call);
-  else if (smart_call_is_blocking (call))
+  if (smart_call_is_blocking (call))
     smart_call_run_blocking (call);
   else
     smart_run (call);

@@ -11,8 +11,8 @@
 /* One that waits. */
 typedef struct
 {
-  SmartCall *call;    /* a reference; of a caller in an async context */
-  SmartOutcome *turn; /* a reference; of one in a sync context, who waits for it */
+  SmartCall *call;       /* a reference; of a caller in an async context */
+  SmartOutcome *turn;    /* a reference; of one in a sync context, who waits for it */
 } Turn;
 
 void
@@ -130,17 +130,25 @@ smart_turns_wait (SmartTurns *turns, SmartCall *call)
     }
   smart_outcome_unref (mine);
 
+  if (settled && !smart_outcome_is_cancelled (outcome))
+    {
+      smart_call_set_turn (call, turns);
+      return TRUE;
+    }
+
+  /* The turn may have come all the same, between the end of the wait and now:
+   * it is passed on, for a call that was cancelled never begins. */
   if (settled)
-    smart_call_set_turn (call, turns);
-  else if (smart_outcome_is_cancelled (outcome))
+    smart_turns_release (turns);
+  if (smart_outcome_is_cancelled (outcome))
     smart_outcome_settle_cancelled (outcome);
   else
     smart_outcome_settle_timed_out (outcome);
 
-  return settled;
+  return FALSE;
 }
 
-/* Whether who waited still wants the turn, which it has. */
+/* Whether who waited has use for the turn. */
 static gboolean
 grant (Turn *turn)
 {
@@ -158,13 +166,12 @@ grant (Turn *turn)
       wanted = smart_outcome_is_pending (outcome) && !smart_outcome_is_cancelled (outcome);
       if (wanted)
         {
-          smart_place_later (turn->call);
+          wanted = smart_place_later (turn->call);
         }
       else
         {
           smart_call_forget_turn (turn->call);
-          smart_outcome_settle_cancelled (outcome);
-          smart_call_release_at_home (turn->call);
+          smart_call_may_run (turn->call);
         }
     }
 

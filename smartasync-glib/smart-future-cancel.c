@@ -207,7 +207,9 @@ release_outcome (gpointer data)
   smart_outcome_unref (data);
 }
 
-/* The deadline of a call whose caller iterates @context. */
+/* The deadline of a call whose caller iterates @context. The first one counts:
+ * what runs an asynchronous body to its end for somebody else, who has set one
+ * already, sets none. */
 void
 smart_outcome_set_deadline (SmartOutcome *outcome, GMainContext *context, guint msec)
 {
@@ -219,7 +221,7 @@ smart_outcome_set_deadline (SmartOutcome *outcome, GMainContext *context, guint 
   g_source_set_callback (timer, deadline_passed, smart_outcome_ref (outcome), release_outcome);
 
   g_mutex_lock (&outcome->lock);
-  pending = smart_outcome_is_pending (outcome);
+  pending = smart_outcome_is_pending (outcome) && outcome->timer == NULL;
   if (pending)
     outcome->timer = g_source_ref (timer);
   g_mutex_unlock (&outcome->lock);

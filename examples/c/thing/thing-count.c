@@ -116,8 +116,8 @@ count_smartly (gpointer data)
   Count *count = data;
   g_autoptr (SmartFuture) book = thing_book_load_future (count->path, 0, NULL);
   g_autoptr (SmartFuture) n = smart_future_then (book, count_loaded, count, NULL);
-  g_autoptr (SmartFuture) end = smart_future_finally (n, print_counted, count, NULL);
 
+  g_object_unref (smart_future_finally (n, print_counted, count, NULL));
   return G_SOURCE_REMOVE;
 }
 

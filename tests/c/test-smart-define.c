@@ -180,7 +180,6 @@ tell_future_in_loop (gpointer data)
   SmartFuture **future = data;
 
   *future = tell_future (FALSE, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, 0, 0, NULL);
-  g_assert_cmpint (smart_future_get_status (*future), ==, SMART_FUTURE_PENDING);
 }
 
 static gboolean
@@ -189,6 +188,42 @@ has_settled (gpointer data)
   SmartFuture **future = data;
 
   return smart_future_get_status (*future) != SMART_FUTURE_PENDING;
+}
+
+/* The body waits for its caller to go on. */
+
+static gboolean pass_body (SmartTestGate *gate, GCancellable *cancellable, GError **error);
+static gboolean pass (SmartTestGate *gate, GCancellable *cancellable, GError **error);
+static void pass_async (SmartTestGate *gate,
+                        GCancellable *cancellable,
+                        GAsyncReadyCallback callback,
+                        gpointer user_data);
+static gboolean pass_finish (GAsyncResult *result, GError **error);
+static SmartFuture *pass_future (SmartTestGate *gate, GCancellable *cancellable);
+static SmartAsyncFunc *pass_func (void);
+
+static gboolean
+pass_body (SmartTestGate *gate, GCancellable *cancellable, GError **error)
+{
+  smart_test_gate_wait (gate);
+  return TRUE;
+}
+
+/* clang-format off */
+SMART_DEFINE_BLOCKING (gboolean, pass, pass_body, NONE, (POINTER (SmartTestGate *), gate))
+/* clang-format on */
+
+static void
+pass_in_loop (gpointer data)
+{
+  SmartFuture **future = data;
+  g_auto (SmartTestGate) gate;
+
+  smart_test_gate_init (&gate);
+  *future = pass_future (&gate, NULL);
+  g_assert_cmpint (smart_future_get_status (*future), ==, SMART_FUTURE_PENDING);
+  smart_test_gate_open (&gate);
+  g_assert_true (smart_future_wait (*future, -1, NULL, NULL, NULL));
 }
 
 static void
@@ -200,6 +235,9 @@ test_future (void)
 
   future = tell_future (FALSE, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, 0, 0, NULL);
   g_assert_cmpint (smart_future_get_status (future), ==, SMART_FUTURE_RESOLVED);
+  g_object_unref (future);
+
+  smart_test_in_loop (pass_in_loop, has_settled, &future);
   g_object_unref (future);
 
   smart_test_in_loop (tell_future_in_loop, has_settled, &future);

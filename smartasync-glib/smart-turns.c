@@ -11,8 +11,8 @@
 /* One that waits. */
 typedef struct
 {
-  SmartCall *call;       /* a reference; of a caller in an async context */
-  SmartOutcome *turn;    /* a reference; of one in a sync context, who waits for it */
+  SmartCall *call;    /* a reference; of a caller in an async context */
+  SmartOutcome *turn; /* a reference; of one in a sync context, who waits for it */
 } Turn;
 
 void

@@ -140,7 +140,10 @@ inbox_closed (gpointer data)
   g_mutex_lock (&inbox->lock);
   g_atomic_int_set (&inbox->closed, TRUE);
   source = g_steal_pointer (&inbox->source);
-  rest = g_steal_pointer (&inbox->head);
+  /* Not written by the last user: has_parcels() may be looking. */
+  rest = g_atomic_pointer_get (&inbox->head);
+  if (rest != NULL)
+    g_atomic_pointer_set (&inbox->head, NULL);
   g_mutex_unlock (&inbox->lock);
 
   if (batch != NULL)

@@ -7,6 +7,7 @@
 
 #include <smartasync-glib/smartasync-glib.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -1782,12 +1783,14 @@ static void
 use_executors_in_child (SmartAsyncFunc **funcs, guint n_funcs)
 {
   int status;
-  pid_t pid = fork ();
+  pid_t pid;
 
+  fflush (NULL);
+  pid = fork ();
   g_assert_cmpint (pid, >=, 0);
   if (pid == 0)
     {
-      alarm (SMART_TEST_DEADLINE_USEC / G_USEC_PER_SEC);
+      alarm (smart_test_bound (SMART_TEST_DEADLINE_USEC) / G_USEC_PER_SEC);
       for (guint i = 0; i < n_funcs; i++)
         {
           Tally tally = { 0 };
@@ -1807,7 +1810,7 @@ use_executors_in_child (SmartAsyncFunc **funcs, guint n_funcs)
 }
 
 static void
-test_c8_b_executors (void)
+test_c8_b_executors (gconstpointer data)
 {
   for (int used = 0; used < 2; used++)
     {
@@ -1887,7 +1890,7 @@ main (int argc, char **argv)
   smart_test_add ("/contract/E4.a/turn", test_e4_a_turn);
   smart_test_add ("/contract/E4.c/place", test_e4_c_place);
   smart_test_add ("/contract/E4.d/pool", test_e4_d_pool);
-  smart_test_add ("/contract/C8.b/executors", test_c8_b_executors);
+  smart_test_add_subprocess ("/contract/C8.b/executors", NULL, test_c8_b_executors, NULL);
 
   return g_test_run ();
 }

@@ -171,6 +171,42 @@ join_own_thread (void)
   scene_assert_idle (&scene);
 }
 
+/* Likewise: it does, for the flight, and this is in a source that it dispatches. */
+static gboolean
+join_in_source (gpointer data)
+{
+  Scene *scene = data;
+  Held *held = scene_next (scene);
+  g_autoptr (GError) error = NULL;
+
+  g_assert_false (
+      smart_lock_run_once_sync (scene->lock, "k", scene->func, NULL, NULL, 0, NULL, NULL, &error));
+  g_assert_error (error, SMART_ERROR, SMART_ERROR_WOULD_DEADLOCK);
+  g_assert_cmpuint (smart_lock_get_n_waiters (scene->lock), ==, 1);
+  held_return (held, 1);
+
+  return G_SOURCE_REMOVE;
+}
+
+static void
+join_inside_first (void)
+{
+  g_auto (Scene) scene;
+  g_auto (GValue) value = G_VALUE_INIT;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GSource) source = g_idle_source_new ();
+
+  scene_init (&scene, BODY_ASYNC);
+  smart_async_func_set_main_context_policy (scene.func, SMART_MAIN_CONTEXT_CURRENT);
+  g_source_set_callback (source, join_in_source, &scene, NULL);
+  g_source_attach (source, scene.context);
+  g_assert_true (
+      smart_lock_run_once_sync (scene.lock, "k", scene.func, NULL, NULL, 0, NULL, &value, &error));
+  g_assert_no_error (error);
+  g_assert_cmpint (g_value_get_int (&value), ==, 1);
+  scene_assert_idle (&scene);
+}
+
 static void
 body_drop (SmartCall *call, gpointer data)
 {
@@ -356,6 +392,7 @@ main (int argc, char **argv)
   smart_test_add ("/lock/dropped-future", dropped_future);
   smart_test_add ("/lock/cancelled-future", cancelled_future);
   smart_test_add ("/lock/join-own-thread", join_own_thread);
+  smart_test_add ("/lock/join-inside-first", join_inside_first);
   smart_test_add ("/lock/no-result", no_result);
   smart_test_add ("/lock/deadline", deadline);
   smart_test_add ("/lock/places", places);

@@ -87,6 +87,8 @@ test_c1_a (void)
   Depths depths;
   g_auto (SmartSyncCall) sync_call = SMART_SYNC_CALL_INIT;
   g_autoptr (GFile) file = g_file_new_for_path ("/proc/self/status");
+  g_autoptr (GAsyncResult) result = NULL;
+  g_autoptr (GBytes) bytes = NULL;
   const Cell cells[] = { CELL_S_SYNC, CELL_S_SMART, CELL_A_SYNC };
 
   depths_init (&depths);
@@ -100,7 +102,9 @@ test_c1_a (void)
   smart_sync_call_begin (&sync_call);
   g_assert_true (g_main_context_get_thread_default () == depths.contexts[0]);
   g_file_load_bytes_async (file, NULL, smart_sync_call_ready, &sync_call);
-  smart_sync_call_clear (&sync_call);
+  result = smart_sync_call_wait (&sync_call);
+  bytes = g_file_load_bytes_finish (file, result, NULL, NULL);
+  g_assert_nonnull (bytes);
 
   depths_clear (&depths);
 }

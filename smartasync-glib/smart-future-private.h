@@ -59,6 +59,7 @@ struct _SmartOutcome
   gulong         follow_id;    /* lock: own follows upstream */
   gulong         abandon_id;   /* lock: on upstream or own */
   GSource       *timer;        /* lock: the call's deadline; a reference */
+  GMainContext  *timed_by;     /* lock: the timer's context; a reference */
 };
 
 SmartOutcome *smart_outcome_new               (GCancellable    *upstream,

@@ -87,6 +87,7 @@ outcome_clear (SmartOutcome *outcome)
   g_clear_object (&outcome->own);
   g_clear_pointer (&outcome->name, g_free);
   g_clear_pointer (&outcome->home, g_main_context_unref);
+  g_clear_pointer (&outcome->timed_by, g_main_context_unref);
 }
 
 static void
@@ -338,6 +339,7 @@ smart_outcome_settle (SmartOutcome *outcome, GValue *value, GError *error, Smart
   SmartListener *listeners;
   GMainContext *home;
   GSource *timer;
+  GMainContext *timed_by;
   gulong follow_id, abandon_id;
   gboolean keeps_spent;
 
@@ -366,6 +368,7 @@ smart_outcome_settle (SmartOutcome *outcome, GValue *value, GError *error, Smart
   listeners = g_steal_pointer (&outcome->listeners);
   home = g_steal_pointer (&outcome->home);
   timer = g_steal_pointer (&outcome->timer);
+  timed_by = g_steal_pointer (&outcome->timed_by);
   follow_id = outcome->follow_id;
   abandon_id = outcome->abandon_id;
   outcome->follow_id = outcome->abandon_id = 0;
@@ -396,6 +399,7 @@ smart_outcome_settle (SmartOutcome *outcome, GValue *value, GError *error, Smart
     {
       g_source_destroy (timer);
       g_source_unref (timer);
+      g_main_context_unref (timed_by);
     }
 
   if (home != NULL)

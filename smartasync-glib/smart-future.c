@@ -388,7 +388,8 @@ smart_outcome_settle (SmartOutcome *outcome, GValue *value, GError *error, Smart
 
   if (outcome->n_blocked > 0)
     g_cond_broadcast (&outcome->settled);
-  if (outcome->poller != NULL)
+  /* Where it settles in the thread that iterates, nobody sleeps. */
+  if (outcome->poller != NULL && !g_main_context_is_owner (outcome->poller))
     g_main_context_wakeup (outcome->poller);
 
   g_mutex_unlock (&outcome->lock);

@@ -1544,9 +1544,10 @@ add_route (void)
   int fd;
 
   to->sin_family = AF_INET;
-  to->sin_addr.s_addr = htonl (0x0a000000);
+  /* A default route: newer GLib looks at no other. */
+  to->sin_addr.s_addr = htonl (INADDR_ANY);
   mask->sin_family = AF_INET;
-  mask->sin_addr.s_addr = htonl (0xff000000);
+  mask->sin_addr.s_addr = htonl (INADDR_ANY);
   route.rt_flags = RTF_UP;
   route.rt_dev = device;
   fd = socket (AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);

@@ -63,6 +63,7 @@ struct _SmartOutcome
   gulong         abandon_id;   /* lock: on upstream or own */
   GSource       *timer;        /* lock: the call's deadline; a reference */
   GPtrArray     *depends;      /* lock: the outcomes that are cancelled with it; references */
+  GMainContext  *timed_by;     /* lock: the timer's context; a reference */
 };
 
 SmartOutcome *smart_outcome_new               (GCancellable    *upstream,

@@ -89,6 +89,7 @@ outcome_clear (SmartOutcome *outcome)
   g_clear_object (&outcome->own);
   g_clear_pointer (&outcome->name, g_free);
   g_clear_pointer (&outcome->home, g_main_context_unref);
+  g_clear_pointer (&outcome->timed_by, g_main_context_unref);
 }
 
 static void
@@ -352,6 +353,7 @@ smart_outcome_settle (SmartOutcome *outcome, GValue *value, GError *error, Smart
   GMainContext *home;
   GSource *timer;
   GPtrArray *depends;
+  GMainContext *timed_by;
   gulong follow_id, abandon_id;
   gboolean keeps_spent;
 
@@ -381,6 +383,7 @@ smart_outcome_settle (SmartOutcome *outcome, GValue *value, GError *error, Smart
   home = g_steal_pointer (&outcome->home);
   timer = g_steal_pointer (&outcome->timer);
   depends = g_steal_pointer (&outcome->depends);
+  timed_by = g_steal_pointer (&outcome->timed_by);
   follow_id = outcome->follow_id;
   abandon_id = outcome->abandon_id;
   outcome->follow_id = outcome->abandon_id = 0;
@@ -400,7 +403,8 @@ smart_outcome_settle (SmartOutcome *outcome, GValue *value, GError *error, Smart
 
   if (outcome->n_blocked > 0)
     g_cond_broadcast (&outcome->settled);
-  if (outcome->poller != NULL)
+  /* Where it settles in the thread that iterates, nobody sleeps. */
+  if (outcome->poller != NULL && !g_main_context_is_owner (outcome->poller))
     g_main_context_wakeup (outcome->poller);
 
   g_mutex_unlock (&outcome->lock);
@@ -411,6 +415,7 @@ smart_outcome_settle (SmartOutcome *outcome, GValue *value, GError *error, Smart
     {
       g_source_destroy (timer);
       g_source_unref (timer);
+      g_main_context_unref (timed_by);
     }
 
   if (depends != NULL)

@@ -27,13 +27,15 @@ void          smart_call_set_context     (SmartCall      *call,
                                           GMainContext   *context);
 void          smart_call_set_inbox       (SmartCall      *call,
                                           SmartInbox     *inbox);
+void          smart_call_set_early_inbox (SmartCall      *call,
+                                          SmartInbox     *inbox);
 void          smart_call_set_lenient     (SmartCall      *call);
 
 void          smart_call_begin           (SmartCall      *call);
 void          smart_call_run_directly    (SmartCall      *call);
 void          smart_call_run_blocking    (SmartCall      *call);
-void          smart_call_release_at_home (SmartCall      *call);
 gboolean      smart_call_may_run         (SmartCall      *call);
+void          smart_call_release_at_home (SmartCall      *call);
 
 SmartInbox   *smart_call_get_inbox       (SmartCall      *call);
 SmartOutcome *smart_call_get_outcome     (SmartCall      *call);

@@ -61,6 +61,7 @@ struct _SmartCall
   GValue inline_args[N_INLINE_ARGS];
   GMainContext *context;    /* a reference; where an asynchronous body runs */
   SmartInbox *inbox;        /* a use; where an offloaded call is released */
+  SmartInbox *early_inbox;  /* likewise, nullable: where its progress is told, if not there */
   SmartThread *home_thread; /* identity only: who made the call */
   SmartLineage *lineage;    /* a reference, nullable: what it descends from */
   SmartTurns *turns;        /* its function's: it has a turn, or waits for one */
@@ -184,6 +185,7 @@ smart_call_finalize (GObject *object)
   g_clear_object (&call->source);
   g_clear_pointer (&call->context, g_main_context_unref);
   g_clear_pointer (&call->inbox, smart_inbox_unref);
+  g_clear_pointer (&call->early_inbox, smart_inbox_unref);
   g_clear_pointer (&call->outcome, smart_outcome_unref);
   g_clear_pointer (&call->lineage, smart_lineage_unref);
   g_clear_object (&call->func);
@@ -262,6 +264,13 @@ void
 smart_call_set_inbox (SmartCall *call, SmartInbox *inbox)
 {
   call->inbox = inbox;
+}
+
+/* Takes @inbox. */
+void
+smart_call_set_early_inbox (SmartCall *call, SmartInbox *inbox)
+{
+  call->early_inbox = inbox;
 }
 
 void
@@ -1526,11 +1535,15 @@ smart_call_report_progress (SmartCall *call, double progress)
   g_return_if_fail (SMART_IS_CALL (call));
   g_return_if_fail (progress >= 0 && progress <= 1);
 
-  if (call->inbox != NULL)
+  /* No later than what waits for the future, which has the default priority. */
+  if (call->early_inbox != NULL)
+    inbox = smart_inbox_ref (call->early_inbox);
+  else if (call->inbox != NULL)
     inbox = smart_inbox_ref (call->inbox);
   else if (call->context != NULL)
-    inbox = smart_inbox_get (call->context,
-                             call->func != NULL ? call->func->priority : G_PRIORITY_DEFAULT);
+    inbox = smart_inbox_get (call->context, call->func != NULL
+                                                ? MIN (call->func->priority, G_PRIORITY_DEFAULT)
+                                                : G_PRIORITY_DEFAULT);
   else
     return;
 

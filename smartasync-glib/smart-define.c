@@ -34,7 +34,9 @@ smart_define_new_func (const char *name,
 {
   SmartAsyncFunc *func;
 
+  g_return_val_if_fail (name != NULL, NULL);
   g_return_val_if_fail (begin != NULL || body != NULL, NULL);
+  g_return_val_if_fail (n_params == 0 || params != NULL, NULL);
 
   func = smart_async_func_new_bodies (begin, NULL, NULL, body, NULL, NULL);
   smart_async_func_set_name (func, name);
@@ -101,6 +103,8 @@ smart_define_call_async (SmartAsyncFunc *func,
 void
 smart_define_clear_args (GValue *args, guint n_args)
 {
+  g_return_if_fail (n_args == 0 || args != NULL);
+
   for (guint i = 0; i < n_args; i++)
     g_value_unset (&args[i]);
 }
@@ -119,6 +123,8 @@ smart_define_clear_args (GValue *args, guint n_args)
 gpointer
 smart_define_take_pointer (GValue *value)
 {
+  g_return_val_if_fail (value != NULL, NULL);
+
   /* Not to be copied: this GValue is the caller's alone. But one that does not
    * own its string or boxed does not give it away, either. */
   if (G_VALUE_HOLDS_STRING (value) && (value->data[1].v_uint & G_VALUE_NOCOPY_CONTENTS))
@@ -144,6 +150,9 @@ smart_define_return_enum (SmartCall *call, GType type, int result)
 {
   GValue value = G_VALUE_INIT;
 
+  g_return_if_fail (SMART_IS_LIVE_CALL (call));
+  g_return_if_fail (G_TYPE_IS_ENUM (type));
+
   g_value_init (&value, type);
   g_value_set_enum (&value, result);
   smart_call_return_value (call, &value);
@@ -164,6 +173,9 @@ smart_define_return_flags (SmartCall *call, GType type, guint result)
 {
   GValue value = G_VALUE_INIT;
 
+  g_return_if_fail (SMART_IS_LIVE_CALL (call));
+  g_return_if_fail (G_TYPE_IS_FLAGS (type));
+
   g_value_init (&value, type);
   g_value_set_flags (&value, result);
   smart_call_return_value (call, &value);
@@ -181,6 +193,8 @@ smart_define_return_flags (SmartCall *call, GType type, guint result)
 void
 smart_define_return_variant (SmartCall *call, GVariant *result)
 {
+  g_return_if_fail (SMART_IS_LIVE_CALL (call));
+
   if (result != NULL)
     g_variant_take_ref (result);
   smart_call_return_variant (call, result);
@@ -199,6 +213,8 @@ smart_define_return_variant (SmartCall *call, GVariant *result)
 void
 smart_define_return_success (SmartCall *call, gboolean success)
 {
+  g_return_if_fail (SMART_IS_LIVE_CALL (call));
+
   if (success)
     smart_call_return_none (call);
   else

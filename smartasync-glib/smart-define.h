@@ -279,7 +279,9 @@ void            smart_define_return_success  (SmartCall            *call,
 
 /* The types: written, tag */
 
-#define SMART_D_SPLIT(type)               SMART_D_SPLIT_##type
+#define SMART_D_SPLIT(type)               SMART_D_CAT (SMART_D_SPLIT_PAREN_, SMART_D_IS_PAREN (type)) (type)
+#define SMART_D_SPLIT_PAREN_0(type)       SMART_D_SPLIT_##type
+#define SMART_D_SPLIT_PAREN_1(type)       ~
 #define SMART_D_SPLIT_BOOLEAN             Boolean,
 #define SMART_D_SPLIT_INT                 Int,
 #define SMART_D_SPLIT_UINT                Uint,

@@ -108,9 +108,15 @@ dispatch_async (SmartAsyncFunc *func, SmartCall *call, SmartOutcome *outcome, GM
 {
   /* What runs elsewhere is released at home. */
   if (func->executor != NULL || smart_call_is_blocking (call))
-    smart_call_set_inbox (call, smart_inbox_get (home, func->priority));
+    {
+      smart_call_set_inbox (call, smart_inbox_get (home, func->priority));
+      if (func->priority > G_PRIORITY_DEFAULT)
+        smart_call_set_early_inbox (call, smart_inbox_get (home, G_PRIORITY_DEFAULT));
+    }
   else
-    smart_call_set_context (call, home);
+    {
+      smart_call_set_context (call, home);
+    }
 
   if (func->timeout > 0)
     smart_outcome_set_deadline (outcome, home, func->timeout);

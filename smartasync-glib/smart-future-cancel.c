@@ -229,13 +229,19 @@ smart_outcome_set_deadline (SmartOutcome *outcome, GMainContext *context, guint 
   g_source_set_priority (timer, G_PRIORITY_HIGH);
   g_source_set_callback (timer, deadline_passed, smart_outcome_ref (outcome), release_outcome);
 
+  g_source_attach (timer, context);
+
   g_mutex_lock (&outcome->lock);
   pending = smart_outcome_is_pending (outcome) && outcome->timer == NULL;
   if (pending)
-    outcome->timer = g_source_ref (timer);
+    {
+      outcome->timer = g_source_ref (timer);
+      /* Who settles it destroys the timer, while the owner may free the context. */
+      outcome->timed_by = g_main_context_ref (context);
+    }
   g_mutex_unlock (&outcome->lock);
 
-  if (pending)
-    g_source_attach (timer, context);
+  if (!pending)
+    g_source_destroy (timer);
   g_source_unref (timer);
 }

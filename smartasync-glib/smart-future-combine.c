@@ -188,7 +188,7 @@ are_futures (SmartFuture **futures, guint n_futures)
  * is resolved at once.
  *
  * To cancel it cancels them all. May be called from any thread; so may
- * [func@SmartAsync.Future.any] and [func@SmartAsync.Future.race].
+ * smart_future_any() and smart_future_race().
  *
  * Returns: (transfer full): a future
  *

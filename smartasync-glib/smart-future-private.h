@@ -79,6 +79,7 @@ struct _SmartOutcome
   gulong         abandon_id;   /* lock: on upstream or own */
   GSource       *timer;        /* lock: the call's deadline; a reference */
   GPtrArray     *depends;      /* lock: the outcomes that are cancelled with it; references */
+  GMainContext  *timed_by;     /* lock: the timer's context; a reference */
 };
 
 SmartOutcome *smart_outcome_new               (GCancellable    *upstream,
@@ -174,12 +175,14 @@ void          smart_outcome_call_back         (SmartOutcome    *outcome,
                                                GAsyncReadyCallback callback,
                                                gpointer         user_data);
 
-/* HOLDS: the outcome's lock */
+/* Where it settles in the thread that iterates, nobody sleeps. HOLDS: the
+ * outcome's lock */
 static inline void
 smart_outcome_wake_pollers (SmartOutcome *outcome)
 {
   for (SmartPoller *poller = outcome->pollers; poller != NULL; poller = poller->next)
-    g_main_context_wakeup (poller->context);
+    if (!g_main_context_is_owner (poller->context))
+      g_main_context_wakeup (poller->context);
 }
 
 static inline gboolean

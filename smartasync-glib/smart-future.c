@@ -89,6 +89,7 @@ outcome_clear (SmartOutcome *outcome)
   g_clear_object (&outcome->own);
   g_clear_pointer (&outcome->name, g_free);
   g_clear_pointer (&outcome->home, g_main_context_unref);
+  g_clear_pointer (&outcome->timed_by, g_main_context_unref);
 }
 
 static void
@@ -366,6 +367,7 @@ smart_outcome_settle (SmartOutcome *outcome, GValue *value, GError *error, Smart
   GMainContext *home;
   GSource *timer;
   GPtrArray *depends, *needs;
+  GMainContext *timed_by;
   gulong follow_id, abandon_id;
   gboolean keeps_spent;
 
@@ -397,6 +399,7 @@ smart_outcome_settle (SmartOutcome *outcome, GValue *value, GError *error, Smart
   depends = g_steal_pointer (&outcome->depends);
   needs = g_steal_pointer (&outcome->needs);
   outcome->call = NULL;
+  timed_by = g_steal_pointer (&outcome->timed_by);
   follow_id = outcome->follow_id;
   abandon_id = outcome->abandon_id;
   outcome->follow_id = outcome->abandon_id = 0;
@@ -426,6 +429,7 @@ smart_outcome_settle (SmartOutcome *outcome, GValue *value, GError *error, Smart
     {
       g_source_destroy (timer);
       g_source_unref (timer);
+      g_main_context_unref (timed_by);
     }
 
   if (depends != NULL)

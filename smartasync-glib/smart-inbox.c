@@ -16,6 +16,7 @@ struct _SmartInbox
   GSource *source;       /* a reference; valid while !closed */
 
   int n_users; /* atomic; falls to zero under registry_lock only */
+  int retired; /* atomic: there are no users any more; the source has to go */
 
   GMutex lock;
   SmartParcel *head; /* lock: pushed, not yet taken */
@@ -60,7 +61,8 @@ has_parcels (GSource *source)
 
   /* Nested loops: what the outer dispatch has taken and not yet delivered must
    * not wait for the inner loop's end. */
-  return inbox->batch != NULL || g_atomic_pointer_get (&inbox->head) != NULL;
+  return inbox->batch != NULL || g_atomic_pointer_get (&inbox->head) != NULL ||
+         g_atomic_int_get (&inbox->retired);
 }
 
 static gboolean
@@ -77,6 +79,9 @@ inbox_dispatch (GSource *source, GSourceFunc callback, gpointer user_data)
 {
   SmartInbox *inbox = user_data;
   SmartParcel *last;
+
+  if (g_atomic_int_get (&inbox->retired))
+    return G_SOURCE_REMOVE;
 
   g_mutex_lock (&inbox->lock);
   if (inbox->batch == NULL)
@@ -140,7 +145,10 @@ inbox_closed (gpointer data)
   g_mutex_lock (&inbox->lock);
   g_atomic_int_set (&inbox->closed, TRUE);
   source = g_steal_pointer (&inbox->source);
-  rest = g_steal_pointer (&inbox->head);
+  /* Not written by the last user: has_parcels() may be looking. */
+  rest = g_atomic_pointer_get (&inbox->head);
+  if (rest != NULL)
+    g_atomic_pointer_set (&inbox->head, NULL);
   g_mutex_unlock (&inbox->lock);
 
   if (batch != NULL)
@@ -246,7 +254,13 @@ smart_inbox_ref (SmartInbox *inbox)
   return inbox;
 }
 
-/* With its last user the source goes. Any thread. */
+static void wake_up (SmartInbox *inbox);
+
+/* With its last user the source goes. Any thread; but only the context's owner
+ * may destroy the source. In another thread, the context could be freed by its
+ * owner in the middle of that, and it must not be kept alive from here. So that
+ * one only says so: the owner destroys the source in the next iteration or, at
+ * the latest, with the context. */
 void
 smart_inbox_unref (SmartInbox *inbox)
 {
@@ -272,8 +286,15 @@ smart_inbox_unref (SmartInbox *inbox)
   g_mutex_unlock (&registry_lock);
 
   g_mutex_lock (&inbox->lock);
-  if (inbox->source != NULL)
-    source = g_source_ref (inbox->source);
+  if (inbox->source != NULL && g_main_context_is_owner (inbox->context))
+    {
+      source = g_source_ref (inbox->source);
+    }
+  else if (inbox->source != NULL)
+    {
+      g_atomic_int_set (&inbox->retired, TRUE);
+      wake_up (inbox);
+    }
   g_mutex_unlock (&inbox->lock);
 
   if (source != NULL)

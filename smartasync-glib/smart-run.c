@@ -54,6 +54,7 @@ run_in (SmartCall *call, GMainContext *context)
   /* Settled in its begin: nothing is iterated, nothing polls. */
   if (smart_outcome_is_pending (outcome))
     {
+      /* If it is a lock's flight, a source dispatched here may ask to wait for it. */
       smart_outcome_set_home (outcome, context);
       smart_outcome_iterate (outcome, context, -1, NULL, TRUE, NULL);
     }

@@ -688,6 +688,29 @@ misuse_func_call_finish (gconstpointer data)
 }
 
 static void
+misuse_define (gconstpointer data)
+{
+  g_autoptr (SmartAsyncFunc) func = some_func ();
+
+  refused ("name",
+           g_assert_null (smart_define_new_func (NULL, body_nothing, NULL, G_TYPE_NONE, NULL, 0)));
+  refused ("body",
+           g_assert_null (smart_define_new_func ("name", NULL, NULL, G_TYPE_NONE, NULL, 0)));
+  refused ("params", g_assert_null (
+                         smart_define_new_func ("name", body_nothing, NULL, G_TYPE_NONE, NULL, 1)));
+  refused ("func", smart_define_call_async (NULL, NULL, NULL, 0, NULL, ready_never, NULL));
+  refused ("args", smart_define_call_async (func, NULL, NULL, 1, NULL, ready_never, NULL));
+  refused ("cancellable",
+           smart_define_call_async (func, NULL, NULL, 0, stranger (), ready_never, NULL));
+  refused ("args", smart_define_clear_args (NULL, 1));
+  refused ("value", g_assert_null (smart_define_take_pointer (NULL)));
+  refused ("call", smart_define_return_enum (NULL, G_TYPE_FILE_TYPE, 0));
+  refused ("call", smart_define_return_flags (NULL, G_TYPE_FILE_COPY_FLAGS, 0));
+  refused ("call", smart_define_return_variant (NULL, NULL));
+  refused ("call", smart_define_return_success (NULL, TRUE));
+}
+
+static void
 misuse_run_blocking (gconstpointer data)
 {
   refused ("body", g_assert_null (smart_run_blocking (NULL, NULL, NULL, NULL)));
@@ -1436,6 +1459,10 @@ static const Misuse misuses[] = {
   { "e/func-call-async", misuse_func_call_async, "smart_async_func_call_async" },
   { "e/func-call-finish", misuse_func_call_finish, "smart_async_func_call_finish" },
   { "e/run-blocking", misuse_run_blocking, "smart_run_blocking" },
+  { "e/define", misuse_define,
+    "smart_define_new_func smart_define_call_async smart_define_clear_args "
+    "smart_define_take_pointer smart_define_return_enum smart_define_return_flags "
+    "smart_define_return_variant smart_define_return_success" },
   { "e/future-new", misuse_future_new, "smart_future_new" },
   { "e/future-new-for-error", misuse_future_new_for_error, "smart_future_new_for_error" },
   { "e/future-settle", misuse_future_settle, "smart_future_resolve smart_future_reject" },

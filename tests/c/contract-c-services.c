@@ -588,15 +588,18 @@ test_c7_e_http2 (void)
     in_every_cell (request_body, services.https);
 }
 
-/* C7: what outlives a call, in the context that is current. Here that is always
- * the default one, also on a thread of the test's own. */
+/* C7: what outlives a call, with a loop executor as its home or the context that
+ * is current. Here that is always the default one, also on a thread of the
+ * test's own. */
 
 typedef struct
 {
   SoupSession *session;
   GDBusConnection *connection;
   GDBusProxy *proxy;
-  int n_emitted;
+  int n_emitted;            /* atomic */
+  SmartExecutor *executor;  /* nullable */
+  GMainContext *home;       /* not a reference */
   SmartAsyncFunc *funcs[2]; /* a request; an emission */
 } Outliving;
 
@@ -626,8 +629,8 @@ on_emitted (GDBusProxy *proxy,
 {
   Outliving *outliving = data;
 
-  g_assert_true (g_main_context_is_owner (g_main_context_default ()));
-  outliving->n_emitted++;
+  g_assert_true (g_main_context_is_owner (outliving->home));
+  g_atomic_int_inc (&outliving->n_emitted);
 }
 
 static void
@@ -690,32 +693,51 @@ emit_body (SmartCall *call, gpointer data)
 }
 
 static void
-outliving_init (Outliving *outliving)
+outliving_init (Outliving *outliving, gboolean in_loop)
 {
   const SmartBody bodies[N_USES] = { request_again_body, emit_body };
 
   memset (outliving, 0, sizeof *outliving);
   if (services.bus != NULL)
     outliving->connection = connect_to_bus ();
+  if (in_loop)
+    outliving->executor = smart_executor_new_loop ("home");
+  outliving->home =
+      in_loop ? smart_executor_get_context (outliving->executor) : g_main_context_default ();
   for (guint use = 0; use < N_USES; use++)
     {
       outliving->funcs[use] = smart_async_func_new (bodies[use], outliving, NULL);
+      smart_async_func_set_executor (outliving->funcs[use], outliving->executor);
       smart_async_func_set_main_context_policy (outliving->funcs[use], SMART_MAIN_CONTEXT_CURRENT);
     }
+}
+
+/* At home */
+static void
+drop_body (SmartCall *call, gpointer data)
+{
+  Outliving *outliving = data;
+
+  if (outliving->session != NULL)
+    soup_session_abort (outliving->session);
+  g_clear_object (&outliving->session);
+  g_clear_object (&outliving->proxy);
+  smart_call_return_int (call, 7);
 }
 
 static void
 outliving_clear (Outliving *outliving)
 {
-  if (outliving->session != NULL)
-    soup_session_abort (outliving->session);
-  g_clear_object (&outliving->session);
-  g_clear_object (&outliving->proxy);
+  g_autoptr (SmartAsyncFunc) drop = smart_async_func_new (drop_body, outliving, NULL);
+
+  smart_async_func_set_executor (drop, outliving->executor);
+  smart_async_func_call_sync (drop, NULL, NULL, 0, NULL, NULL, NULL);
   if (outliving->connection != NULL)
     g_dbus_connection_close_sync (outliving->connection, NULL, NULL);
   g_clear_object (&outliving->connection);
   for (guint use = 0; use < N_USES; use++)
     g_clear_object (&outliving->funcs[use]);
+  g_clear_object (&outliving->executor);
 }
 
 /* Something that is done a few times */
@@ -844,33 +866,44 @@ more_were_emitted (gpointer data)
 {
   Outliving *outliving = data;
 
-  return outliving->n_emitted > 0;
+  return g_atomic_int_get (&outliving->n_emitted) > 0;
 }
 
-/* Whatever was emitted while a call ran: the next one reaches the application's own loop. */
+static void
+wait_for_emission (Outliving *outliving)
+{
+  /* A home of its own needs nobody else. */
+  if (outliving->executor != NULL)
+    smart_test_wait_until (more_were_emitted, outliving);
+  else
+    smart_test_iterate_until (g_main_context_default (), more_were_emitted, outliving);
+  g_atomic_int_set (&outliving->n_emitted, 0);
+}
+
+/* Whatever was emitted while a call ran: the next one reaches the object at home. */
 static void
 expect_signals (Outliving *outliving)
 {
-  smart_test_iterate_until (g_main_context_default (), more_were_emitted, outliving);
-  outliving->n_emitted = 0;
+  wait_for_emission (outliving);
   g_dbus_connection_call (outliving->connection, services.bus_name, OBJECT_PATH, INTERFACE, "Emit",
                           NULL, NULL, G_DBUS_CALL_FLAGS_NONE, -1, NULL, NULL, NULL);
-  smart_test_iterate_until (g_main_context_default (), more_were_emitted, outliving);
+  wait_for_emission (outliving);
 }
 
 static void
-run_outliving (guint n_firsts,
-               guint n_wheres,
-               const Where *wheres,
-               gboolean sessions,
-               gboolean proxies)
+run_at_home (gboolean in_loop,
+             guint n_firsts,
+             guint n_wheres,
+             const Where *wheres,
+             gboolean sessions,
+             gboolean proxies)
 {
   /* The first call makes the object. */
   for (guint first = 0; first < n_firsts; first++)
     {
       Outliving outliving;
 
-      outliving_init (&outliving);
+      outliving_init (&outliving, in_loop);
       for (guint i = 0; i < n_wheres; i++)
         {
           Where where = wheres[(first + i) % n_wheres];
@@ -885,6 +918,17 @@ run_outliving (guint n_firsts,
         }
       outliving_clear (&outliving);
     }
+}
+
+static void
+run_outliving (guint n_firsts,
+               guint n_wheres,
+               const Where *wheres,
+               gboolean sessions,
+               gboolean proxies)
+{
+  for (int in_loop = 0; in_loop < 2; in_loop++)
+    run_at_home (in_loop, n_firsts, n_wheres, wheres, sessions, proxies);
 }
 
 static gboolean
@@ -910,10 +954,18 @@ test_c7_g (void)
 }
 
 static void
+test_c7_h (void)
+{
+  if (need_all ())
+    run_at_home (TRUE, G_N_ELEMENTS (everywhere), G_N_ELEMENTS (everywhere), everywhere, TRUE,
+                 TRUE);
+}
+
+static void
 test_c7_i (void)
 {
   if (need_all ())
-    run_outliving (1, G_N_ELEMENTS (everywhere), everywhere, TRUE, TRUE);
+    run_at_home (FALSE, 1, G_N_ELEMENTS (everywhere), everywhere, TRUE, TRUE);
 }
 
 static void
@@ -998,6 +1050,7 @@ main (int argc, char **argv)
   smart_test_add ("/contract/C7.e/http2", test_c7_e_http2);
   smart_test_add ("/contract/C7.f", test_c7_f);
   smart_test_add ("/contract/C7.g", test_c7_g);
+  smart_test_add ("/contract/C7.h", test_c7_h);
   smart_test_add ("/contract/C7.i", test_c7_i);
   smart_test_add ("/contract/C7.j", test_c7_j);
   smart_test_add ("/contract/C7.k", test_c7_k);

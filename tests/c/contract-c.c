@@ -37,6 +37,33 @@ call_sync (SmartAsyncFunc *func)
   g_assert_cmpint (g_value_get_int (&value), ==, 7);
 }
 
+/* A pair that needs no thread. Those of GIO's that take one from GTask's pool
+ * hang in a forked child, and may close a file after they have returned. */
+static gboolean
+pair_ready (gpointer data)
+{
+  g_task_return_int (data, 7);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+pair_async (GObject *object, GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data)
+{
+  g_autoptr (GTask) task = g_task_new (object, cancellable, callback, data);
+  g_autoptr (GSource) source = g_idle_source_new ();
+
+  g_source_set_callback (source, pair_ready, g_object_ref (task), g_object_unref);
+  g_source_attach (source, g_task_get_context (task));
+}
+
+static void
+pair_sync (void)
+{
+  g_autoptr (GAsyncResult) result = smart_sync (pair_async, NULL, NULL);
+
+  g_assert_cmpint (g_task_propagate_int (G_TASK (result), NULL), ==, 7);
+}
+
 /* C1 */
 
 #define DEPTH 3
@@ -86,7 +113,7 @@ test_c1_a (void)
 {
   Depths depths;
   g_auto (SmartSyncCall) sync_call = SMART_SYNC_CALL_INIT;
-  g_autoptr (GFile) file = g_file_new_for_path ("/proc/self/status");
+  g_autoptr (GAsyncResult) result = NULL;
   const Cell cells[] = { CELL_S_SYNC, CELL_S_SMART, CELL_A_SYNC };
 
   depths_init (&depths);
@@ -99,8 +126,8 @@ test_c1_a (void)
 
   smart_sync_call_begin (&sync_call);
   g_assert_true (g_main_context_get_thread_default () == depths.contexts[0]);
-  g_file_load_bytes_async (file, NULL, smart_sync_call_ready, &sync_call);
-  smart_sync_call_clear (&sync_call);
+  pair_async (NULL, NULL, smart_sync_call_ready, &sync_call);
+  result = smart_sync_call_wait (&sync_call);
 
   depths_clear (&depths);
 }
@@ -319,7 +346,7 @@ isolated_calls (gpointer data)
 
   busy_init (&busy, source != NULL ? g_source_get_context (source) : NULL);
   call_all_sync (ticking);
-  load_sync ();
+  pair_sync ();
   if (source == NULL)
     {
       g_autoptr (SmartFuture) future = smart_async_func_call (ticking, NULL, NULL, G_TYPE_INVALID);
@@ -1163,32 +1190,6 @@ use_everything (void)
   offload_crowd ();
 }
 
-/* A pair that needs no thread: those of GIO's that take one from GTask's pool hang in a child. */
-static gboolean
-pair_ready (gpointer data)
-{
-  g_task_return_int (data, 7);
-  return G_SOURCE_REMOVE;
-}
-
-static void
-pair_async (GObject *object, GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data)
-{
-  g_autoptr (GTask) task = g_task_new (object, cancellable, callback, data);
-  g_autoptr (GSource) source = g_idle_source_new ();
-
-  g_source_set_callback (source, pair_ready, g_object_ref (task), g_object_unref);
-  g_source_attach (source, g_task_get_context (task));
-}
-
-static void
-pair_sync (void)
-{
-  g_autoptr (GAsyncResult) result = smart_sync (pair_async, NULL, NULL);
-
-  g_assert_cmpint (g_task_propagate_int (G_TASK (result), NULL), ==, 7);
-}
-
 static void
 child_calls_sync (gpointer data)
 {
@@ -1239,6 +1240,13 @@ child_leaves_tokens (gpointer data)
   use_everything ();
   g_assert_cmpint (g_atomic_int_get (&tokens->n_freed), ==, 0);
 }
+
+/* ThreadSanitizer knows no threads in a forked child. */
+#ifdef __SANITIZE_THREAD__
+#define CAN_FORK FALSE
+#else
+#define CAN_FORK TRUE
+#endif
 
 /* Runs @func in a forked child; a child that hangs is killed, and fails the test. */
 static void
@@ -1543,9 +1551,10 @@ add_route (void)
   int fd;
 
   to->sin_family = AF_INET;
-  to->sin_addr.s_addr = htonl (0x0a000000);
+  /* A default route: newer GLib looks at no other. */
+  to->sin_addr.s_addr = htonl (INADDR_ANY);
   mask->sin_family = AF_INET;
-  mask->sin_addr.s_addr = htonl (0xff000000);
+  mask->sin_addr.s_addr = htonl (INADDR_ANY);
   route.rt_flags = RTF_UP;
   route.rt_dev = device;
   fd = socket (AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -1674,12 +1683,15 @@ main (int argc, char **argv)
   smart_test_add ("/contract/C5.f", test_c5_f);
   smart_test_add ("/contract/C6.a", test_c6_a);
   smart_test_add ("/contract/C6.b", test_c6_b);
-  smart_test_add_subprocess ("/contract/C8.a", NULL, test_c8_a, NULL);
-  smart_test_add_subprocess ("/contract/C8.a/in-body", NULL, test_c8_a_in_body, NULL);
-  smart_test_add_subprocess ("/contract/C8.b", NULL, test_c8_b, NULL);
-  smart_test_add_subprocess ("/contract/C8.b/again", NULL, test_c8_b_again, NULL);
-  smart_test_add_subprocess ("/contract/C8.c", NULL, test_c8_c, NULL);
-  smart_test_add_subprocess ("/contract/C8.d", NULL, test_c8_d, NULL);
+  if (CAN_FORK)
+    {
+      smart_test_add_subprocess ("/contract/C8.a", NULL, test_c8_a, NULL);
+      smart_test_add_subprocess ("/contract/C8.a/in-body", NULL, test_c8_a_in_body, NULL);
+      smart_test_add_subprocess ("/contract/C8.b", NULL, test_c8_b, NULL);
+      smart_test_add_subprocess ("/contract/C8.b/again", NULL, test_c8_b_again, NULL);
+      smart_test_add_subprocess ("/contract/C8.c", NULL, test_c8_c, NULL);
+      smart_test_add_subprocess ("/contract/C8.d", NULL, test_c8_d, NULL);
+    }
   smart_test_add ("/contract/C9.a", test_c9_a);
   smart_test_add ("/contract/C9.b", test_c9_b);
   smart_test_add ("/contract/C9.c", test_c9_c);

@@ -1199,6 +1199,7 @@ test_e4_b (void)
 
         held_init (&held);
         run_late (&held, &late);
+        smart_test_gate_wait (&held.started);
         g_assert_nonnull (held.own);
         g_assert_true (g_cancellable_is_cancelled (held.own));
         held_end (&held);

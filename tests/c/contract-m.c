@@ -43,12 +43,16 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Fixture, fixture_clear)
 static void
 fixture_note (Fixture *fixture, SmartCall *call)
 {
+  static GMutex mutex;
+
+  g_mutex_lock (&mutex);
   fixture->thread = g_thread_self ();
   fixture->context = smart_call_get_context (call);
   fixture->thread_default = g_main_context_get_thread_default ();
   fixture->n_fds = smart_test_count_fds ();
   fixture->n_threads = smart_test_count_threads ();
   fixture->n_contexts = smart_test_stat ("contexts-created");
+  g_mutex_unlock (&mutex);
   g_atomic_int_inc (&fixture->n_begun);
 }
 

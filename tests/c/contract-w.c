@@ -49,12 +49,18 @@ typedef struct
   gint64 end;
 } Run;
 
-/* Threads that an earlier run has left would make it easy. */
+/* Threads that an earlier run has left would make it easy. Where starting one
+ * takes many times as long, the bounds are not for that.
+ */
 static void
 forget_idle_workers (void)
 {
+#ifndef __SANITIZE_ADDRESS__
+  if (smart_test_scale (1, 0) == 0)
+    return;
   smart_async_reset ();
   smart_test_wait_for_stat ("threads", 0);
+#endif
 }
 
 static void

@@ -978,7 +978,7 @@ main (int argc, char *argv[])
   parse_options (&argc, argv);
   smart_test_init (&argc, &argv);
   if (option_trees == 0)
-    option_trees = smart_test_scale (g_test_thorough () ? 20000 : 1000, 25);
+    option_trees = smart_test_scale (g_test_thorough () ? 20000 : 2000, 25);
 
   smart_test_add ("/stress", stress);
 

@@ -382,6 +382,9 @@ last_user_beside_loop (void)
   g_atomic_int_set (&coming.stop, TRUE);
   g_main_context_wakeup (context);
   g_thread_join (loop);
+  /* The last user only says so where another thread owns the context; the loop may have ended before
+   * it came to destroy the source. */
+  g_main_context_iteration (context, FALSE);
   /* The threads ended, and nobody else uses it: no source is left. */
   g_assert_false (g_main_context_pending (context));
 }

@@ -21,36 +21,35 @@ function assert(condition, message) {
 function makeValue(type, contents) {
     const value = new GObject.Value();
     value.init(type);
-    if (type === GObject.TYPE_INT64)
-        value.set_int64(contents);
-    else if (type === GObject.TYPE_UINT)
-        value.set_uint(contents);
-    else if (type === GObject.TYPE_BOOLEAN)
-        value.set_boolean(contents);
-    else if (type === GObject.TYPE_INT)
-        value.set_int(contents);
-    else if (type === GObject.TYPE_DOUBLE)
-        value.set_double(contents);
-    else if (type === GObject.TYPE_STRING)
-        value.set_string(contents);
-    else if (type === GObject.TYPE_VARIANT)
-        value.set_variant(contents);
-    else
-        value.set_object(contents);
+    const setters = new Map([
+        [GObject.TYPE_BOOLEAN, value.set_boolean],
+        [GObject.TYPE_INT, value.set_int],
+        [GObject.TYPE_UINT, value.set_uint],
+        [GObject.TYPE_INT64, value.set_int64],
+        [GObject.TYPE_UINT64, value.set_uint64],
+        [GObject.TYPE_DOUBLE, value.set_double],
+        [GObject.TYPE_STRING, value.set_string],
+        [GObject.TYPE_VARIANT, value.set_variant],
+        [GObject.TYPE_OBJECT, value.set_object],
+    ]);
+    setters.get(type).call(value, contents);
     return value;
 }
 
 const thing = Gio.SimpleAction.new('thing', null);
+
+// The type's name in a call's methods, the argument, what it is when it comes back.
 const VALUES = [
-    [makeValue(GObject.TYPE_BOOLEAN, true), true],
-    [makeValue(GObject.TYPE_INT, -5), -5],
-    [makeValue(GObject.TYPE_UINT, 4294967295), 4294967295],
-    [makeValue(GObject.TYPE_INT64, -9007199254740991), -9007199254740991],
-    [makeValue(GObject.TYPE_DOUBLE, 0.1), 0.1],
-    [makeValue(GObject.TYPE_STRING, 'Grüße'), 'Grüße'],
-    [makeValue(GObject.TYPE_STRING, null), null],
-    [makeValue(GObject.TYPE_OBJECT, thing), thing],
-    [makeValue(GObject.TYPE_VARIANT, new GLib.Variant('i', 7)), 7],
+    ['boolean', makeValue(GObject.TYPE_BOOLEAN, true), true],
+    ['int', makeValue(GObject.TYPE_INT, -5), -5],
+    ['uint', makeValue(GObject.TYPE_UINT, 4294967295), 4294967295],
+    ['int64', makeValue(GObject.TYPE_INT64, -9007199254740991), -9007199254740991],
+    ['uint64', makeValue(GObject.TYPE_UINT64, 9007199254740991), 9007199254740991],
+    ['double', makeValue(GObject.TYPE_DOUBLE, 0.1), 0.1],
+    ['string', makeValue(GObject.TYPE_STRING, 'Grüße'), 'Grüße'],
+    ['string', makeValue(GObject.TYPE_STRING, null), null],
+    ['object', makeValue(GObject.TYPE_OBJECT, thing), thing],
+    ['variant', makeValue(GObject.TYPE_VARIANT, new GLib.Variant('i', 7)), 7],
 ];
 
 function same(result, expected) {
@@ -59,24 +58,24 @@ function same(result, expected) {
     return result === expected;
 }
 
-// A function of JavaScript's of each kind, and the same in C.
+// Functions that return their argument, of JavaScript's of each kind, and the same in C.
 
-function echo(call) {
-    call.return_value(call.get_value(0));
+function echo(call, name) {
+    call[`return_${name}`](call[`get_${name}`](0));
 }
 
-function echoLater(call) {
+function echoLater(call, name) {
     call.add_timeout(1, () => {
-        echo(call);
+        echo(call, name);
         return GLib.SOURCE_REMOVE;
     });
 }
 
 // Promises settle from the default context.
-function echoAsync(call) {
+function echoAsync(call, name) {
     (async () => {
         await null;
-        echo(call);
+        echo(call, name);
     })();
 }
 
@@ -98,14 +97,20 @@ function makeCurrent(body) {
     return func;
 }
 
-const ECHOES = [
-    AsyncFunc.new(echo),
-    AsyncFunc.new(echoLater),
-    makeCurrent(echoAsync),
-    SmartFixture.echo_new(AsyncFuncKind.ASYNC),
-    SmartFixture.echo_new(AsyncFuncKind.BLOCKING),
-    SmartFixture.echo_new(AsyncFuncKind.DUAL),
-];
+function makeEchoes(name) {
+    return [
+        AsyncFunc.new(call => echo(call, name)),
+        AsyncFunc.new(call => echoLater(call, name)),
+        makeCurrent(call => echoAsync(call, name)),
+        SmartFixture.echo_new(AsyncFuncKind.ASYNC),
+        SmartFixture.echo_new(AsyncFuncKind.BLOCKING),
+        SmartFixture.echo_new(AsyncFuncKind.DUAL),
+    ];
+}
+
+const ECHOES = makeEchoes('int');
+const EXPECTATIONS = VALUES.flatMap(([name, argument, expected]) =>
+    makeEchoes(name).map(func => [func, argument, expected]));
 const FAILURES = [
     AsyncFunc.new(fail),
     AsyncFunc.new(throwing),
@@ -175,36 +180,35 @@ const scenarios = {
     },
 
     valuesInS() {
-        for (const func of [...ECHOES, AsyncFunc.new_blocking(echo)]) {
-            for (const [argument, expected] of VALUES) {
-                const [ok, result] = func.call_sync(null, [argument], null);
-                assert(ok && same(result, expected), `${result}, not ${expected}`);
-                const future = func.callv(null, [argument], null);
-                assert(future.get_status() === FutureStatus.RESOLVED, 'it has settled');
-                const [got, value] = future.get_value();
-                assert(got && same(value, expected), `${value}, not ${expected}`);
-            }
+        const blocking = VALUES.map(([name, argument, expected]) =>
+            [AsyncFunc.new_blocking(call => echo(call, name)), argument, expected]);
+
+        for (const [func, argument, expected] of [...EXPECTATIONS, ...blocking]) {
+            const [ok, result] = func.call_sync(null, [argument], null);
+            assert(ok && same(result, expected), `${result}, not ${expected}`);
+            const future = func.callv(null, [argument], null);
+            assert(future.get_status() === FutureStatus.RESOLVED, 'it has settled');
+            const [got, value] = future.get_value();
+            assert(got && same(value, expected), `${value}, not ${expected}`);
         }
     },
 
     valuesInA() {
         inLoop((guarded, end) => {
-            const one = counter(2 * ECHOES.length * VALUES.length, end);
+            const one = counter(2 * EXPECTATIONS.length, end);
 
-            for (const func of ECHOES) {
-                for (const [argument, expected] of VALUES) {
-                    func.call_async(null, [argument], null, guarded((source, result) => {
-                        const [ok, value] = source.call_finish(result);
-                        assert(ok && same(value, expected), `${value}, not ${expected}`);
-                        one();
-                    }));
-                    const future = func.callv(null, [argument], null);
-                    future.wait_async(null, guarded((source, result) => {
-                        const [ok, value] = source.wait_finish(result);
-                        assert(ok && same(value, expected), `${value}, not ${expected}`);
-                        one();
-                    }));
-                }
+            for (const [func, argument, expected] of EXPECTATIONS) {
+                func.call_async(null, [argument], null, guarded((source, result) => {
+                    const [ok, value] = source.call_finish(result);
+                    assert(ok && same(value, expected), `${value}, not ${expected}`);
+                    one();
+                }));
+                const future = func.callv(null, [argument], null);
+                future.wait_async(null, guarded((source, result) => {
+                    const [ok, value] = source.wait_finish(result);
+                    assert(ok && same(value, expected), `${value}, not ${expected}`);
+                    one();
+                }));
             }
         });
     },
@@ -237,7 +241,7 @@ const scenarios = {
         const cancellable = new Gio.Cancellable();
         cancellable.cancel();
         for (const func of ECHOES) {
-            expectError(() => func.call_sync(null, [VALUES[0][0]], cancellable),
+            expectError(() => func.call_sync(null, [makeValue(GObject.TYPE_INT, 1)], cancellable),
                 Gio.IOErrorEnum.CANCELLED);
         }
     },

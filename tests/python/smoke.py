@@ -37,7 +37,10 @@ VALUES = [
     ('uint64', value(GObject.TYPE_UINT64, 2**64 - 1), 2**64 - 1),
     ('double', 0.1, 0.1),
     ('string', 'Grüße', 'Grüße'),
+    # None itself crashes PyGObject 3.42: here it is a value with a type.
     ('string', value(GObject.TYPE_STRING, None), None),
+    ('object', value(Gio.SimpleAction, None), None),
+    ('variant', value(GObject.TYPE_VARIANT, None), None),
     ('object', THING, THING),
     ('variant', value(GObject.TYPE_VARIANT, VARIANT), VARIANT),
 ]

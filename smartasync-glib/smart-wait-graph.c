@@ -179,12 +179,17 @@ is_context_stuck (Search *search, GMainContext *context, const char *what)
 
 /* Those who have the turns, of whom any one can end its turn. HOLDS: graph_lock */
 static gboolean
-are_holders_stuck (Search *search, Needs *needs)
+are_holders_stuck (Search *search, SmartOutcome *outcome, Needs *needs)
 {
   GPtrArray *holders = smart_turns_ref_holders (needs->call.turns);
   gboolean stuck = holders->len > 0;
 
   needs->holders = holders;
+
+  /* It was given its turn since it was looked at. */
+  if (g_ptr_array_find (holders, outcome, NULL))
+    return FALSE;
+
   for (guint i = 0; i < holders->len && stuck; i++)
     stuck = is_stuck (search, g_ptr_array_index (holders, i));
 
@@ -314,7 +319,7 @@ are_needs_stuck (Search *search, Needs *needs)
 }
 
 static gboolean
-find_reason (Search *search, Needs *needs)
+find_reason (Search *search, SmartOutcome *outcome, Needs *needs)
 {
   if (needs->can_go_on)
     return FALSE;
@@ -329,7 +334,7 @@ find_reason (Search *search, Needs *needs)
     }
 
   if (needs->call.turns != NULL)
-    return are_holders_stuck (search, needs);
+    return are_holders_stuck (search, outcome, needs);
 
   if (needs->call.pool != NULL)
     return is_pool_stuck (search, needs->call.pool, needs->what);
@@ -362,7 +367,7 @@ is_stuck (Search *search, SmartOutcome *outcome)
     }
 
   g_hash_table_insert (search->verdicts, outcome, GINT_TO_POINTER (ON_PATH));
-  stuck = find_reason (search, look_at (outcome, search->looks));
+  stuck = find_reason (search, outcome, look_at (outcome, search->looks));
 
   if (stuck)
     {

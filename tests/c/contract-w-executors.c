@@ -1723,7 +1723,7 @@ test_e4_a_turn (void)
 
       log_init (&log);
       func = smart_async_func_new_blocking (held_blocking_body, &log, NULL);
-      smart_async_func_set_timeout (func, 100);
+      smart_async_func_set_timeout (func, 400);
       smart_async_func_set_max_concurrency (func, 1);
       if (in_pool)
         {

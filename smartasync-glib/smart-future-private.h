@@ -65,9 +65,9 @@ struct _SmartOutcome
   gboolean       telling;      /* lock: a notification of it is on its way */
 
   /* An asynchronous call that was begun and is pending cannot go on unless its
-   * home is iterated. Immutable but for @home, which settling clears. */
-  SmartThread   *home_thread;  /* identity only */
-  GMainContext  *home;         /* lock: a reference */
+   * home is iterated. */
+  SmartThread   *home_thread;  /* lock: who began it; identity only */
+  GMainContext  *home;         /* lock: a reference; settling clears it */
 
   /* Cancellation: by the caller's cancellable or, where something else can
    * cancel, too, by an own one that follows the caller's. */

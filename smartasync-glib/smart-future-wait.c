@@ -32,6 +32,7 @@ find_owned (SmartWait *wait, SmartOutcome *outcome)
   wait->owned[0] = g_main_context_is_owner (context) ? context : NULL;
   wait->owned[1] = source != NULL ? g_source_get_context (source) : NULL;
   wait->owned[2] = NULL;
+  wait->owned[3] = wait->thread->loop;
 
   if (outcome == NULL)
     return;

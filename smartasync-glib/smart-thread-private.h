@@ -31,6 +31,7 @@ struct _SmartThread
 
   gpointer      pool;          /* smart-offload.c: the pool that it is of */
   gboolean      is_worker;     /* smart-offload.c: of the shared pool */
+  GMainContext *loop;          /* smart-offload.c: where the calls go on that it has begun */
 };
 
 SmartThread *smart_thread_get  (void);

@@ -492,6 +492,7 @@ submit_to_context (SmartExecutor *executor, SmartCall *call)
   while (!g_atomic_int_compare_and_exchange_full (&executor->n_pending, n, n + 1, &n));
 
   smart_outcome_set_home_of_others (smart_call_get_outcome (call), context);
+  smart_outcome_queue (smart_call_get_outcome (call));
   inbox = smart_inbox_get (context, smart_call_get_func (call)->priority);
   smart_call_push (call, inbox, delivered);
   smart_inbox_unref (inbox);

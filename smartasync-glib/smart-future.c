@@ -130,6 +130,7 @@ smart_outcome_release_spare (SmartThread *thread, SmartOutcome *outcome)
   outcome->keeps_spent = FALSE;
   outcome->has_progress = FALSE;
   outcome->home_thread = NULL;
+  outcome->queued = outcome->begun = FALSE;
   outcome->ref_count = 0;
   thread->spare = outcome;
 }
@@ -365,7 +366,7 @@ smart_outcome_settle (SmartOutcome *outcome, GValue *value, GError *error, Smart
   SmartHome home, timed_by;
   GSource *timer;
   GPtrArray *depends, *needs;
-  gulong follow_id, abandon_id;
+  gulong follow_id, abandon_id, queued_id;
   gboolean keeps_spent;
 
   g_mutex_lock (&outcome->lock);
@@ -401,7 +402,8 @@ smart_outcome_settle (SmartOutcome *outcome, GValue *value, GError *error, Smart
   outcome->timed_by = (SmartHome) { NULL };
   follow_id = outcome->follow_id;
   abandon_id = outcome->abandon_id;
-  outcome->follow_id = outcome->abandon_id = 0;
+  queued_id = outcome->queued_id;
+  outcome->follow_id = outcome->abandon_id = outcome->queued_id = 0;
 
   /* The sync caller may go, with the call and its references, as soon as he
    * sees the status: then this function's own one is the last. */
@@ -423,6 +425,7 @@ smart_outcome_settle (SmartOutcome *outcome, GValue *value, GError *error, Smart
   g_mutex_unlock (&outcome->lock);
 
   disconnect (outcome->upstream, follow_id);
+  disconnect (outcome->upstream, queued_id);
   disconnect (outcome->wants_own ? outcome->own : outcome->upstream, abandon_id);
   if (timer != NULL)
     smart_home_destroy_source (&timed_by, timer);

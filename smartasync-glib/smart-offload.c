@@ -730,6 +730,7 @@ smart_pool_submit (SmartPool *pool, SmartCall *call, guint max_pending)
   gboolean issue;
 
   smart_call_set_next (call, NULL);
+  smart_outcome_queue (smart_call_get_outcome (call));
 
   g_mutex_lock (&pool->lock);
 

@@ -17,8 +17,8 @@
  *
  * The first caller of [method@SmartAsync.Lock.run_once] with a key starts a
  * flight, which calls the function; who comes with the same key while it is
- * under way joins it and waits. When it has landed, each has a copy of its value
- * or of its error, and the next caller starts a new one: nothing is kept.
+ * under way joins it and waits. Its progress is that of all their futures. When it
+ * has landed, each has a copy of its value or of its error, and the next caller starts a new one: nothing is kept.
  *
  * ## Cancellation
  *
@@ -472,6 +472,10 @@ run_once (SmartLock *lock,
   smart_outcome_abandon_on_cancel (waiting);
   if (!is_first)
     smart_outcome_adopt_home (waiting, flight->outcome);
+  if (home != NULL)
+    smart_outcome_follow_progress (flight->outcome, waiting,
+                                   smart_inbox_get (home,
+                                                    MIN (func->priority, G_PRIORITY_DEFAULT)));
   smart_outcome_lead (flight->outcome, waiting);
 
   if (is_first)

@@ -78,6 +78,8 @@ static gboolean
 inbox_dispatch (GSource *source, GSourceFunc callback, gpointer user_data)
 {
   SmartInbox *inbox = user_data;
+  SmartThread *thread = smart_thread_get ();
+  guint64 outer = thread->delivery;
   SmartParcel *last;
 
   if (g_atomic_int_get (&inbox->retired))
@@ -108,10 +110,12 @@ inbox_dispatch (GSource *source, GSourceFunc callback, gpointer user_data)
       gboolean is_last = parcel == last;
 
       inbox->batch = parcel->next;
+      thread->delivery = ++thread->n_deliveries;
       parcel->deliver (parcel, TRUE);
       if (is_last)
         break;
     }
+  thread->delivery = outer;
 
   return G_SOURCE_CONTINUE;
 }

@@ -248,9 +248,8 @@ flight_close (Flight *flight)
   if (!flight->can_join)
     return;
 
-  /* Only if it is still this one's. */
-  if (g_hash_table_lookup (flight->lock->flights, flight->mark->key) == flight)
-    g_hash_table_remove (flight->lock->flights, flight->mark->key);
+  /* The key is still this one's: the next flight only begins when this is closed. */
+  g_hash_table_remove (flight->lock->flights, flight->mark->key);
   flight->can_join = FALSE;
 }
 

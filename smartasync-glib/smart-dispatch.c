@@ -120,6 +120,7 @@ dispatch_async (SmartAsyncFunc *func, SmartCall *call, SmartOutcome *outcome, GM
   /* What runs elsewhere is released at home. */
   if (func->executor != NULL || smart_call_is_blocking (call))
     {
+      smart_outcome_set_back_to (outcome, home);
       smart_call_set_inbox (call, smart_inbox_get (home, func->priority));
       if (func->priority > G_PRIORITY_DEFAULT)
         smart_call_set_early_inbox (call, smart_inbox_get (home, G_PRIORITY_DEFAULT));

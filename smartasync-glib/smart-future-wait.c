@@ -440,17 +440,34 @@ smart_outcome_wait (SmartOutcome *outcome,
                     GError **error)
 {
   GMainContext *current = g_main_context_ref_thread_default ();
-  gboolean is_ours;
+  SmartThread *thread = smart_thread_get ();
+  gboolean is_at_home, comes_here;
   GError *refused = NULL;
 
   g_mutex_lock (&outcome->lock);
-  is_ours = outcome->home.context == current && outcome->home_thread == smart_thread_peek ();
+  is_at_home = outcome->home.context == current && outcome->home_thread == thread;
+  comes_here = outcome->back_to == current && outcome->home_thread == thread;
   g_mutex_unlock (&outcome->lock);
 
-  if (is_ours && !g_main_context_is_owner (current))
-    wait_at_home (outcome, current, deadline, cancellable, &refused);
+  if (g_main_context_is_owner (current))
+    is_at_home = comes_here = FALSE;
+  /* A worker's is the default one, and has nothing to do there. */
+  if (thread->is_worker || thread->pool != NULL)
+    comes_here = FALSE;
+
+  if (is_at_home)
+    {
+      wait_at_home (outcome, current, deadline, cancellable, &refused);
+    }
+  else if (comes_here && g_main_context_acquire (current))
+    {
+      smart_outcome_iterate (outcome, current, deadline, cancellable, FALSE, &refused);
+      g_main_context_release (current);
+    }
   else
-    smart_outcome_block (outcome, deadline, cancellable, &refused);
+    {
+      smart_outcome_block (outcome, deadline, cancellable, &refused);
+    }
 
   g_main_context_unref (current);
   if (refused == NULL)
@@ -470,10 +487,10 @@ smart_outcome_wait (SmartOutcome *outcome,
  *
  * Makes this thread wait until @future has settled.
  *
- * Where this thread began the asynchronous call, in its thread-default main
- * context, and nobody owns that, the context is acquired and iterated
- * meanwhile: so a call begun at the top level of a program can be waited for
- * before its main loop runs. Otherwise the thread blocks. A wait that could
+ * Where this thread began the call, in its thread-default main context, and
+ * nobody owns that, the context is acquired and iterated meanwhile: so a call
+ * begun at the top level of a program can be waited for before its main loop
+ * runs. Otherwise the thread blocks. A wait that could
  * never end, since the call goes on in a main context that this very thread
  * owns, is refused with %SMART_ERROR_WOULD_DEADLOCK; the future is as before.
  *

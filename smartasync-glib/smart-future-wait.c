@@ -204,6 +204,36 @@ interrupt (SmartOutcome *outcome, GError **refused)
           refused);
 }
 
+static void
+leave (SmartLead *lead)
+{
+  smart_outcome_settle (lead->waiting, NULL,
+                        g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED,
+                                             _ ("The wait was interrupted")),
+                        NULL);
+}
+
+/* The outermost first: while others wait for that, nothing further in may end. */
+static gboolean
+leave_flights (SmartLead *lead)
+{
+  if (lead == NULL)
+    return TRUE;
+  if (!leave_flights (lead->outer))
+    return FALSE;
+
+  leave (lead);
+  return !smart_outcome_is_pending (lead->flight) || smart_outcome_is_cancelled (lead->flight);
+}
+
+/* The interrupt hook of @thread, the calling one, said so: whether its wait may end.
+ * Not if it runs what others wait for, which he only leaves. */
+gboolean
+smart_wait_may_be_interrupted (SmartThread *thread)
+{
+  return leave_flights (thread->leads);
+}
+
 static gint64
 earlier (gint64 a, gint64 b)
 {
@@ -276,7 +306,10 @@ iterate_until_over (SmartOutcome *outcome,
   /* Who settles it elsewhere sets the status, then wakes the context up: to
    * find it pending and to sleep all the same is not possible. */
   while (!interrupted && !is_over (outcome, deadline, cancellable))
-    g_main_context_iteration (context, TRUE);
+    {
+      g_main_context_iteration (context, TRUE);
+      interrupted = interrupted && smart_wait_may_be_interrupted (wait->thread);
+    }
 
   g_mutex_lock (&outcome->lock);
   for (SmartPoller **link = &outcome->pollers; *link != NULL; link = &(*link)->next)

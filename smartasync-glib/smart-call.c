@@ -148,11 +148,10 @@ send_home (SmartCall *call, SmartInbox *inbox)
   smart_inbox_push (inbox, &remains->parcel);
 }
 
+/* Its end: settles what nobody will settle any more, and releases what it has. */
 static void
-smart_call_finalize (GObject *object)
+end (SmartCall *call)
 {
-  SmartCall *call = SMART_CALL (object);
-
   smart_call_drop_turn (call);
 
   if (call->outcome != NULL && !g_atomic_int_get (&call->returned) &&
@@ -189,6 +188,40 @@ smart_call_finalize (GObject *object)
   g_clear_pointer (&call->outcome, smart_outcome_unref);
   g_clear_pointer (&call->lineage, smart_lineage_unref);
   g_clear_object (&call->func);
+}
+
+static void
+init (SmartCall *call)
+{
+  call->args = call->inline_args;
+  call->deadline = -1;
+}
+
+/* Releases the library's own reference. If it is the last one, and this the
+ * thread that made the call, the object serves the next one. */
+void
+smart_call_release (SmartCall *call)
+{
+  SmartThread *thread = smart_thread_peek ();
+
+  if (thread == NULL || call->home_thread != thread ||
+      !smart_spares_may_keep (&thread->spare_calls, G_OBJECT (call)))
+    {
+      g_object_unref (call);
+      return;
+    }
+
+  end (call);
+  g_signal_handlers_destroy (call);
+  memset ((char *) call + sizeof (GObject), 0, sizeof (SmartCall) - sizeof (GObject));
+  init (call);
+  smart_spares_keep (&thread->spare_calls, G_OBJECT (call));
+}
+
+static void
+smart_call_finalize (GObject *object)
+{
+  end (SMART_CALL (object));
 
   G_OBJECT_CLASS (smart_call_parent_class)->finalize (object);
 }
@@ -202,8 +235,7 @@ smart_call_class_init (SmartCallClass *class)
 static void
 smart_call_init (SmartCall *call)
 {
-  call->args = call->inline_args;
-  call->deadline = -1;
+  init (call);
 }
 
 /* A call made by this thread. @func (nullable) is what it is a call of, and
@@ -216,10 +248,12 @@ smart_call_new (SmartAsyncFunc *func,
                 SmartOutcome *outcome,
                 gconstpointer flight)
 {
-  SmartCall *call = g_object_new (SMART_TYPE_CALL, NULL);
   SmartThread *thread = smart_thread_get ();
+  SmartCall *call = smart_spares_take (&thread->spare_calls);
   SmartCall *above = smart_frame_current_call (thread);
 
+  if (call == NULL)
+    call = g_object_new (SMART_TYPE_CALL, NULL);
   call->func = func != NULL ? g_object_ref (func) : NULL;
   call->body = body;
   call->body_data = body_data;
@@ -420,7 +454,7 @@ smart_call_set_next (SmartCall *call, SmartCall *next)
 static void
 released_at_home (SmartParcel *parcel, gboolean run)
 {
-  g_object_unref (smart_call_of_parcel (parcel));
+  smart_call_release (smart_call_of_parcel (parcel));
 }
 
 /* Takes the reference of a worker that is done with @call. */
@@ -429,7 +463,7 @@ smart_call_release_at_home (SmartCall *call)
 {
   if (call->inbox == NULL)
     {
-      g_object_unref (call);
+      smart_call_release (call);
       return;
     }
 

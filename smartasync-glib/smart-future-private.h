@@ -84,11 +84,7 @@ struct _SmartOutcome
 
 SmartOutcome *smart_outcome_new               (GCancellable    *upstream,
                                                gboolean         wants_own);
-SmartOutcome *smart_outcome_new_spare         (SmartThread     *thread,
-                                               GCancellable    *upstream,
-                                               gboolean         wants_own);
-void          smart_outcome_release_spare     (SmartThread     *thread,
-                                               SmartOutcome    *outcome);
+void          smart_outcome_free_spare        (SmartOutcome    *outcome);
 SmartOutcome *smart_outcome_ref               (SmartOutcome    *outcome);
 void          smart_outcome_unref             (SmartOutcome    *outcome);
 

@@ -60,22 +60,23 @@ G_DEFINE_FINAL_TYPE_WITH_CODE (SmartFuture,
 
 /* The outcome */
 
-static void
-outcome_init (SmartOutcome *outcome, GCancellable *upstream, gboolean wants_own)
-{
-  outcome->ref_count = 1;
-  outcome->upstream = upstream != NULL ? g_object_ref (upstream) : NULL;
-  outcome->wants_own = wants_own;
-}
-
+/* The thread keeps one to use again. */
 SmartOutcome *
 smart_outcome_new (GCancellable *upstream, gboolean wants_own)
 {
-  SmartOutcome *outcome = g_new0 (SmartOutcome, 1);
+  SmartThread *thread = smart_thread_peek ();
+  SmartOutcome *outcome = thread != NULL ? g_steal_pointer (&thread->spare) : NULL;
 
-  g_mutex_init (&outcome->lock);
-  g_cond_init (&outcome->settled);
-  outcome_init (outcome, upstream, wants_own);
+  if (outcome == NULL)
+    {
+      outcome = g_new0 (SmartOutcome, 1);
+      g_mutex_init (&outcome->lock);
+      g_cond_init (&outcome->settled);
+    }
+
+  outcome->ref_count = 1;
+  outcome->upstream = upstream != NULL ? g_object_ref (upstream) : NULL;
+  outcome->wants_own = wants_own;
 
   return outcome;
 }
@@ -92,46 +93,12 @@ outcome_clear (SmartOutcome *outcome)
   g_clear_pointer (&outcome->timed_by, g_main_context_unref);
 }
 
-static void
-outcome_free (SmartOutcome *outcome)
+void
+smart_outcome_free_spare (SmartOutcome *outcome)
 {
-  outcome_clear (outcome);
   g_mutex_clear (&outcome->lock);
   g_cond_clear (&outcome->settled);
   g_free (outcome);
-}
-
-/* For a sync call: the thread keeps one to use again. */
-SmartOutcome *
-smart_outcome_new_spare (SmartThread *thread, GCancellable *upstream, gboolean wants_own)
-{
-  SmartOutcome *outcome = g_steal_pointer (&thread->spare);
-
-  if (outcome == NULL)
-    return smart_outcome_new (upstream, wants_own);
-
-  outcome_init (outcome, upstream, wants_own);
-  return outcome;
-}
-
-/* Releases the sync caller's reference. Where it is the only one, nobody else
- * can take one any more, and the memory serves the next call. */
-void
-smart_outcome_release_spare (SmartThread *thread, SmartOutcome *outcome)
-{
-  if (thread->spare != NULL || g_atomic_int_get (&outcome->ref_count) != 1)
-    {
-      smart_outcome_unref (outcome);
-      return;
-    }
-
-  outcome_clear (outcome);
-  outcome->status = SMART_FUTURE_PENDING;
-  outcome->keeps_spent = FALSE;
-  outcome->has_progress = FALSE;
-  outcome->home_thread = NULL;
-  outcome->ref_count = 0;
-  thread->spare = outcome;
 }
 
 SmartOutcome *
@@ -144,10 +111,31 @@ smart_outcome_ref (SmartOutcome *outcome)
 void
 smart_outcome_unref (SmartOutcome *outcome)
 {
-  /* A thread's spare has no reference to release. */
-  if (g_atomic_int_get (&outcome->ref_count) == 0 ||
-      g_atomic_int_dec_and_test (&outcome->ref_count))
-    outcome_free (outcome);
+  SmartThread *thread;
+
+  /* Where it is the only one, nobody else can take one any more. */
+  if (g_atomic_int_get (&outcome->ref_count) != 1 &&
+      !g_atomic_int_dec_and_test (&outcome->ref_count))
+    return;
+
+  outcome_clear (outcome);
+
+  thread = smart_thread_peek ();
+  if (thread == NULL || thread->spare != NULL)
+    {
+      smart_outcome_free_spare (outcome);
+      return;
+    }
+
+  outcome->status = SMART_FUTURE_PENDING;
+  outcome->keeps_spent = FALSE;
+  outcome->has_progress = FALSE;
+  outcome->needs_any = FALSE;
+  outcome->by_hand = FALSE;
+  outcome->awaited_turns = NULL;
+  outcome->home_thread = NULL;
+  outcome->call = NULL;
+  thread->spare = outcome;
 }
 
 void
@@ -156,7 +144,7 @@ smart_listener_clear (SmartListener *listener)
   g_clear_pointer (&listener->outcome, smart_outcome_unref);
   g_clear_pointer (&listener->inbox, smart_inbox_unref);
   if (listener->spent != NULL)
-    g_object_unref (g_steal_pointer (&listener->spent));
+    smart_call_release (g_steal_pointer (&listener->spent));
 }
 
 static void
@@ -344,7 +332,7 @@ smart_outcome_release_spent (SmartOutcome *outcome)
   g_mutex_unlock (&outcome->lock);
 
   if (spent != NULL)
-    g_object_unref (spent);
+    smart_call_release (spent);
 }
 
 static void
@@ -504,8 +492,11 @@ smart_outcome_take (SmartOutcome *outcome, GValue *value, GError **error)
 SmartFuture *
 smart_future_new_for_outcome (SmartOutcome *outcome)
 {
-  SmartFuture *future = g_object_new (SMART_TYPE_FUTURE, NULL);
+  SmartThread *thread = smart_thread_peek ();
+  SmartFuture *future = thread != NULL ? smart_spares_take (&thread->spare_futures) : NULL;
 
+  if (future == NULL)
+    future = g_object_new (SMART_TYPE_FUTURE, NULL);
   future->outcome = smart_outcome_ref (outcome);
 
   g_mutex_lock (&outcome->lock);
@@ -559,25 +550,10 @@ smart_future_is_result_of (SmartFuture *future, gconstpointer origin)
   return future->origin == origin;
 }
 
+/* Its end: settles what nobody will settle any more, and releases what it has. */
 static void
-smart_future_dispose (GObject *object)
+end (SmartFuture *future)
 {
-  SmartFuture *future = SMART_FUTURE (object);
-  SmartOutcome *outcome = smart_future_get_outcome (future);
-
-  g_mutex_lock (&outcome->lock);
-  if (outcome->handle == future)
-    outcome->handle = NULL;
-  g_mutex_unlock (&outcome->lock);
-
-  G_OBJECT_CLASS (smart_future_parent_class)->dispose (object);
-}
-
-static void
-smart_future_finalize (GObject *object)
-{
-  SmartFuture *future = SMART_FUTURE (object);
-
   /* Nobody is left to settle it: those who wait must not wait for ever. */
   if (future->outcome->by_hand && smart_outcome_is_pending (future->outcome))
     smart_outcome_settle (future->outcome, NULL,
@@ -587,6 +563,67 @@ smart_future_finalize (GObject *object)
 
   g_clear_object (&future->source_object);
   smart_outcome_unref (future->outcome);
+}
+
+/* HOLDS: the outcome's lock. Nobody brings it back to life any more by
+ * smart_outcome_ref_future (). */
+static void
+forget_handle (SmartOutcome *outcome, SmartFuture *future)
+{
+  if (outcome->handle == future)
+    outcome->handle = NULL;
+}
+
+static void
+smart_future_dispose (GObject *object)
+{
+  SmartFuture *future = SMART_FUTURE (object);
+  SmartOutcome *outcome = g_atomic_pointer_get (&future->outcome);
+
+  if (outcome != NULL)
+    {
+      g_mutex_lock (&outcome->lock);
+      forget_handle (outcome, future);
+      g_mutex_unlock (&outcome->lock);
+    }
+
+  G_OBJECT_CLASS (smart_future_parent_class)->dispose (object);
+}
+
+/* Releases the library's own reference. If it is the last one, the object serves
+ * the next result in this thread. */
+static void
+release (SmartFuture *future)
+{
+  SmartThread *thread = smart_thread_get ();
+  SmartOutcome *outcome = future->outcome;
+  gboolean keep;
+
+  g_mutex_lock (&outcome->lock);
+  keep = smart_spares_may_keep (&thread->spare_futures, G_OBJECT (future));
+  if (keep)
+    forget_handle (outcome, future);
+  g_mutex_unlock (&outcome->lock);
+
+  if (!keep)
+    {
+      g_object_unref (future);
+      return;
+    }
+
+  end (future);
+  g_signal_handlers_destroy (future);
+  memset ((char *) future + sizeof (GObject), 0, sizeof (SmartFuture) - sizeof (GObject));
+  smart_spares_keep (&thread->spare_futures, G_OBJECT (future));
+}
+
+static void
+smart_future_finalize (GObject *object)
+{
+  SmartFuture *future = SMART_FUTURE (object);
+
+  if (future->outcome != NULL)
+    end (future);
 
   G_OBJECT_CLASS (smart_future_parent_class)->finalize (object);
 }
@@ -1361,7 +1398,7 @@ ready_told (SmartListener *base, gboolean run)
       future->origin = listener->origin;
       future->user_data = listener->user_data;
       listener->callback (listener->source_object, G_ASYNC_RESULT (future), listener->user_data);
-      g_object_unref (future);
+      release (future);
     }
 
   g_clear_object (&listener->source_object);

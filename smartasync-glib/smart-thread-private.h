@@ -2,6 +2,8 @@
 
 #pragma once
 
+#include "smart-spares-private.h"
+
 #include <smartasync-glib/smart-types.h>
 
 G_BEGIN_DECLS
@@ -25,6 +27,8 @@ struct _SmartThread
 
   SmartInbox   *inbox;         /* smart-inbox.c: the one used last */
   SmartOutcome *spare;         /* smart-future.c: one to use again */
+  SmartSpares   spare_futures; /* smart-future.c: some to use again */
+  SmartSpares   spare_calls;   /* smart-call.c: likewise */
 
   SmartInterrupt *interrupt;   /* smart-interrupt.c: what ends its waits */
 

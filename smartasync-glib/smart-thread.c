@@ -37,7 +37,9 @@ smart_thread_free (gpointer data)
   g_clear_pointer (&thread->inbox, smart_inbox_unref);
   smart_context_pool_clear (thread);
   g_clear_pointer (&thread->interrupt, smart_interrupt_unref);
-  g_clear_pointer (&thread->spare, smart_outcome_unref);
+  smart_spares_clear (&thread->spare_calls);
+  smart_spares_clear (&thread->spare_futures);
+  g_clear_pointer (&thread->spare, smart_outcome_free_spare);
   g_free (thread);
 }
 

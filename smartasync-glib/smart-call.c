@@ -122,17 +122,18 @@ remains_delivered (SmartParcel *parcel, gboolean run)
   g_clear_object (&remains->source);
   g_clear_object (&remains->func);
   smart_outcome_unref (remains->outcome);
-  smart_inbox_unref (remains->inbox);
+  g_clear_pointer (&remains->inbox, smart_inbox_unref);
   g_free (remains);
 }
 
+/* Best to a sync caller that is still there, who need not be woken up for it. */
 static void
-send_home (SmartCall *call, SmartInbox *inbox)
+send_home (SmartCall *call)
 {
+  SmartOutcome *outcome = smart_outcome_ref (call->outcome);
   Remains *remains = g_new0 (Remains, 1);
 
   remains->parcel.deliver = remains_delivered;
-  remains->inbox = inbox;
   remains->outcome = g_steal_pointer (&call->outcome);
   remains->func = g_steal_pointer (&call->func);
   remains->source = g_steal_pointer (&call->source);
@@ -145,7 +146,13 @@ send_home (SmartCall *call, SmartInbox *inbox)
   call->args = NULL;
   call->n_args = 0;
 
-  smart_inbox_push (inbox, &remains->parcel);
+  if (!smart_outcome_leave_to_poller (outcome, call->home_thread, &remains->parcel))
+    {
+      remains->inbox = call->inbox != NULL ? g_steal_pointer (&call->inbox)
+                                           : smart_inbox_get (call->context, G_PRIORITY_DEFAULT);
+      smart_inbox_push (remains->inbox, &remains->parcel);
+    }
+  smart_outcome_unref (outcome);
 }
 
 /* Its end: settles what nobody will settle any more, and releases what it has. */
@@ -169,13 +176,9 @@ end (SmartCall *call)
                               NULL);
     }
 
-  if (G_UNLIKELY (call->home_thread != smart_thread_peek ()))
-    {
-      if (call->inbox != NULL)
-        send_home (call, g_steal_pointer (&call->inbox));
-      else if (call->context != NULL)
-        send_home (call, smart_inbox_get (call->context, G_PRIORITY_DEFAULT));
-    }
+  if (G_UNLIKELY (call->home_thread != smart_thread_peek ()) &&
+      (call->inbox != NULL || call->context != NULL))
+    send_home (call);
 
   smart_value_clear (&call->held_value);
   clear_args (call->args, call->n_args);

@@ -15,8 +15,10 @@ typedef struct _SmartTurns    SmartTurns;
 typedef struct _SmartPoller SmartPoller;
 struct _SmartPoller
 {
+  SmartThread  *thread;  /* identity only */
   GMainContext *context; /* not a reference */
   SmartPoller  *next;    /* the outcome's lock */
+  SmartParcel  *left;    /* the outcome's lock: to deliver when the wait is over */
 };
 
 /* What is told of an outcome: in the inbox's context or, without an inbox, at
@@ -111,6 +113,9 @@ void          smart_outcome_adopt_home        (SmartOutcome    *outcome,
                                                SmartOutcome    *other);
 void          smart_outcome_keep_spent        (SmartOutcome    *outcome);
 void          smart_outcome_release_spent     (SmartOutcome    *outcome);
+gboolean      smart_outcome_leave_to_poller   (SmartOutcome    *outcome,
+                                               SmartThread     *thread,
+                                               SmartParcel     *parcel);
 void          smart_outcome_listen            (SmartOutcome    *outcome,
                                                SmartListener   *listener);
 void          smart_listener_clear            (SmartListener   *listener);
@@ -171,14 +176,36 @@ void          smart_outcome_call_back         (SmartOutcome    *outcome,
                                                GAsyncReadyCallback callback,
                                                gpointer         user_data);
 
-/* Where it settles in the thread that iterates, nobody sleeps. HOLDS: the
- * outcome's lock */
-static inline void
+/* Where it settles in the thread that iterates, nobody sleeps. The last one is
+ * returned, to be woken up without the lock, by smart_poller_wake (): on one
+ * processor it would run into the lock at once. HOLDS: the outcome's lock */
+static inline GMainContext *
 smart_outcome_wake_pollers (SmartOutcome *outcome)
 {
+  GMainContext *last = NULL;
+
   for (SmartPoller *poller = outcome->pollers; poller != NULL; poller = poller->next)
-    if (!g_main_context_is_owner (poller->context))
-      g_main_context_wakeup (poller->context);
+    {
+      if (g_main_context_is_owner (poller->context))
+        continue;
+      if (last != NULL)
+        g_main_context_wakeup (last);
+      last = poller->context;
+    }
+
+  return last != NULL ? g_main_context_ref (last) : NULL;
+}
+
+/* Takes @context (nullable). The thread that iterates it may have ended since:
+ * then it is freed here. */
+static inline void
+smart_poller_wake (GMainContext *context)
+{
+  if (context == NULL)
+    return;
+
+  g_main_context_wakeup (context);
+  g_main_context_unref (context);
 }
 
 static inline gboolean

@@ -163,12 +163,15 @@ static void
 wake (GCancellable *cancellable, gpointer data)
 {
   SmartOutcome *outcome = data;
+  GMainContext *poller;
 
   g_mutex_lock (&outcome->lock);
   if (outcome->n_blocked > 0)
     g_cond_broadcast (&outcome->settled);
-  smart_outcome_wake_pollers (outcome);
+  poller = smart_outcome_wake_pollers (outcome);
   g_mutex_unlock (&outcome->lock);
+
+  smart_poller_wake (poller);
 }
 
 static void
@@ -248,6 +251,26 @@ sleep_until_over (SmartOutcome *outcome,
   return taken_over;
 }
 
+/* If @thread waits for @outcome by iterating, @parcel is delivered there when the
+ * wait is over. Nobody is woken up for it. */
+gboolean
+smart_outcome_leave_to_poller (SmartOutcome *outcome, SmartThread *thread, SmartParcel *parcel)
+{
+  SmartPoller *poller;
+
+  g_mutex_lock (&outcome->lock);
+  for (poller = outcome->pollers; poller != NULL; poller = poller->next)
+    if (poller->thread == thread)
+      {
+        parcel->next = poller->left;
+        poller->left = parcel;
+        break;
+      }
+  g_mutex_unlock (&outcome->lock);
+
+  return poller != NULL;
+}
+
 /* Iterates @context, which this thread owns, until @outcome has settled, and so
  * on. Returns whether the interrupt hook has ended it. */
 static gboolean
@@ -257,7 +280,7 @@ iterate_until_over (SmartOutcome *outcome,
                     gint64 deadline,
                     GCancellable *cancellable)
 {
-  SmartPoller poller = { .context = context };
+  SmartPoller poller = { .thread = wait->thread, .context = context };
   gboolean interrupted = FALSE;
   GSource *alarm = NULL;
   GSource *report_alarm = smart_wait_attach_report (wait, context);
@@ -286,6 +309,14 @@ iterate_until_over (SmartOutcome *outcome,
         break;
       }
   g_mutex_unlock (&outcome->lock);
+
+  while (poller.left != NULL)
+    {
+      SmartParcel *parcel = poller.left;
+
+      poller.left = parcel->next;
+      parcel->deliver (parcel, TRUE);
+    }
 
   clear_source (&alarm);
   clear_source (&report_alarm);

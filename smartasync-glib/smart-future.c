@@ -352,7 +352,7 @@ gboolean
 smart_outcome_settle (SmartOutcome *outcome, GValue *value, GError *error, SmartCall *spent)
 {
   SmartListener *listeners;
-  GMainContext *home;
+  GMainContext *home, *poller;
   GSource *timer;
   GPtrArray *depends, *needs;
   GMainContext *timed_by;
@@ -407,9 +407,11 @@ smart_outcome_settle (SmartOutcome *outcome, GValue *value, GError *error, Smart
 
   if (outcome->n_blocked > 0)
     g_cond_broadcast (&outcome->settled);
-  smart_outcome_wake_pollers (outcome);
+  poller = smart_outcome_wake_pollers (outcome);
 
   g_mutex_unlock (&outcome->lock);
+
+  smart_poller_wake (poller);
 
   disconnect (outcome->upstream, follow_id);
   disconnect (outcome->wants_own ? outcome->own : outcome->upstream, abandon_id);

@@ -39,15 +39,17 @@ struct _SmartListener
  * the other. */
 struct _SmartOutcome
 {
-  int            ref_count;    /* atomic */
+  GMutex         lock;
+  GCond          settled;      /* with lock */
+
+  /* From here on it is as new when it is used again. */
+  int            ref_count;    /* atomic; must be the first of these */
   int            status;       /* a SmartFutureStatus; lock to write, atomic to read */
 
   /* Written once, before the status; immutable after. */
   GValue         value;        /* type 0: none */
   GError        *error;
 
-  GMutex         lock;
-  GCond          settled;      /* with lock */
   SmartListener *listeners;    /* lock: the newest first */
   guint          n_blocked;    /* lock: threads that wait for the condition */
   gboolean       keeps_spent;  /* lock: a sync caller waits, who releases the call */

@@ -82,10 +82,21 @@ smart_outcome_new (GCancellable *upstream, gboolean wants_own)
 }
 
 static void
+disconnect (GCancellable *cancellable, gulong id)
+{
+  /* Not g_cancellable_disconnect(), which waits for the handlers that run: this
+   * may be one of them. What the handlers use they hold by their closures. */
+  if (id != 0)
+    g_signal_handler_disconnect (cancellable, id);
+}
+
+static void
 outcome_clear (SmartOutcome *outcome)
 {
   smart_value_clear (&outcome->value);
   g_clear_error (&outcome->error);
+  /* Dropped while it was pending. */
+  disconnect (outcome->upstream, outcome->follow_id);
   g_clear_object (&outcome->upstream);
   g_clear_object (&outcome->own);
   g_clear_pointer (&outcome->name, g_free);
@@ -127,14 +138,8 @@ smart_outcome_unref (SmartOutcome *outcome)
       return;
     }
 
-  outcome->status = SMART_FUTURE_PENDING;
-  outcome->keeps_spent = FALSE;
-  outcome->has_progress = FALSE;
-  outcome->needs_any = FALSE;
-  outcome->by_hand = FALSE;
-  outcome->awaited_turns = NULL;
-  outcome->home_thread = NULL;
-  outcome->call = NULL;
+  memset (&outcome->ref_count, 0,
+          sizeof (SmartOutcome) - G_STRUCT_OFFSET (SmartOutcome, ref_count));
   thread->spare = outcome;
 }
 
@@ -333,15 +338,6 @@ smart_outcome_release_spent (SmartOutcome *outcome)
 
   if (spent != NULL)
     smart_call_release (spent);
-}
-
-static void
-disconnect (GCancellable *cancellable, gulong id)
-{
-  /* Not g_cancellable_disconnect(), which waits for the handlers that run: this
-   * may be one of them. What the handlers use they hold by their closures. */
-  if (id != 0)
-    g_signal_handler_disconnect (cancellable, id);
 }
 
 /* Settles with the error (taken) or, if that is NULL, with the value (moved;

@@ -25,6 +25,7 @@ void          smart_call_set_args        (SmartCall      *call,
                                           guint           n_args);
 void          smart_call_set_context     (SmartCall      *call,
                                           GMainContext   *context);
+GMainContext *smart_call_ref_context     (SmartCall      *call);
 void          smart_call_set_inbox       (SmartCall      *call,
                                           SmartInbox     *inbox);
 void          smart_call_set_early_inbox (SmartCall      *call,

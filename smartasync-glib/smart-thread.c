@@ -63,6 +63,7 @@ forget_all_in_child (void)
   thread->inbox = NULL;
   thread->is_worker = FALSE;
   thread->pool = NULL;
+  thread->loop = NULL;
   smart_context_pool_forget (thread);
 }
 

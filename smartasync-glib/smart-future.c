@@ -369,6 +369,7 @@ smart_outcome_settle (SmartOutcome *outcome, GValue *value, GError *error, Smart
   GPtrArray *depends, *needs;
   GMainContext *timed_by;
   gulong follow_id, abandon_id;
+  GCancellable *abandoned_by;
   gboolean keeps_spent;
 
   g_mutex_lock (&outcome->lock);
@@ -402,6 +403,7 @@ smart_outcome_settle (SmartOutcome *outcome, GValue *value, GError *error, Smart
   timed_by = g_steal_pointer (&outcome->timed_by);
   follow_id = outcome->follow_id;
   abandon_id = outcome->abandon_id;
+  abandoned_by = outcome->wants_own ? outcome->own : outcome->upstream;
   outcome->follow_id = outcome->abandon_id = 0;
 
   /* The sync caller may go, with the call and its references, as soon as he

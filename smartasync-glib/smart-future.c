@@ -426,7 +426,7 @@ smart_outcome_settle (SmartOutcome *outcome, GValue *value, GError *error, Smart
   g_mutex_unlock (&outcome->lock);
 
   disconnect (outcome->upstream, follow_id);
-  disconnect (outcome->wants_own ? outcome->own : outcome->upstream, abandon_id);
+  disconnect (abandoned_by, abandon_id);
   if (timer != NULL)
     {
       g_source_destroy (timer);
@@ -503,11 +503,20 @@ smart_outcome_take (SmartOutcome *outcome, GValue *value, GError **error)
 
 /* The future */
 
+/* See smart_future_dispose(): this thread is out of g_object_unref(). */
+void
+smart_future_release_revived (SmartThread *thread)
+{
+  while (thread != NULL && thread->revived != NULL)
+    g_object_unref (g_steal_pointer (&thread->revived));
+}
+
 SmartFuture *
 smart_future_new_for_outcome (SmartOutcome *outcome)
 {
   SmartFuture *future = g_object_new (SMART_TYPE_FUTURE, NULL);
 
+  smart_future_release_revived (smart_thread_peek ());
   future->outcome = smart_outcome_ref (outcome);
 
   g_mutex_lock (&outcome->lock);
@@ -566,11 +575,22 @@ smart_future_dispose (GObject *object)
 {
   SmartFuture *future = SMART_FUTURE (object);
   SmartOutcome *outcome = smart_future_get_outcome (future);
+  gboolean revived;
+
+  smart_future_release_revived (smart_thread_peek ());
 
   g_mutex_lock (&outcome->lock);
+  revived = outcome->handle == future && g_atomic_int_get (&object->ref_count) > 1;
   if (outcome->handle == future)
     outcome->handle = NULL;
   g_mutex_unlock (&outcome->lock);
+
+  /* Another thread asked for the handle while this one was on its way here with
+   * what was the last reference. Before GLib 2.80, g_object_unref() uses such an
+   * object once more after it has dropped that, and by then the other thread may
+   * have freed it. So this thread keeps it, until it comes this way again. */
+  if (revived)
+    smart_thread_get ()->revived = g_object_ref (future);
 
   G_OBJECT_CLASS (smart_future_parent_class)->dispose (object);
 }

@@ -25,6 +25,7 @@ struct _SmartThread
 
   SmartInbox   *inbox;         /* smart-inbox.c: the one used last */
   SmartOutcome *spare;         /* smart-future.c: one to use again */
+  SmartFuture  *revived;       /* smart-future.c: one to drop later; a reference */
 
   SmartInterrupt *interrupt;   /* smart-interrupt.c: what ends its waits */
 

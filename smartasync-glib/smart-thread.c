@@ -32,6 +32,7 @@ smart_thread_free (gpointer data)
   smart_context_pool_clear (thread);
   g_clear_pointer (&thread->interrupt, smart_interrupt_unref);
   g_clear_pointer (&thread->spare, smart_outcome_unref);
+  smart_future_release_revived (thread);
   g_free (thread);
 }
 

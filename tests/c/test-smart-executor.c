@@ -115,9 +115,9 @@ ends_its_loop (void)
 {
   guint n_threads, n_fds;
 
+  n_threads = count_own_threads ();
   used_loop (0);
-  smart_test_wait_for_threads (smart_test_count_threads () - 1);
-  n_threads = smart_test_count_threads ();
+  smart_test_wait_for_threads (n_threads);
   n_fds = smart_test_count_fds ();
   for (guint i = 0; i < 200; i++)
     used_loop (i);

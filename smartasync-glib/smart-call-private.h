@@ -54,7 +54,7 @@ gint64        smart_call_get_deadline    (SmartCall      *call);
 typedef struct
 {
   SmartThread *runner;     /* identity only: it runs there */
-  int          runner_id;
+  int          runner_id;  /* valid if @runner is set */
   SmartTurns  *turns;      /* it waits for its turn; @func keeps it */
   gpointer     pool;       /* it waits for a thread; @func keeps it */
   SmartAsyncFunc *func;    /* a reference, nullable */

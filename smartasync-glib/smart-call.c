@@ -67,7 +67,7 @@ struct _SmartCall
   SmartTurns *turns;        /* its function's: it has a turn, or waits for one */
   gint64 deadline;          /* monotonic time; -1: none */
   SmartThread *runner;      /* atomic; identity only: it runs a blocking body */
-  int runner_id;            /* written before runner */
+  int runner_id;            /* valid where runner is set; written once, before it */
   int awaits_turn;          /* atomic */
   gpointer pool;            /* atomic; identity only: the one that it is queued in */
   gboolean blocking;        /* which kind of body it runs */
@@ -283,13 +283,23 @@ smart_call_new (SmartAsyncFunc *func,
   call->blocking = blocking;
   call->outcome = smart_outcome_ref (outcome);
   call->home_thread = thread;
-  /* Nobody else knows the outcome yet, or looks at it only under its lock. */
-  outcome->call = call;
 
   if (flight != NULL)
-    call->lineage = smart_lineage_new (above != NULL ? above->lineage : NULL, flight, TRUE);
-  else if (above != NULL && above->lineage != NULL)
-    call->lineage = smart_lineage_ref (above->lineage);
+    {
+      /* The lock's reset may settle it at any time. */
+      g_mutex_lock (&outcome->lock);
+      if (smart_outcome_is_pending (outcome))
+        outcome->call = call;
+      g_mutex_unlock (&outcome->lock);
+      call->lineage = smart_lineage_new (above != NULL ? above->lineage : NULL, flight, TRUE);
+    }
+  else
+    {
+      /* Nobody else knows the outcome yet. */
+      outcome->call = call;
+      if (above != NULL && above->lineage != NULL)
+        call->lineage = smart_lineage_ref (above->lineage);
+    }
 
   return call;
 }
@@ -394,7 +404,8 @@ void
 smart_call_get_needs (SmartCall *call, SmartCallNeeds *needs)
 {
   needs->runner = g_atomic_pointer_get (&call->runner);
-  needs->runner_id = call->runner_id;
+  if (needs->runner != NULL)
+    needs->runner_id = call->runner_id;
   needs->turns = g_atomic_int_get (&call->awaits_turn) ? g_atomic_pointer_get (&call->turns) : NULL;
   needs->pool = g_atomic_pointer_get (&call->pool);
   needs->func = call->func != NULL ? g_object_ref (call->func) : NULL;

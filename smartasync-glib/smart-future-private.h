@@ -164,6 +164,7 @@ SmartFuture  *smart_future_then_at_once       (SmartFuture     *future,
                                                GDestroyNotify   destroy);
 SmartFuture  *smart_outcome_ref_future        (SmartOutcome    *outcome);
 SmartFuture  *smart_future_new_for_outcome    (SmartOutcome    *outcome);
+void          smart_future_release_revived    (SmartThread     *thread);
 SmartOutcome *smart_future_get_outcome        (SmartFuture     *future);
 gboolean      smart_future_is_result_of       (SmartFuture     *future,
                                                gconstpointer    origin);

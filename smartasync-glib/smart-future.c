@@ -351,6 +351,7 @@ smart_outcome_settle (SmartOutcome *outcome, GValue *value, GError *error, Smart
   GSource *timer;
   GPtrArray *depends, *needs;
   gulong follow_id, abandon_id;
+  GCancellable *abandoned_by;
   gboolean keeps_spent;
 
   g_mutex_lock (&outcome->lock);
@@ -386,6 +387,7 @@ smart_outcome_settle (SmartOutcome *outcome, GValue *value, GError *error, Smart
   outcome->timed_by = (SmartHome) { NULL };
   follow_id = outcome->follow_id;
   abandon_id = outcome->abandon_id;
+  abandoned_by = outcome->wants_own ? outcome->own : outcome->upstream;
   outcome->follow_id = outcome->abandon_id = 0;
 
   /* The sync caller may go, with the call and its references, as soon as he
@@ -410,7 +412,7 @@ smart_outcome_settle (SmartOutcome *outcome, GValue *value, GError *error, Smart
   smart_poller_wake (poller);
 
   disconnect (outcome->upstream, follow_id);
-  disconnect (outcome->wants_own ? outcome->own : outcome->upstream, abandon_id);
+  disconnect (abandoned_by, abandon_id);
   if (timer != NULL)
     smart_home_destroy_source (&timed_by, timer);
 
@@ -482,12 +484,21 @@ smart_outcome_take (SmartOutcome *outcome, GValue *value, GError **error)
 
 /* The future */
 
+/* See smart_future_dispose(): this thread is out of g_object_unref(). */
+void
+smart_future_release_revived (SmartThread *thread)
+{
+  while (thread != NULL && thread->revived != NULL)
+    g_object_unref (g_steal_pointer (&thread->revived));
+}
+
 SmartFuture *
 smart_future_new_for_outcome (SmartOutcome *outcome)
 {
   SmartThread *thread = smart_thread_peek ();
   SmartFuture *future = thread != NULL ? smart_spares_take (&thread->spare_futures) : NULL;
 
+  smart_future_release_revived (thread);
   if (future == NULL)
     future = g_object_new (SMART_TYPE_FUTURE, NULL);
   future->outcome = smart_outcome_ref (outcome);
@@ -572,13 +583,24 @@ smart_future_dispose (GObject *object)
 {
   SmartFuture *future = SMART_FUTURE (object);
   SmartOutcome *outcome = g_atomic_pointer_get (&future->outcome);
+  gboolean revived = FALSE;
+
+  smart_future_release_revived (smart_thread_peek ());
 
   if (outcome != NULL)
     {
       g_mutex_lock (&outcome->lock);
+      revived = outcome->handle == future && g_atomic_int_get (&object->ref_count) > 1;
       forget_handle (outcome, future);
       g_mutex_unlock (&outcome->lock);
     }
+
+  /* Another thread asked for the handle while this one was on its way here with
+   * what was the last reference. Before GLib 2.80, g_object_unref() uses such an
+   * object once more after it has dropped that, and by then the other thread may
+   * have freed it. So this thread keeps it, until it comes this way again. */
+  if (revived)
+    smart_thread_get ()->revived = g_object_ref (future);
 
   G_OBJECT_CLASS (smart_future_parent_class)->dispose (object);
 }

@@ -138,12 +138,85 @@ cancel_with (SmartOutcome *outcome, GPtrArray *depends)
   g_ptr_array_unref (depends);
 }
 
+/* Whether it waits to begin: then it does so no more. */
+static gboolean
+leave_queue (SmartOutcome *outcome)
+{
+  gboolean was_queued;
+
+  g_mutex_lock (&outcome->lock);
+  was_queued = outcome->queued;
+  outcome->queued = FALSE;
+  g_mutex_unlock (&outcome->lock);
+
+  return was_queued;
+}
+
+static void
+cancel_queued (GCancellable *cancellable, gpointer outcome)
+{
+  if (leave_queue (outcome))
+    smart_outcome_settle_cancelled (outcome);
+}
+
+/* Its call waits for its turn, a thread or a context: whoever cancels it need not
+ * wait for that. Any thread; more than once, if it waits for one after the other.
+ * The call stays where it waits, and is dropped there. */
+void
+smart_outcome_queue (SmartOutcome *outcome)
+{
+  gboolean is_queued;
+
+  if (outcome->upstream == NULL && !outcome->wants_own)
+    return;
+
+  g_mutex_lock (&outcome->lock);
+  is_queued = smart_outcome_is_pending (outcome) && !outcome->begun && !outcome->queued &&
+              outcome->abandon_id == 0;
+  if (is_queued)
+    {
+      outcome->queued = TRUE;
+      if (outcome->upstream != NULL)
+        outcome->queued_id =
+            g_signal_connect_data (outcome->upstream, "cancelled", G_CALLBACK (cancel_queued),
+                                   smart_outcome_ref (outcome), unref_outcome, 0);
+    }
+  g_mutex_unlock (&outcome->lock);
+
+  if (is_queued && smart_outcome_is_cancelled (outcome))
+    cancel_queued (NULL, outcome);
+}
+
+/* Its call is about to begin: whether it may. From now on it is up to the body to
+ * heed its cancellable. */
+gboolean
+smart_outcome_unqueue (SmartOutcome *outcome)
+{
+  gulong id;
+
+  if (outcome->upstream == NULL && !outcome->wants_own)
+    return smart_outcome_is_pending (outcome);
+
+  g_mutex_lock (&outcome->lock);
+  outcome->queued = FALSE;
+  outcome->begun = TRUE;
+  id = outcome->queued_id;
+  outcome->queued_id = 0;
+  g_mutex_unlock (&outcome->lock);
+
+  /* See disconnect() in smart-future.c. */
+  if (id != 0)
+    g_signal_handler_disconnect (outcome->upstream, id);
+
+  return smart_outcome_is_pending (outcome) && !smart_outcome_is_cancelled (outcome);
+}
+
 /* The caller holds a reference. */
 void
 smart_outcome_cancel (SmartOutcome *outcome)
 {
   cancel_with (outcome, copy_depends (outcome));
-  if (outcome->by_hand)
+  if (outcome->by_hand || leave_queue (outcome))
     smart_outcome_settle_cancelled (outcome);
 }
 

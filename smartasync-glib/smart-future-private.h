@@ -82,6 +82,9 @@ struct _SmartOutcome
   gboolean       by_hand;      /* immutable: cancelling settles */
   gulong         follow_id;    /* lock: own follows upstream */
   gulong         abandon_id;   /* lock: on upstream or own */
+  gulong         queued_id;    /* lock: on upstream */
+  gboolean       queued;       /* lock: to cancel it settles it, for it has not begun */
+  gboolean       begun;        /* lock: it was queued, and is not any more */
   GSource       *timer;        /* lock: the call's deadline; a reference */
   GPtrArray     *depends;      /* lock: the outcomes that are cancelled with it; references */
   SmartHome      timed_by;     /* lock: the timer's context */
@@ -132,6 +135,8 @@ void          smart_outcome_depend            (SmartOutcome    *outcome,
 void          smart_outcome_need              (SmartOutcome    *outcome,
                                                SmartOutcome    *other);
 void          smart_outcome_abandon_on_cancel (SmartOutcome    *outcome);
+void          smart_outcome_queue             (SmartOutcome    *outcome);
+gboolean      smart_outcome_unqueue           (SmartOutcome    *outcome);
 void          smart_outcome_set_deadline      (SmartOutcome    *outcome,
                                                GMainContext    *context,
                                                guint            msec);

@@ -350,7 +350,7 @@ smart_outcome_settle (SmartOutcome *outcome, GValue *value, GError *error, Smart
   GMainContext *poller;
   GSource *timer;
   GPtrArray *depends, *needs;
-  gulong follow_id, abandon_id;
+  gulong follow_id, abandon_id, queued_id;
   GCancellable *abandoned_by;
   gboolean keeps_spent;
 
@@ -388,7 +388,8 @@ smart_outcome_settle (SmartOutcome *outcome, GValue *value, GError *error, Smart
   follow_id = outcome->follow_id;
   abandon_id = outcome->abandon_id;
   abandoned_by = outcome->wants_own ? outcome->own : outcome->upstream;
-  outcome->follow_id = outcome->abandon_id = 0;
+  queued_id = outcome->queued_id;
+  outcome->follow_id = outcome->abandon_id = outcome->queued_id = 0;
 
   /* The sync caller may go, with the call and its references, as soon as he
    * sees the status: then this function's own one is the last. */
@@ -412,6 +413,7 @@ smart_outcome_settle (SmartOutcome *outcome, GValue *value, GError *error, Smart
   smart_poller_wake (poller);
 
   disconnect (outcome->upstream, follow_id);
+  disconnect (outcome->upstream, queued_id);
   disconnect (abandoned_by, abandon_id);
   if (timer != NULL)
     smart_home_destroy_source (&timed_by, timer);

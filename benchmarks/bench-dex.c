@@ -331,6 +331,8 @@ void
 bench_dex_init (void)
 {
   dex_init ();
+  /* As in an application: libdex's scheduler has the default context. */
+  g_main_context_acquire (NULL);
 }
 
 const BenchRow bench_dex_rows[] = {

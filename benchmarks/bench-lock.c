@@ -298,7 +298,7 @@ const BenchRow bench_lock_rows[] = {
     "Go's singleflight, around an empty function", run_once_adds, singleflight, 1.2, 100000,
     BENCH_ONE_CORE, has_singleflight },
   { "1,000 waiters on one flight, in one context", "1,000 GTasks returned", waiters, waiters_peer,
-    0.7, 0, BENCH_ONE_CORE },
+    0.7, 0, BENCH_ONE_CORE, NULL, TRUE },
   { "1,000 threads on one key, a function of 1 ms", "a GMutex and a GCond by hand", threads,
     threads_peer, 1.2, 1, BENCH_ALL_CORES },
   { NULL },

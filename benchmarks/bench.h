@@ -28,6 +28,7 @@ typedef struct
   guint       n;       /* times a round, 0: found by trying */
   BenchPlace  place;
   gboolean (* is_there) (void); /* nullable: whether the peer is */
+  gboolean    counted;          /* on one thread: its instructions repeat */
 } BenchRow;
 
 gint64 bench_now       (void);

@@ -59,7 +59,7 @@ struct _SmartCall
   GValue *args;
   guint n_args;
   GValue inline_args[N_INLINE_ARGS];
-  GMainContext *context;    /* a reference; where an asynchronous body runs */
+  SmartHome home;           /* where an asynchronous body runs */
   SmartInbox *inbox;        /* a use; where an offloaded call is released */
   SmartInbox *early_inbox;  /* likewise, nullable: where its progress is told, if not there */
   SmartThread *home_thread; /* identity only: who made the call */
@@ -67,13 +67,15 @@ struct _SmartCall
   SmartTurns *turns;        /* its function's: it has a turn, or waits for one */
   gint64 deadline;          /* monotonic time; -1: none */
   SmartThread *runner;      /* atomic; identity only: it runs a blocking body */
-  int runner_id;            /* written before runner */
+  int runner_id;            /* valid where runner is set; written once, before it */
   int awaits_turn;          /* atomic */
   gpointer pool;            /* atomic; identity only: the one that it is queued in */
   gboolean blocking;        /* which kind of body it runs */
   gboolean lenient;         /* to drop it is to return nothing */
 
   int returned; /* atomic */
+
+  GMainContext *pinned; /* atomic; a reference: see smart_call_get_context() */
 
   /* A blocking body's result is held until the body ends: the outcome's lock.
    * A value that nobody wants is held until the call is released. */
@@ -126,6 +128,21 @@ remains_delivered (SmartParcel *parcel, gboolean run)
   g_free (remains);
 }
 
+/* Where an asynchronous body runs; NULL where that has gone. Any thread. */
+static SmartInbox *
+get_home_inbox (SmartCall *call, int priority)
+{
+  GMainContext *context = smart_home_ref_context (&call->home);
+  SmartInbox *inbox;
+
+  if (context == NULL)
+    return NULL;
+
+  inbox = smart_inbox_get (context, priority);
+  g_main_context_unref (context);
+  return inbox;
+}
+
 /* Best to a sync caller that is still there, who need not be woken up for it. */
 static void
 send_home (SmartCall *call)
@@ -149,8 +166,11 @@ send_home (SmartCall *call)
   if (!smart_outcome_leave_to_poller (outcome, call->home_thread, &remains->parcel))
     {
       remains->inbox = call->inbox != NULL ? g_steal_pointer (&call->inbox)
-                                           : smart_inbox_get (call->context, G_PRIORITY_DEFAULT);
-      smart_inbox_push (remains->inbox, &remains->parcel);
+                                           : get_home_inbox (call, G_PRIORITY_DEFAULT);
+      if (remains->inbox != NULL)
+        smart_inbox_push (remains->inbox, &remains->parcel);
+      else
+        remains_delivered (&remains->parcel, FALSE);
     }
   smart_outcome_unref (outcome);
 }
@@ -176,8 +196,7 @@ end (SmartCall *call)
                               NULL);
     }
 
-  if (G_UNLIKELY (call->home_thread != smart_thread_peek ()) &&
-      (call->inbox != NULL || call->context != NULL))
+  if (G_UNLIKELY (call->outcome != NULL && call->home_thread != smart_thread_peek ()))
     send_home (call);
 
   smart_value_clear (&call->held_value);
@@ -185,7 +204,8 @@ end (SmartCall *call)
   if (call->args != call->inline_args)
     g_free (call->args);
   g_clear_object (&call->source);
-  g_clear_pointer (&call->context, g_main_context_unref);
+  smart_home_clear (&call->home);
+  g_clear_pointer (&call->pinned, g_main_context_unref);
   g_clear_pointer (&call->inbox, smart_inbox_unref);
   g_clear_pointer (&call->early_inbox, smart_inbox_unref);
   g_clear_pointer (&call->outcome, smart_outcome_unref);
@@ -263,13 +283,23 @@ smart_call_new (SmartAsyncFunc *func,
   call->blocking = blocking;
   call->outcome = smart_outcome_ref (outcome);
   call->home_thread = thread;
-  /* Nobody else knows the outcome yet, or looks at it only under its lock. */
-  outcome->call = call;
 
   if (flight != NULL)
-    call->lineage = smart_lineage_new (above != NULL ? above->lineage : NULL, flight, TRUE);
-  else if (above != NULL && above->lineage != NULL)
-    call->lineage = smart_lineage_ref (above->lineage);
+    {
+      /* The lock's reset may settle it at any time. */
+      g_mutex_lock (&outcome->lock);
+      if (smart_outcome_is_pending (outcome))
+        outcome->call = call;
+      g_mutex_unlock (&outcome->lock);
+      call->lineage = smart_lineage_new (above != NULL ? above->lineage : NULL, flight, TRUE);
+    }
+  else
+    {
+      /* Nobody else knows the outcome yet. */
+      outcome->call = call;
+      if (above != NULL && above->lineage != NULL)
+        call->lineage = smart_lineage_ref (above->lineage);
+    }
 
   return call;
 }
@@ -289,11 +319,15 @@ smart_call_set_args (SmartCall *call, GObject *source, const GValue *args, guint
 void
 smart_call_set_context (SmartCall *call, GMainContext *context)
 {
-  if (call->context == context)
-    return;
+  if (call->home.context != context)
+    smart_home_set (&call->home, context);
+}
 
-  g_clear_pointer (&call->context, g_main_context_unref);
-  call->context = g_main_context_ref (context);
+/* Where an asynchronous body runs; a reference, NULL where that has gone. */
+GMainContext *
+smart_call_ref_context (SmartCall *call)
+{
+  return smart_home_ref_context (&call->home);
 }
 
 /* Takes @inbox. */
@@ -370,7 +404,8 @@ void
 smart_call_get_needs (SmartCall *call, SmartCallNeeds *needs)
 {
   needs->runner = g_atomic_pointer_get (&call->runner);
-  needs->runner_id = call->runner_id;
+  if (needs->runner != NULL)
+    needs->runner_id = call->runner_id;
   needs->turns = g_atomic_int_get (&call->awaits_turn) ? g_atomic_pointer_get (&call->turns) : NULL;
   needs->pool = g_atomic_pointer_get (&call->pool);
   needs->func = call->func != NULL ? g_object_ref (call->func) : NULL;
@@ -679,16 +714,34 @@ smart_call_get_cancellable (SmartCall *call)
  * default while it begins: sources of its own belong there, and not in the
  * default context, where `g_timeout_add ()` and `g_idle_add ()` would put them.
  *
- * Returns: (transfer none) (nullable): the context; %NULL in a blocking body
+ * A private context ends with its thread, and the sources in it with that: a call
+ * that was abandoned there is dropped. From another thread, to ask for it keeps it,
+ * as long as @call.
+ *
+ * Returns: (transfer none) (nullable): the context; %NULL in a blocking body, and
+ *   when the context is no more
  *
  * Since: 1.0
  */
 GMainContext *
 smart_call_get_context (SmartCall *call)
 {
+  GMainContext *context;
+
   g_return_val_if_fail (SMART_IS_LIVE_CALL (call), NULL);
 
-  return call->context;
+  if (smart_home_is_here (&call->home))
+    return call->home.context;
+
+  context = g_atomic_pointer_get (&call->pinned);
+  if (context != NULL)
+    return context;
+
+  context = smart_home_ref_context (&call->home);
+  if (context != NULL && !g_atomic_pointer_compare_and_exchange (&call->pinned, NULL, context))
+    g_main_context_unref (context);
+
+  return context;
 }
 
 /**
@@ -1526,7 +1579,8 @@ smart_call_return_future (SmartCall *call, SmartFuture *future)
  * Calls @function in the context that the body runs in; again and again, until
  * it returns %G_SOURCE_REMOVE.
  *
- * Returns: the id of the source in [method@SmartAsync.Call.get_context]
+ * Returns: the id of the source in [method@SmartAsync.Call.get_context]; 0 if
+ *   that is no more
  *
  * Since: 1.0
  */
@@ -1537,18 +1591,28 @@ smart_call_add_timeout (SmartCall *call,
                         gpointer user_data,
                         GDestroyNotify destroy)
 {
+  GMainContext *context;
   GSource *source;
   guint id;
 
   g_return_val_if_fail (SMART_IS_LIVE_CALL (call), 0);
   g_return_val_if_fail (function != NULL, 0);
-  g_return_val_if_fail (call->context != NULL, 0);
+  g_return_val_if_fail (call->home.context != NULL, 0);
+
+  context = smart_home_ref_context (&call->home);
+  if (context == NULL)
+    {
+      if (destroy != NULL)
+        destroy (user_data);
+      return 0;
+    }
 
   source = g_timeout_source_new (msec);
   g_source_set_callback (source, function, user_data, destroy);
   g_source_set_static_name (source, "smart_call_add_timeout");
-  id = g_source_attach (source, call->context);
+  id = g_source_attach (source, context);
   g_source_unref (source);
+  g_main_context_unref (context);
 
   return id;
 }
@@ -1577,11 +1641,11 @@ smart_call_report_progress (SmartCall *call, double progress)
     inbox = smart_inbox_ref (call->early_inbox);
   else if (call->inbox != NULL)
     inbox = smart_inbox_ref (call->inbox);
-  else if (call->context != NULL)
-    inbox = smart_inbox_get (call->context, call->func != NULL
-                                                ? MIN (call->func->priority, G_PRIORITY_DEFAULT)
-                                                : G_PRIORITY_DEFAULT);
   else
+    inbox =
+        get_home_inbox (call, call->func != NULL ? MIN (call->func->priority, G_PRIORITY_DEFAULT)
+                                                 : G_PRIORITY_DEFAULT);
+  if (inbox == NULL)
     return;
 
   smart_outcome_report (call->outcome, progress, inbox);

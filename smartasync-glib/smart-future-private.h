@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include "smart-context-pool-private.h"
 #include "smart-inbox-private.h"
 
 #include <smartasync-glib/smart-future.h>
@@ -71,7 +72,7 @@ struct _SmartOutcome
   /* An asynchronous call that was begun and is pending cannot go on unless its
    * home is iterated. */
   SmartThread   *home_thread;  /* lock: who began it; identity only */
-  GMainContext  *home;         /* lock: a reference; settling clears it */
+  SmartHome      home;         /* lock; settling clears it */
 
   /* Cancellation: by the caller's cancellable or, where something else can
    * cancel, too, by an own one that follows the caller's. */
@@ -83,7 +84,7 @@ struct _SmartOutcome
   gulong         abandon_id;   /* lock: on upstream or own */
   GSource       *timer;        /* lock: the call's deadline; a reference */
   GPtrArray     *depends;      /* lock: the outcomes that are cancelled with it; references */
-  GMainContext  *timed_by;     /* lock: the timer's context; a reference */
+  SmartHome      timed_by;     /* lock: the timer's context */
 };
 
 SmartOutcome *smart_outcome_new               (GCancellable    *upstream,
@@ -163,6 +164,7 @@ SmartFuture  *smart_future_then_at_once       (SmartFuture     *future,
                                                GDestroyNotify   destroy);
 SmartFuture  *smart_outcome_ref_future        (SmartOutcome    *outcome);
 SmartFuture  *smart_future_new_for_outcome    (SmartOutcome    *outcome);
+void          smart_future_release_revived    (SmartThread     *thread);
 SmartOutcome *smart_future_get_outcome        (SmartFuture     *future);
 gboolean      smart_future_is_result_of       (SmartFuture     *future,
                                                gconstpointer    origin);

@@ -32,18 +32,18 @@ find_owned (SmartWait *wait, SmartOutcome *outcome)
   wait->owned[0] = g_main_context_is_owner (context) ? context : NULL;
   wait->owned[1] = source != NULL ? g_source_get_context (source) : NULL;
   wait->owned[2] = NULL;
+  wait->owned[3] = wait->thread->loop;
 
   if (outcome == NULL)
     return;
 
   g_mutex_lock (&outcome->lock);
-  if (outcome->home != NULL)
-    home = g_main_context_ref (outcome->home);
+  home = smart_home_ref_context (&outcome->home);
   g_mutex_unlock (&outcome->lock);
 
   if (home != NULL)
     {
-      /* It is compared only, and the outcome keeps it as long as it matters. */
+      /* It is compared only, and this thread keeps what it owns. */
       if (g_main_context_is_owner (home))
         wait->owned[2] = home;
       g_main_context_unref (home);
@@ -475,7 +475,7 @@ smart_outcome_wait (SmartOutcome *outcome,
   GError *refused = NULL;
 
   g_mutex_lock (&outcome->lock);
-  is_ours = outcome->home == current && outcome->home_thread == smart_thread_peek ();
+  is_ours = outcome->home.context == current && outcome->home_thread == smart_thread_peek ();
   g_mutex_unlock (&outcome->lock);
 
   if (is_ours && !g_main_context_is_owner (current))

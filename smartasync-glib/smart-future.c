@@ -100,8 +100,8 @@ outcome_clear (SmartOutcome *outcome)
   g_clear_object (&outcome->upstream);
   g_clear_object (&outcome->own);
   g_clear_pointer (&outcome->name, g_free);
-  g_clear_pointer (&outcome->home, g_main_context_unref);
-  g_clear_pointer (&outcome->timed_by, g_main_context_unref);
+  smart_home_clear (&outcome->home);
+  smart_home_clear (&outcome->timed_by);
 }
 
 void
@@ -253,9 +253,9 @@ smart_outcome_set_home (SmartOutcome *outcome, GMainContext *home)
   SmartThread *thread = smart_thread_get ();
 
   g_mutex_lock (&outcome->lock);
-  if (smart_outcome_is_pending (outcome) && outcome->home == NULL)
+  if (smart_outcome_is_pending (outcome) && outcome->home.context == NULL)
     {
-      outcome->home = g_main_context_ref (home);
+      smart_home_set (&outcome->home, home);
       outcome->home_thread = thread;
     }
   g_mutex_unlock (&outcome->lock);
@@ -280,8 +280,8 @@ void
 smart_outcome_set_home_of_others (SmartOutcome *outcome, GMainContext *home)
 {
   g_mutex_lock (&outcome->lock);
-  if (smart_outcome_is_pending (outcome) && outcome->home == NULL)
-    outcome->home = g_main_context_ref (home);
+  if (smart_outcome_is_pending (outcome) && outcome->home.context == NULL)
+    smart_home_set (&outcome->home, home);
   g_mutex_unlock (&outcome->lock);
 }
 
@@ -289,32 +289,30 @@ smart_outcome_set_home_of_others (SmartOutcome *outcome, GMainContext *home)
 void
 smart_outcome_adopt_home (SmartOutcome *outcome, SmartOutcome *other)
 {
-  GMainContext *home = NULL;
-  GMainContext *old = NULL;
+  SmartHome home = { NULL };
+  SmartHome old = { NULL };
   SmartThread *home_thread;
 
   g_mutex_lock (&other->lock);
-  if (other->home != NULL)
-    home = g_main_context_ref (other->home);
+  smart_home_copy (&home, &other->home);
   home_thread = other->home_thread;
   g_mutex_unlock (&other->lock);
 
-  if (home == NULL)
+  if (home.context == NULL)
     return;
 
   g_mutex_lock (&outcome->lock);
   if (smart_outcome_is_pending (outcome))
     {
       old = outcome->home;
-      outcome->home = g_steal_pointer (&home);
+      outcome->home = home;
       outcome->home_thread = home_thread;
+      home = (SmartHome) { NULL };
     }
   g_mutex_unlock (&outcome->lock);
 
-  if (old != NULL)
-    g_main_context_unref (old);
-  if (home != NULL)
-    g_main_context_unref (home);
+  smart_home_clear (&old);
+  smart_home_clear (&home);
 }
 
 /* A sync caller waits, who takes the call over when it is done. */
@@ -348,11 +346,12 @@ gboolean
 smart_outcome_settle (SmartOutcome *outcome, GValue *value, GError *error, SmartCall *spent)
 {
   SmartListener *listeners;
-  GMainContext *home, *poller;
+  SmartHome home, timed_by;
+  GMainContext *poller;
   GSource *timer;
   GPtrArray *depends, *needs;
-  GMainContext *timed_by;
   gulong follow_id, abandon_id;
+  GCancellable *abandoned_by;
   gboolean keeps_spent;
 
   g_mutex_lock (&outcome->lock);
@@ -378,14 +377,17 @@ smart_outcome_settle (SmartOutcome *outcome, GValue *value, GError *error, Smart
     }
 
   listeners = g_steal_pointer (&outcome->listeners);
-  home = g_steal_pointer (&outcome->home);
+  home = outcome->home;
+  outcome->home = (SmartHome) { NULL };
   timer = g_steal_pointer (&outcome->timer);
   depends = g_steal_pointer (&outcome->depends);
   needs = g_steal_pointer (&outcome->needs);
   outcome->call = NULL;
-  timed_by = g_steal_pointer (&outcome->timed_by);
+  timed_by = outcome->timed_by;
+  outcome->timed_by = (SmartHome) { NULL };
   follow_id = outcome->follow_id;
   abandon_id = outcome->abandon_id;
+  abandoned_by = outcome->wants_own ? outcome->own : outcome->upstream;
   outcome->follow_id = outcome->abandon_id = 0;
 
   /* The sync caller may go, with the call and its references, as soon as he
@@ -410,20 +412,15 @@ smart_outcome_settle (SmartOutcome *outcome, GValue *value, GError *error, Smart
   smart_poller_wake (poller);
 
   disconnect (outcome->upstream, follow_id);
-  disconnect (outcome->wants_own ? outcome->own : outcome->upstream, abandon_id);
+  disconnect (abandoned_by, abandon_id);
   if (timer != NULL)
-    {
-      g_source_destroy (timer);
-      g_source_unref (timer);
-      g_main_context_unref (timed_by);
-    }
+    smart_home_destroy_source (&timed_by, timer);
 
   if (depends != NULL)
     g_ptr_array_unref (depends);
   if (needs != NULL)
     g_ptr_array_unref (needs);
-  if (home != NULL)
-    g_main_context_unref (home);
+  smart_home_clear (&home);
   listeners = in_order (listeners, outcome);
   if (keeps_spent)
     smart_outcome_unref (outcome);
@@ -487,12 +484,21 @@ smart_outcome_take (SmartOutcome *outcome, GValue *value, GError **error)
 
 /* The future */
 
+/* See smart_future_dispose(): this thread is out of g_object_unref(). */
+void
+smart_future_release_revived (SmartThread *thread)
+{
+  while (thread != NULL && thread->revived != NULL)
+    g_object_unref (g_steal_pointer (&thread->revived));
+}
+
 SmartFuture *
 smart_future_new_for_outcome (SmartOutcome *outcome)
 {
   SmartThread *thread = smart_thread_peek ();
   SmartFuture *future = thread != NULL ? smart_spares_take (&thread->spare_futures) : NULL;
 
+  smart_future_release_revived (thread);
   if (future == NULL)
     future = g_object_new (SMART_TYPE_FUTURE, NULL);
   future->outcome = smart_outcome_ref (outcome);
@@ -577,13 +583,24 @@ smart_future_dispose (GObject *object)
 {
   SmartFuture *future = SMART_FUTURE (object);
   SmartOutcome *outcome = g_atomic_pointer_get (&future->outcome);
+  gboolean revived = FALSE;
+
+  smart_future_release_revived (smart_thread_peek ());
 
   if (outcome != NULL)
     {
       g_mutex_lock (&outcome->lock);
+      revived = outcome->handle == future && g_atomic_int_get (&object->ref_count) > 1;
       forget_handle (outcome, future);
       g_mutex_unlock (&outcome->lock);
     }
+
+  /* Another thread asked for the handle while this one was on its way here with
+   * what was the last reference. Before GLib 2.80, g_object_unref() uses such an
+   * object once more after it has dropped that, and by then the other thread may
+   * have freed it. So this thread keeps it, until it comes this way again. */
+  if (revived)
+    smart_thread_get ()->revived = g_object_ref (future);
 
   G_OBJECT_CLASS (smart_future_parent_class)->dispose (object);
 }

@@ -12,6 +12,7 @@ typedef struct _SmartFrame   SmartFrame;
 typedef struct _SmartInbox   SmartInbox;
 typedef struct _SmartInterrupt SmartInterrupt;
 typedef struct _SmartOutcome SmartOutcome;
+typedef struct _SmartPlace   SmartPlace;
 typedef struct _SmartThread  SmartThread;
 
 /* What this library knows of one thread. Every field belongs to that thread:
@@ -21,7 +22,7 @@ struct _SmartThread
   int           id;            /* the system's, for those who debug; immutable */
   SmartFrame   *top;           /* smart-context.c: the innermost frame */
 
-  GPtrArray    *contexts;      /* smart-context-pool.c: one for each depth */
+  GPtrArray    *contexts;      /* smart-context-pool.c: of SmartPlace, one for each depth */
   guint         depth;         /* how many of them are in use */
   int           reset_serial;  /* the reset that it last heard of */
 
@@ -29,11 +30,13 @@ struct _SmartThread
   SmartOutcome *spare;         /* smart-future.c: one to use again */
   SmartSpares   spare_futures; /* smart-future.c: some to use again */
   SmartSpares   spare_calls;   /* smart-call.c: likewise */
+  SmartFuture  *revived;       /* smart-future.c: one to drop later; a reference */
 
   SmartInterrupt *interrupt;   /* smart-interrupt.c: what ends its waits */
 
   gpointer      pool;          /* smart-offload.c: the pool that it is of */
   gboolean      is_worker;     /* smart-offload.c: of the shared pool */
+  GMainContext *loop;          /* smart-offload.c: where the calls go on that it has begun */
 };
 
 /* The record of this thread, or NULL. Read many times a call: a thread-local

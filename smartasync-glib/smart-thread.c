@@ -40,6 +40,7 @@ smart_thread_free (gpointer data)
   smart_spares_clear (&thread->spare_calls);
   smart_spares_clear (&thread->spare_futures);
   g_clear_pointer (&thread->spare, smart_outcome_free_spare);
+  smart_future_release_revived (thread);
   g_free (thread);
 }
 
@@ -63,6 +64,7 @@ forget_all_in_child (void)
   thread->inbox = NULL;
   thread->is_worker = FALSE;
   thread->pool = NULL;
+  thread->loop = NULL;
   smart_context_pool_forget (thread);
 }
 

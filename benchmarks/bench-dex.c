@@ -132,9 +132,12 @@ one_ready (GObject *source, GAsyncResult *result, gpointer user_data)
   (*(guint *) user_data)--;
 }
 
+/* In a context of its own: libdex's scheduler makes an iteration of the default
+ * one dearer. */
 static gint64
 run_calls (SmartAsyncFunc *func, guint in_flight, guint n)
 {
+  GMainContext *context = bench_enter_loop ();
   gint64 start = bench_now ();
   gint64 took;
 
@@ -145,9 +148,10 @@ run_calls (SmartAsyncFunc *func, guint in_flight, guint n)
       for (guint k = 0; k < in_flight; k++)
         smart_async_func_call_async (func, NULL, NULL, 0, NULL, one_ready, &pending);
       while (pending > 0)
-        g_main_context_iteration (NULL, TRUE);
+        g_main_context_iteration (context, TRUE);
     }
   took = bench_now () - start;
+  bench_leave_loop (context);
   g_object_unref (func);
 
   return took / in_flight;

@@ -252,7 +252,7 @@ typedef struct
   SmartAsyncFunc *func;   /* asynchronous */
   SmartAsyncFunc *last;   /* that the chain ends with */
   SmartAsyncFunc *waiter; /* blocking: waits for what it has begun */
-  SmartFuture *left; /* the refused wait's: it settles later */
+  SmartFuture *left;      /* the refused wait's: it settles later */
   GThread *threads[16];
   guint n_threads;
 } Chain;

@@ -580,21 +580,42 @@ forget_handle (SmartOutcome *outcome, SmartFuture *future)
     outcome->handle = NULL;
 }
 
+/* Takes @future, which has no outcome any more that would know it. It serves the
+ * next result in this thread. */
+static void
+use_again (SmartFuture *future, SmartThread *thread)
+{
+  end (future);
+  g_signal_handlers_destroy (future);
+  memset ((char *) future + sizeof (GObject), 0, sizeof (SmartFuture) - sizeof (GObject));
+  smart_spares_keep (&thread->spare_futures, G_OBJECT (future));
+}
+
 static void
 smart_future_dispose (GObject *object)
 {
   SmartFuture *future = SMART_FUTURE (object);
   SmartOutcome *outcome = g_atomic_pointer_get (&future->outcome);
+  SmartThread *thread = smart_thread_peek ();
   gboolean revived = FALSE;
+  gboolean keep = FALSE;
 
-  smart_future_release_revived (smart_thread_peek ());
+  smart_future_release_revived (thread);
 
   if (outcome != NULL)
     {
       g_mutex_lock (&outcome->lock);
+      keep = thread != NULL && smart_spares_may_keep (&thread->spare_futures, object);
       revived = outcome->handle == future && g_atomic_int_get (&object->ref_count) > 1;
       forget_handle (outcome, future);
       g_mutex_unlock (&outcome->lock);
+    }
+
+  /* From GLib 2.8x on; before, g_object_unref() has put something in its qdata. */
+  if (keep)
+    {
+      use_again (g_object_ref (future), thread);
+      return;
     }
 
   /* Another thread asked for the handle while this one was on its way here with
@@ -607,8 +628,7 @@ smart_future_dispose (GObject *object)
   G_OBJECT_CLASS (smart_future_parent_class)->dispose (object);
 }
 
-/* Releases the library's own reference. If it is the last one, the object serves
- * the next result in this thread. */
+/* Releases the library's own reference, and spares the object where it can. */
 static void
 release (SmartFuture *future)
 {
@@ -622,16 +642,10 @@ release (SmartFuture *future)
     forget_handle (outcome, future);
   g_mutex_unlock (&outcome->lock);
 
-  if (!keep)
-    {
-      g_object_unref (future);
-      return;
-    }
-
-  end (future);
-  g_signal_handlers_destroy (future);
-  memset ((char *) future + sizeof (GObject), 0, sizeof (SmartFuture) - sizeof (GObject));
-  smart_spares_keep (&thread->spare_futures, G_OBJECT (future));
+  if (keep)
+    use_again (future, thread);
+  else
+    g_object_unref (future);
 }
 
 static void

@@ -1018,6 +1018,8 @@ misuse_executor (gconstpointer data)
   refused ("executor", g_assert_cmpuint (smart_executor_get_max_pending (NULL), ==, 0));
   refused ("executor", smart_executor_set_max_pending (NULL, 1));
   refused ("executor", g_assert_null (smart_executor_get_context (NULL)));
+  refused ("executor", smart_executor_close (NULL));
+  refused ("executor", smart_executor_close (stranger ()));
 }
 
 static void

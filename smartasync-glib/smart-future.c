@@ -88,6 +88,7 @@ outcome_clear (SmartOutcome *outcome)
   g_clear_object (&outcome->upstream);
   g_clear_object (&outcome->own);
   g_clear_pointer (&outcome->name, g_free);
+  outcome->made_at = NULL;
   g_clear_pointer (&outcome->home, g_main_context_unref);
   g_clear_pointer (&outcome->timed_by, g_main_context_unref);
 }
@@ -896,7 +897,8 @@ smart_future_get_status (SmartFuture *future)
  * smart_future_dup_name: (get-property name)
  * @future: a future
  *
- * Its name, for those who debug.
+ * Its name, for those who debug. In C, one that was given no name is called like
+ * the line that made it.
  *
  * Returns: (transfer full) (nullable): a copy of the name
  *
@@ -912,7 +914,8 @@ smart_future_dup_name (SmartFuture *future)
 
   outcome = smart_future_get_outcome (future);
   g_mutex_lock (&outcome->lock);
-  name = g_strdup (outcome->name);
+  name =
+      g_strdup (outcome->name != NULL ? outcome->name : g_atomic_pointer_get (&outcome->made_at));
   g_mutex_unlock (&outcome->lock);
 
   return name;

@@ -35,6 +35,8 @@ struct _SmartAsyncFunc
   GType                  *params;
   guint                   n_params;
 
+  const char             *made_with; /* by what line of C; immutable, static, nullable */
+  const char             *made_at;
   char                   *label;   /* atomic; set once, where there is no name */
   int                     called;  /* atomic */
 };
@@ -68,6 +70,10 @@ SmartAsyncFunc *
                                            SmartBody        body,
                                            gpointer         body_data,
                                            GDestroyNotify   body_destroy);
+
+/* smart-call-site.c */
+char       *smart_call_site_label         (const char      *args,
+                                           const char      *where);
 
 /* smart-dispatch.c */
 void        smart_dispatch                (SmartAsyncFunc  *func,

@@ -58,6 +58,7 @@ struct _SmartOutcome
   SmartPoller   *pollers;      /* lock: the threads that wait by iterating */
   SmartFuture   *handle;       /* lock: not a reference; cleared by its dispose */
   char          *name;         /* lock */
+  const char    *made_at;      /* atomic; set once; static: the line of C, nullable */
 
   /* What it needs to settle, for smart-wait-graph.c. */
   SmartCall     *call;         /* lock: whose outcome it is, while it is pending; identity */

@@ -942,7 +942,8 @@ smart_future_get_status (SmartFuture *future)
  * smart_future_dup_name: (get-property name)
  * @future: a future
  *
- * Its name, for those who debug.
+ * Its name, for those who debug. In C, one that was given no name is called like
+ * the line that made it.
  *
  * Returns: (transfer full) (nullable): a copy of the name
  *
@@ -958,7 +959,8 @@ smart_future_dup_name (SmartFuture *future)
 
   outcome = smart_future_get_outcome (future);
   g_mutex_lock (&outcome->lock);
-  name = g_strdup (outcome->name);
+  name =
+      g_strdup (outcome->name != NULL ? outcome->name : g_atomic_pointer_get (&outcome->made_at));
   g_mutex_unlock (&outcome->lock);
 
   return name;

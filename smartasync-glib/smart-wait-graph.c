@@ -237,11 +237,15 @@ static char *
 describe (SmartOutcome *outcome)
 {
   const char *label = outcome->call != NULL ? smart_call_get_label (outcome->call) : NULL;
+  const char *made_at = g_atomic_pointer_get (&outcome->made_at);
+  const char *name = outcome->name != NULL ? outcome->name : made_at;
 
-  if (outcome->name != NULL && label != NULL && !g_str_equal (outcome->name, label))
-    return g_strdup_printf ("%s (%s)", label, outcome->name);
+  if (name != NULL && label != NULL && !g_str_equal (name, label))
+    return g_strdup_printf ("%s (%s)", label, name);
   if (outcome->name != NULL || label != NULL)
     return g_strdup (outcome->name != NULL ? outcome->name : label);
+  if (made_at != NULL)
+    return g_strdup_printf (_ ("a future (%s)"), made_at);
   if (outcome->awaited_turns != NULL)
     return g_strdup (_ ("a sync call"));
 

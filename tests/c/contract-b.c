@@ -714,8 +714,11 @@ static void
 misuse_run_blocking (gconstpointer data)
 {
   refused ("body", g_assert_null (smart_run_blocking (NULL, NULL, NULL, NULL)));
+  refused ("body", g_assert_null ((smart_run_blocking) (NULL, NULL, NULL, NULL)));
   refused ("cancellable",
            g_assert_null (smart_run_blocking (body_nothing, NULL, NULL, stranger ())));
+  refused ("cancellable",
+           g_assert_null ((smart_run_blocking) (body_nothing, NULL, NULL, stranger ())));
 }
 
 static void
@@ -1460,7 +1463,7 @@ static const Misuse misuses[] = {
   { "e/func-call-sync", misuse_func_call_sync, "smart_async_func_call_sync" },
   { "e/func-call-async", misuse_func_call_async, "smart_async_func_call_async" },
   { "e/func-call-finish", misuse_func_call_finish, "smart_async_func_call_finish" },
-  { "e/run-blocking", misuse_run_blocking, "smart_run_blocking" },
+  { "e/run-blocking", misuse_run_blocking, "smart_run_blocking smart_call_site_run_blocking" },
   { "e/define", misuse_define,
     "smart_define_new_func smart_define_call_async smart_define_clear_args "
     "smart_define_take_pointer smart_define_return_enum smart_define_return_flags "
@@ -1540,6 +1543,7 @@ static const Misuse misuses[] = {
 
   /* Nothing that could be wrong: no arguments, or any will do. */
   { NULL, NULL,
+    "smart_call_site_name_func smart_call_site_name_future "
     "smart_future_new_for_value smart_context_is_async smart_context_describe "
     "smart_context_pop_mode smart_call_get_current smart_async_reset smart_async_get_stats "
     "smart_async_dump_waits smart_executor_new_for_context smart_executor_new_loop smart_lock_new "

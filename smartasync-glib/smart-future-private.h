@@ -62,7 +62,8 @@ struct _SmartOutcome
 
   /* What it needs to settle, for smart-wait-graph.c. */
   SmartCall     *call;         /* lock: whose outcome it is, while it is pending; identity */
-  GPtrArray     *needs;        /* lock: other outcomes; references */
+  SmartOutcome  *need;         /* lock: another outcome; a reference */
+  GPtrArray     *more_needs;   /* lock: further ones; references */
   gboolean       needs_any;    /* lock: of these, any one suffices */
   SmartTurns    *awaited_turns; /* immutable: it is the turn that a sync caller waits for */
 
@@ -127,6 +128,8 @@ void          smart_outcome_listen            (SmartOutcome    *outcome,
                                                SmartListener   *listener);
 void          smart_listener_clear            (SmartListener   *listener);
 
+GCancellable *smart_cancellable_new           (void);
+void          smart_cancellable_release       (GCancellable    *cancellable);
 GCancellable *smart_outcome_get_cancellable   (SmartOutcome    *outcome);
 gboolean      smart_outcome_is_cancelled      (SmartOutcome    *outcome);
 void          smart_outcome_cancel            (SmartOutcome    *outcome);

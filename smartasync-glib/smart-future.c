@@ -98,7 +98,7 @@ outcome_clear (SmartOutcome *outcome)
   /* Dropped while it was pending. */
   disconnect (outcome->upstream, outcome->follow_id);
   g_clear_object (&outcome->upstream);
-  g_clear_object (&outcome->own);
+  g_clear_pointer (&outcome->own, smart_cancellable_release);
   g_clear_pointer (&outcome->name, g_free);
   smart_home_clear (&outcome->home);
   smart_home_clear (&outcome->timed_by);
@@ -268,9 +268,18 @@ smart_outcome_need (SmartOutcome *outcome, SmartOutcome *other)
   g_mutex_lock (&outcome->lock);
   if (smart_outcome_is_pending (outcome))
     {
-      if (outcome->needs == NULL)
-        outcome->needs = g_ptr_array_new_with_free_func ((GDestroyNotify) smart_outcome_unref);
-      g_ptr_array_add (outcome->needs, smart_outcome_ref (other));
+      /* Nearly always there is no more than one. */
+      if (outcome->need == NULL)
+        {
+          outcome->need = smart_outcome_ref (other);
+        }
+      else
+        {
+          if (outcome->more_needs == NULL)
+            outcome->more_needs =
+                g_ptr_array_new_with_free_func ((GDestroyNotify) smart_outcome_unref);
+          g_ptr_array_add (outcome->more_needs, smart_outcome_ref (other));
+        }
     }
   g_mutex_unlock (&outcome->lock);
 }
@@ -349,7 +358,8 @@ smart_outcome_settle (SmartOutcome *outcome, GValue *value, GError *error, Smart
   SmartHome home, timed_by;
   GMainContext *poller;
   GSource *timer;
-  GPtrArray *depends, *needs;
+  GPtrArray *depends, *more_needs;
+  SmartOutcome *need;
   gulong follow_id, abandon_id, queued_id;
   GCancellable *abandoned_by;
   gboolean keeps_spent;
@@ -381,7 +391,8 @@ smart_outcome_settle (SmartOutcome *outcome, GValue *value, GError *error, Smart
   outcome->home = (SmartHome) { NULL };
   timer = g_steal_pointer (&outcome->timer);
   depends = g_steal_pointer (&outcome->depends);
-  needs = g_steal_pointer (&outcome->needs);
+  need = g_steal_pointer (&outcome->need);
+  more_needs = g_steal_pointer (&outcome->more_needs);
   outcome->call = NULL;
   timed_by = outcome->timed_by;
   outcome->timed_by = (SmartHome) { NULL };
@@ -420,8 +431,10 @@ smart_outcome_settle (SmartOutcome *outcome, GValue *value, GError *error, Smart
 
   if (depends != NULL)
     g_ptr_array_unref (depends);
-  if (needs != NULL)
-    g_ptr_array_unref (needs);
+  if (need != NULL)
+    smart_outcome_unref (need);
+  if (more_needs != NULL)
+    g_ptr_array_unref (more_needs);
   smart_home_clear (&home);
   listeners = in_order (listeners, outcome);
   if (keeps_spent)

@@ -1647,9 +1647,8 @@ smart_call_report_progress (SmartCall *call, double progress)
     inbox =
         get_home_inbox (call, call->func != NULL ? MIN (call->func->priority, G_PRIORITY_DEFAULT)
                                                  : G_PRIORITY_DEFAULT);
-  if (inbox == NULL)
-    return;
 
   smart_outcome_report (call->outcome, progress, inbox);
-  smart_inbox_unref (inbox);
+  if (inbox != NULL)
+    smart_inbox_unref (inbox);
 }

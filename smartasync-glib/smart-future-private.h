@@ -69,7 +69,10 @@ struct _SmartOutcome
 
   double         progress;     /* lock; valid if has_progress */
   gboolean       has_progress; /* lock */
-  gboolean       telling;      /* lock: a notification of it is on its way */
+  SmartInbox    *telling;      /* lock; a use: where a notification is on its way to */
+  SmartParcel    progress_parcel; /* that one; its context's owner */
+  GPtrArray     *followers;    /* lock: to be told of it, too; references */
+  SmartInbox    *progress_inbox; /* immutable; a use, nullable: where a follower tells of it */
 
   /* An asynchronous call that was begun and is pending cannot go on unless its
    * home is iterated. */
@@ -162,6 +165,9 @@ gboolean      smart_outcome_iterate           (SmartOutcome    *outcome,
 
 void          smart_outcome_lead              (SmartOutcome    *outcome,
                                                SmartOutcome    *follower);
+void          smart_outcome_follow_progress   (SmartOutcome    *outcome,
+                                               SmartOutcome    *follower,
+                                               SmartInbox      *inbox);
 
 void          smart_outcome_report            (SmartOutcome    *outcome,
                                                double           progress,

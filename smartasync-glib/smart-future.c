@@ -102,6 +102,7 @@ outcome_clear (SmartOutcome *outcome)
   g_clear_pointer (&outcome->name, g_free);
   smart_home_clear (&outcome->home);
   smart_home_clear (&outcome->timed_by);
+  g_clear_pointer (&outcome->progress_inbox, smart_inbox_unref);
 }
 
 void
@@ -358,7 +359,7 @@ smart_outcome_settle (SmartOutcome *outcome, GValue *value, GError *error, Smart
   SmartHome home, timed_by;
   GMainContext *poller;
   GSource *timer;
-  GPtrArray *depends, *more_needs;
+  GPtrArray *depends, *more_needs, *followers;
   SmartOutcome *need;
   gulong follow_id, abandon_id, queued_id;
   GCancellable *abandoned_by;
@@ -393,6 +394,7 @@ smart_outcome_settle (SmartOutcome *outcome, GValue *value, GError *error, Smart
   depends = g_steal_pointer (&outcome->depends);
   need = g_steal_pointer (&outcome->need);
   more_needs = g_steal_pointer (&outcome->more_needs);
+  followers = g_steal_pointer (&outcome->followers);
   outcome->call = NULL;
   timed_by = outcome->timed_by;
   outcome->timed_by = (SmartHome) { NULL };
@@ -435,6 +437,8 @@ smart_outcome_settle (SmartOutcome *outcome, GValue *value, GError *error, Smart
     smart_outcome_unref (need);
   if (more_needs != NULL)
     g_ptr_array_unref (more_needs);
+  if (followers != NULL)
+    g_ptr_array_unref (followers);
   smart_home_clear (&home);
   listeners = in_order (listeners, outcome);
   if (keeps_spent)
@@ -1305,22 +1309,16 @@ smart_future_get_variant (SmartFuture *future, GError **error)
 
 /* Progress */
 
-typedef struct
-{
-  SmartParcel parcel;
-  SmartInbox *inbox;     /* a use */
-  SmartOutcome *outcome; /* a reference */
-} Progress;
-
 static void
 progress_delivered (SmartParcel *parcel, gboolean run)
 {
-  Progress *progress = (Progress *) parcel;
-  SmartOutcome *outcome = progress->outcome;
+  SmartOutcome *outcome =
+      (gpointer) ((char *) parcel - G_STRUCT_OFFSET (SmartOutcome, progress_parcel));
   SmartFuture *future = NULL;
+  SmartInbox *inbox;
 
   g_mutex_lock (&outcome->lock);
-  outcome->telling = FALSE;
+  inbox = g_steal_pointer (&outcome->telling);
   if (run && outcome->handle != NULL)
     future = g_object_ref (outcome->handle);
   g_mutex_unlock (&outcome->lock);
@@ -1332,36 +1330,84 @@ progress_delivered (SmartParcel *parcel, gboolean run)
     }
 
   smart_outcome_unref (outcome);
-  smart_inbox_unref (progress->inbox);
-  g_free (progress);
+  smart_inbox_unref (inbox);
+}
+
+/* Under the lock: were it settled in between, the callbacks could be first. HOLDS:
+ * outcome->lock */
+static void
+tell_progress (SmartOutcome *outcome, SmartInbox *inbox)
+{
+  outcome->progress_parcel.deliver = progress_delivered;
+  outcome->telling = smart_inbox_ref (inbox);
+  smart_outcome_ref (outcome);
+  if (smart_inbox_try_push (inbox, &outcome->progress_parcel))
+    return;
+
+  /* Neither is the last one: the caller has both. */
+  outcome->telling = NULL;
+  smart_inbox_unref (inbox);
+  smart_outcome_unref (outcome);
+}
+
+static gpointer
+ref_outcome (gconstpointer outcome, gpointer unused)
+{
+  return smart_outcome_ref ((SmartOutcome *) outcome);
 }
 
 /* Any thread. What is reported while a notification is on its way is told by
- * that; what is reported after the end is not told at all. */
+ * that; what is reported after the end is not told at all. @inbox is NULL where
+ * nobody but those who follow can hear of it. */
 void
 smart_outcome_report (SmartOutcome *outcome, double value, SmartInbox *inbox)
 {
-  gboolean tell_it = FALSE;
-  Progress *progress;
+  GPtrArray *followers = NULL;
 
   g_mutex_lock (&outcome->lock);
   if (smart_outcome_is_pending (outcome))
     {
-      tell_it = !outcome->telling && (!outcome->has_progress || outcome->progress != value);
+      gboolean changed = !outcome->has_progress || outcome->progress != value;
+
       outcome->progress = value;
       outcome->has_progress = TRUE;
-      outcome->telling |= tell_it;
+      if (outcome->followers != NULL)
+        followers = g_ptr_array_copy (outcome->followers, ref_outcome, NULL);
+      if (inbox != NULL && changed && outcome->telling == NULL)
+        tell_progress (outcome, inbox);
     }
   g_mutex_unlock (&outcome->lock);
 
-  if (!tell_it)
+  if (followers == NULL)
     return;
 
-  progress = g_new0 (Progress, 1);
-  progress->parcel.deliver = progress_delivered;
-  progress->inbox = smart_inbox_ref (inbox);
-  progress->outcome = smart_outcome_ref (outcome);
-  smart_inbox_push (inbox, &progress->parcel);
+  g_ptr_array_set_free_func (followers, (GDestroyNotify) smart_outcome_unref);
+  for (guint i = 0; i < followers->len; i++)
+    {
+      SmartOutcome *follower = g_ptr_array_index (followers, i);
+
+      smart_outcome_report (follower, value, follower->progress_inbox);
+    }
+  g_ptr_array_unref (followers);
+}
+
+/* What is reported of @outcome is reported of @follower, which nobody else knows
+ * yet, and told in the context of @inbox (taken). */
+void
+smart_outcome_follow_progress (SmartOutcome *outcome, SmartOutcome *follower, SmartInbox *inbox)
+{
+  follower->progress_inbox = inbox;
+
+  g_mutex_lock (&outcome->lock);
+  if (smart_outcome_is_pending (outcome))
+    {
+      if (outcome->followers == NULL)
+        outcome->followers = g_ptr_array_new_with_free_func ((GDestroyNotify) smart_outcome_unref);
+      g_ptr_array_add (outcome->followers, smart_outcome_ref (follower));
+      follower->has_progress = outcome->has_progress;
+      follower->progress = outcome->progress;
+    }
+  g_mutex_unlock (&outcome->lock);
 }
 
 /* Listeners of the user's */

@@ -19,8 +19,8 @@ typedef struct _Flight Flight;
  *
  * The first caller of [method@SmartAsync.Lock.run_once] with a key starts a
  * flight, which calls the function; who comes with the same key while it is
- * under way joins it and waits. When it has landed, each has a copy of its value
- * or of its error, and the next caller starts a new one: nothing is kept.
+ * under way joins it and waits. Its progress is that of all their futures. When it
+ * has landed, each has a copy of its value or of its error, and the next caller starts a new one: nothing is kept.
  *
  * ## Cancellation
  *
@@ -258,6 +258,7 @@ flight_close (Flight *flight)
   if (!flight->can_join)
     return;
 
+  /* The key is still this one's: the next flight only begins when this is closed. */
   if (flight->mark->keyed)
     g_hash_table_remove (flight->lock->flights, flight->mark->key);
   else
@@ -487,6 +488,10 @@ join (Flight *flight,
   smart_outcome_abandon_on_cancel (waiting);
   if (!is_first)
     smart_outcome_adopt_home (waiting, flight->outcome);
+  if (home != NULL)
+    smart_outcome_follow_progress (flight->outcome, waiting,
+                                   smart_inbox_get (home,
+                                                    MIN (func->priority, G_PRIORITY_DEFAULT)));
   smart_outcome_lead (flight->outcome, waiting);
 
   if (is_first)

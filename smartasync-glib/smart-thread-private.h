@@ -27,6 +27,8 @@ struct _SmartThread
   int           reset_serial;  /* the reset that it last heard of */
 
   SmartInbox   *inbox;         /* smart-inbox.c: the one used last */
+  guint64       delivery;      /* smart-inbox.c: which parcel it is in the middle of; 0: none */
+  guint64       n_deliveries;  /* smart-inbox.c: so far */
   SmartOutcome *spare;         /* smart-future.c: one to use again */
   SmartSpares   spare_futures; /* smart-future.c: some to use again */
   SmartSpares   spare_calls;   /* smart-call.c: likewise */

@@ -18,5 +18,6 @@
 #include <smartasync-glib/smart-lock.h>
 #include <smartasync-glib/smart-sync-call.h>
 #include <smartasync-glib/smart-debug.h>
+#include <smartasync-glib/smart-vala.h>
 
 #undef SMARTASYNC_GLIB_INSIDE

@@ -64,9 +64,17 @@ namespace Check {
 			var most = once ? 1 : 1000;
 
 			run_once ();
+			wait_until (() => stat ("tickets") == 0 && stat ("queued") == 0);
 			var before = Holdings.take ();
+			retired = null;
 			for (var n = 0; n < most && (n < 3 || get_monotonic_time () < until); n++)
 				run_once ();
+			wait_until (() => {
+				iterate_retired ();
+				return stat ("tickets") == 0 && stat ("queued") == 0;
+			});
+			iterate_retired ();
+			retired = null;
 			Holdings? after = null;
 			// Threads end by themselves, but not at once.
 			wait_until (() => {
@@ -89,6 +97,7 @@ namespace Check {
 
 			SmartAsync.async_reset ();
 			while (MainContext.default ().iteration (false)) {}
+			iterate_retired ();
 			it.n_objects = AtomicInt.get (ref n_tracked);
 			it.n_fds = count_fds ();
 			it.n_threads = count_threads ();
@@ -248,6 +257,27 @@ namespace Check {
 		iterate_until (context, () => called && (until == null || until ()));
 		if (!on_main_thread ())
 			context.pop_thread_default ();
+		if (leaks_wanted ())
+			retire (context);
+	}
+
+	Mutex retired_lock;
+	GenericArray<MainContext>? retired;
+
+	// A context on which something may still come to be released.
+	void retire (MainContext context) {
+		retired_lock.lock ();
+		if (retired == null)
+			retired = new GenericArray<MainContext> ();
+		retired.add (context);
+		retired_lock.unlock ();
+	}
+
+	void iterate_retired () {
+		retired_lock.lock ();
+		for (var n = 0; retired != null && n < retired.length; n++)
+			while (retired[n].iteration (false)) {}
+		retired_lock.unlock ();
 	}
 
 	public delegate void Finish (AsyncResult result) throws Error;

@@ -1546,7 +1546,7 @@ followed (SmartListener *base, gboolean run)
     }
   else
     {
-      smart_value_copy (&value, &outcome->value);
+      smart_value_copy (&value, smart_outcome_peek (outcome));
       publish (listener->call, &value, NULL, NULL);
     }
 

@@ -32,7 +32,9 @@
  *
  * A body watches its own cancellable,
  * [method@SmartAsync.Call.get_cancellable]. What it returns after that was
- * cancelled is replaced by %G_IO_ERROR_CANCELLED.
+ * cancelled is replaced by %G_IO_ERROR_CANCELLED. A call that still waits for its
+ * turn, a thread or a context when it is cancelled never begins, and its caller is
+ * told at once.
  *
  * ## Threads
  *
@@ -521,7 +523,7 @@ smart_call_release_at_home (SmartCall *call)
 gboolean
 smart_call_may_run (SmartCall *call)
 {
-  if (smart_outcome_is_pending (call->outcome) && !smart_outcome_is_cancelled (call->outcome))
+  if (smart_outcome_unqueue (call->outcome))
     return TRUE;
 
   smart_call_drop_turn (call);
@@ -533,6 +535,19 @@ smart_call_may_run (SmartCall *call)
 }
 
 /* Its bodies */
+
+/* What is bound to a thread never runs on another. */
+static void
+run_body (SmartCall *call)
+{
+  if (call->func == NULL || smart_async_func_may_run_here (call->func))
+    call->body (call, call->body_data);
+  else
+    smart_call_return_error (call,
+                             g_error_new (SMART_ERROR, SMART_ERROR_WRONG_THREAD,
+                                          _ ("%s would have run on another thread than its own"),
+                                          smart_call_get_label (call)));
+}
 
 /* Runs the synchronous part of an asynchronous body, or a continuation. */
 void
@@ -547,7 +562,7 @@ smart_call_begin (SmartCall *call)
 
   frame.on_heap = FALSE;
   smart_frame_push (thread, &frame, SMART_FRAME_ASYNC, call);
-  call->body (call, call->body_data);
+  run_body (call);
   smart_frame_pop (thread, &frame);
 
   g_atomic_pointer_set (&call->runner, NULL);
@@ -592,7 +607,7 @@ smart_call_run_blocking (SmartCall *call)
 
   frame.on_heap = FALSE;
   smart_frame_push (thread, &frame, SMART_FRAME_BLOCKING, call);
-  call->body (call, call->body_data);
+  run_body (call);
   smart_frame_pop (thread, &frame);
 
   g_atomic_pointer_set (&call->runner, NULL);
@@ -1653,9 +1668,8 @@ smart_call_report_progress (SmartCall *call, double progress)
     inbox =
         get_home_inbox (call, call->func != NULL ? MIN (call->func->priority, G_PRIORITY_DEFAULT)
                                                  : G_PRIORITY_DEFAULT);
-  if (inbox == NULL)
-    return;
 
   smart_outcome_report (call->outcome, progress, inbox);
-  smart_inbox_unref (inbox);
+  if (inbox != NULL)
+    smart_inbox_unref (inbox);
 }

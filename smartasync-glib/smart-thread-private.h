@@ -27,9 +27,12 @@ struct _SmartThread
   int           reset_serial;  /* the reset that it last heard of */
 
   SmartInbox   *inbox;         /* smart-inbox.c: the one used last */
+  guint64       delivery;      /* smart-inbox.c: which parcel it is in the middle of; 0: none */
+  guint64       n_deliveries;  /* smart-inbox.c: so far */
   SmartOutcome *spare;         /* smart-future.c: one to use again */
   SmartSpares   spare_futures; /* smart-future.c: some to use again */
   SmartSpares   spare_calls;   /* smart-call.c: likewise */
+  SmartSpares   spare_cancellables; /* smart-future-cancel.c: likewise */
   SmartFuture  *revived;       /* smart-future.c: one to drop later; a reference */
 
   SmartInterrupt *interrupt;   /* smart-interrupt.c: what ends its waits */

@@ -802,10 +802,10 @@ shows_all (gpointer unused)
 
   return g_regex_match_simple ("thread \\d+ waits, for \\d+\\.\\d s[^\\n]*, for:\\n"
                                "  outer, running on thread \\d+\\n"
-                               "    inner, running on thread \\d+\\n",
+                               "    inner \\(\\S+contract-x\\.c:\\d+\\), running on thread \\d+\\n",
                                dump, 0, 0) &&
          g_regex_match_simple ("thread \\d+ waits, for \\d+\\.\\d s, for:\\n"
-                               "  inner, running on thread \\d+\\n",
+                               "  inner \\(\\S+contract-x\\.c:\\d+\\), running on thread \\d+\\n",
                                dump, 0, 0) &&
          g_regex_match_simple ("iterating main context 0x[0-9a-f]+, for:\\n"
                                "  lonely, in main context 0x[0-9a-f]+\\n",

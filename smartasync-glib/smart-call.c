@@ -424,13 +424,21 @@ smart_call_get_deadline (SmartCall *call)
 
 /* HOLDS: the outcome's lock, and the outcome is pending */
 void
-smart_call_get_needs (SmartCall *call, SmartCallNeeds *needs)
+smart_call_peek_needs (SmartCall *call, SmartCallNeeds *needs)
 {
   needs->runner = g_atomic_pointer_get (&call->runner);
   if (needs->runner != NULL)
     needs->runner_id = call->runner_id;
   needs->turns = g_atomic_int_get (&call->awaits_turn) ? g_atomic_pointer_get (&call->turns) : NULL;
   needs->pool = g_atomic_pointer_get (&call->pool);
+  needs->func = NULL;
+}
+
+/* The same, for longer than the outcome is locked. */
+void
+smart_call_get_needs (SmartCall *call, SmartCallNeeds *needs)
+{
+  smart_call_peek_needs (call, needs);
   needs->func = call->func != NULL ? g_object_ref (call->func) : NULL;
 }
 

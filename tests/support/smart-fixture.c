@@ -2,6 +2,9 @@
 
 #include "smart-fixture.h"
 
+#include <sys/syscall.h>
+#include <unistd.h>
+
 typedef struct
 {
   SmartCall *call;
@@ -105,4 +108,101 @@ smart_fixture_describe (const GValue *value)
   contents = g_strdup_value_contents (value);
 
   return g_strdup_printf ("%s %s", G_VALUE_TYPE_NAME (value), contents);
+}
+
+/**
+ * smart_fixture_thread_id:
+ *
+ * Returns: the number of the thread that calls this
+ */
+guint64
+smart_fixture_thread_id (void)
+{
+  return (guint64) syscall (SYS_gettid);
+}
+
+/**
+ * smart_fixture_context_id:
+ * @context: (nullable): a main context; %NULL: the default one
+ *
+ * Returns: what tells it from others as long as it lives
+ */
+guint64
+smart_fixture_context_id (GMainContext *context)
+{
+  return (guint64) (guintptr) (context != NULL ? context : g_main_context_default ());
+}
+
+/**
+ * smart_fixture_thread_default_id:
+ *
+ * Returns: the thread's own main context; 0: it has none
+ */
+guint64
+smart_fixture_thread_default_id (void)
+{
+  return (guint64) (guintptr) g_main_context_get_thread_default ();
+}
+
+static gpointer
+describe_main (gpointer unused)
+{
+  return smart_context_describe ();
+}
+
+/**
+ * smart_fixture_describe_on_thread:
+ *
+ * Returns: (transfer full): what smart_context_describe() says on a thread that
+ *   has just started
+ */
+char *
+smart_fixture_describe_on_thread (void)
+{
+  return g_thread_join (g_thread_new ("fixture", describe_main, NULL));
+}
+
+static guint
+count_files (const char *folder)
+{
+  g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
+  guint n = 0;
+
+  while (g_dir_read_name (dir) != NULL)
+    n++;
+
+  return n;
+}
+
+guint
+smart_fixture_count_threads (void)
+{
+  return count_files ("/proc/self/task");
+}
+
+guint
+smart_fixture_count_fds (void)
+{
+  /* Without the folder's own. */
+  return count_files ("/proc/self/fd") - 1;
+}
+
+/**
+ * smart_fixture_count_sources:
+ * @context: (nullable): a main context; %NULL: the default one
+ *
+ * Returns: how many sources it has
+ */
+guint
+smart_fixture_count_sources (GMainContext *context)
+{
+  g_autoptr (GSource) last = g_idle_source_new ();
+  guint id = g_source_attach (last, context);
+  guint n = 0;
+
+  g_source_destroy (last);
+  while (--id > 0)
+    n += g_main_context_find_source_by_id (context, id) != NULL;
+
+  return n;
 }

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "smart-fixture-threads.h"
+
+#include "smart-fixture-tree.h"
+#include "smart-fixture.h"
+
+#define DEADLINE_USEC (10 * G_USEC_PER_SEC)
+
+struct _SmartFixtureThreads
+{
+  GObject parent_instance;
+
+  /* Set before they start. */
+  SmartAsyncFunc *func;
+  GCancellable *cancellable;
+  GMainContext *context;
+  GMainLoop *loop;
+  guint n_calls;
+  guint seed;
+  gpointer (*main) (SmartFixtureThreads *threads);
+
+  GPtrArray *started; /* of GThread; of the thread that made this */
+
+  GMutex lock;
+  GCond moved;    /* with lock */
+  GArray *ids;    /* lock: of guint64 */
+  guint n_good;   /* lock: calls that gave what they should */
+  guint n_walker; /* lock: what the next walker's number is */
+  GError *error;  /* lock: of the first one that did not */
+};
+
+G_DEFINE_TYPE (SmartFixtureThreads, smart_fixture_threads, G_TYPE_OBJECT)
+
+static void
+smart_fixture_threads_finalize (GObject *object)
+{
+  SmartFixtureThreads *threads = SMART_FIXTURE_THREADS (object);
+
+  g_clear_object (&threads->func);
+  g_clear_object (&threads->cancellable);
+  g_clear_pointer (&threads->loop, g_main_loop_unref);
+  g_clear_pointer (&threads->context, g_main_context_unref);
+  g_clear_error (&threads->error);
+  g_array_unref (threads->ids);
+  g_ptr_array_unref (threads->started);
+  g_mutex_clear (&threads->lock);
+  g_cond_clear (&threads->moved);
+  G_OBJECT_CLASS (smart_fixture_threads_parent_class)->finalize (object);
+}
+
+static void
+smart_fixture_threads_class_init (SmartFixtureThreadsClass *class)
+{
+  G_OBJECT_CLASS (class)->finalize = smart_fixture_threads_finalize;
+}
+
+static void
+smart_fixture_threads_init (SmartFixtureThreads *threads)
+{
+  g_mutex_init (&threads->lock);
+  g_cond_init (&threads->moved);
+  threads->ids = g_array_new (FALSE, FALSE, sizeof (guint64));
+  threads->started = g_ptr_array_new ();
+}
+
+static void
+threads_note (SmartFixtureThreads *threads, const GError *error)
+{
+  g_mutex_lock (&threads->lock);
+  if (error == NULL)
+    threads->n_good++;
+  else if (threads->error == NULL)
+    threads->error = g_error_copy (error);
+  g_cond_broadcast (&threads->moved);
+  g_mutex_unlock (&threads->lock);
+}
+
+static gpointer
+thread_main (gpointer data)
+{
+  g_autoptr (SmartFixtureThreads) threads = data;
+  guint64 id = smart_fixture_thread_id ();
+
+  g_mutex_lock (&threads->lock);
+  g_array_append_val (threads->ids, id);
+  g_cond_broadcast (&threads->moved);
+  g_mutex_unlock (&threads->lock);
+
+  return threads->main (threads);
+}
+
+static void
+threads_start (SmartFixtureThreads *threads, guint n)
+{
+  for (guint i = 0; i < n; i++)
+    g_ptr_array_add (threads->started,
+                     g_thread_new ("fixture", thread_main, g_object_ref (threads)));
+}
+
+/* Callers: each gives its calls' numbers, and expects them back. */
+
+static gpointer
+caller_main (SmartFixtureThreads *threads)
+{
+  for (guint i = 0; i < threads->n_calls; i++)
+    {
+      g_auto (GValue) arg = G_VALUE_INIT;
+      g_auto (GValue) value = G_VALUE_INIT;
+      g_autoptr (GError) error = NULL;
+
+      g_value_init (&arg, G_TYPE_INT);
+      g_value_set_int (&arg, (int) i);
+      smart_async_func_call_sync (threads->func, NULL, &arg, 1, threads->cancellable, &value,
+                                  &error);
+      if (error == NULL && G_VALUE_HOLDS_INT (&value) && g_value_get_int (&value) != (int) i)
+        g_set_error (&error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA, "%d came back, not %u",
+                     g_value_get_int (&value), i);
+      threads_note (threads, error);
+    }
+
+  return NULL;
+}
+
+/**
+ * smart_fixture_threads_new_callers:
+ * @func: what each thread calls, synchronously, with the call's number
+ * @n_threads: how many threads
+ * @n_calls: how many calls each makes
+ * @cancellable: (nullable): what it gives to each
+ */
+SmartFixtureThreads *
+smart_fixture_threads_new_callers (SmartAsyncFunc *func,
+                                   guint n_threads,
+                                   guint n_calls,
+                                   GCancellable *cancellable)
+{
+  SmartFixtureThreads *threads = g_object_new (SMART_FIXTURE_TYPE_THREADS, NULL);
+
+  threads->func = g_object_ref (func);
+  threads->cancellable = cancellable != NULL ? g_object_ref (cancellable) : NULL;
+  threads->n_calls = n_calls;
+  threads->main = caller_main;
+  threads_start (threads, n_threads);
+
+  return threads;
+}
+
+/* A loop */
+
+static gboolean
+loop_started (gpointer data)
+{
+  threads_note (data, NULL);
+
+  return G_SOURCE_REMOVE;
+}
+
+static gpointer
+loop_main (SmartFixtureThreads *threads)
+{
+  g_autoptr (GSource) started = g_idle_source_new ();
+
+  g_source_set_callback (started, loop_started, threads, NULL);
+  g_source_attach (started, threads->context);
+  g_main_context_push_thread_default (threads->context);
+  g_main_loop_run (threads->loop);
+  g_main_context_pop_thread_default (threads->context);
+
+  return NULL;
+}
+
+/**
+ * smart_fixture_threads_new_loop:
+ * @context: what a thread iterates from now on
+ */
+SmartFixtureThreads *
+smart_fixture_threads_new_loop (GMainContext *context)
+{
+  SmartFixtureThreads *threads = g_object_new (SMART_FIXTURE_TYPE_THREADS, NULL);
+
+  threads->context = g_main_context_ref (context);
+  threads->loop = g_main_loop_new (context, FALSE);
+  threads->main = loop_main;
+  threads_start (threads, 1);
+  /* To quit a loop that does not run yet would be lost. */
+  smart_fixture_threads_wait_good (threads, 1);
+
+  return threads;
+}
+
+/* Walkers of random trees */
+
+static gpointer
+walker_main (SmartFixtureThreads *threads)
+{
+  guint number;
+
+  g_mutex_lock (&threads->lock);
+  number = threads->n_walker++;
+  g_mutex_unlock (&threads->lock);
+
+  for (guint i = 0; i < threads->n_calls; i++)
+    {
+      g_autoptr (GError) error = NULL;
+
+      smart_fixture_tree_walk (threads->seed + number * 100003 + i, 6 + i % 3, &error);
+      threads_note (threads, error);
+    }
+
+  return NULL;
+}
+
+/**
+ * smart_fixture_threads_new_walkers:
+ * @n_threads: how many threads
+ * @n_walks: how many trees each walks
+ * @seed: what the trees follow from
+ */
+SmartFixtureThreads *
+smart_fixture_threads_new_walkers (guint n_threads, guint n_walks, guint seed)
+{
+  SmartFixtureThreads *threads = g_object_new (SMART_FIXTURE_TYPE_THREADS, NULL);
+
+  threads->n_calls = n_walks;
+  threads->seed = seed;
+  threads->main = walker_main;
+  threads_start (threads, n_threads);
+
+  return threads;
+}
+
+/**
+ * smart_fixture_threads_join:
+ *
+ * Waits for the threads' end; a loop is told to end.
+ *
+ * Returns: %FALSE, with the first error, if a call failed
+ */
+gboolean
+smart_fixture_threads_join (SmartFixtureThreads *threads, GError **error)
+{
+  if (threads->loop != NULL)
+    g_main_loop_quit (threads->loop);
+  for (guint i = 0; i < threads->started->len; i++)
+    g_thread_join (threads->started->pdata[i]);
+  g_ptr_array_set_size (threads->started, 0);
+
+  if (threads->error == NULL)
+    return TRUE;
+  g_propagate_error (error, g_error_copy (threads->error));
+  return FALSE;
+}
+
+guint
+smart_fixture_threads_get_n_good (SmartFixtureThreads *threads)
+{
+  guint n;
+
+  g_mutex_lock (&threads->lock);
+  n = threads->n_good;
+  g_mutex_unlock (&threads->lock);
+
+  return n;
+}
+
+/**
+ * smart_fixture_threads_wait_good:
+ *
+ * Waits until so many calls gave what they should.
+ *
+ * Returns: %FALSE when they did not
+ */
+gboolean
+smart_fixture_threads_wait_good (SmartFixtureThreads *threads, guint n)
+{
+  gint64 deadline = g_get_monotonic_time () + DEADLINE_USEC;
+  gboolean reached;
+
+  g_mutex_lock (&threads->lock);
+  while (threads->n_good < n)
+    if (!g_cond_wait_until (&threads->moved, &threads->lock, deadline))
+      break;
+  reached = threads->n_good >= n;
+  g_mutex_unlock (&threads->lock);
+
+  return reached;
+}
+
+/**
+ * smart_fixture_threads_get_ids:
+ *
+ * Returns: (transfer floating): the threads that have begun, as `at`
+ */
+GVariant *
+smart_fixture_threads_get_ids (SmartFixtureThreads *threads)
+{
+  GVariant *ids;
+
+  g_mutex_lock (&threads->lock);
+  ids = g_variant_new_fixed_array (G_VARIANT_TYPE_UINT64, threads->ids->data, threads->ids->len,
+                                   sizeof (guint64));
+  g_mutex_unlock (&threads->lock);
+
+  return ids;
+}

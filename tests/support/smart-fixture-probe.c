@@ -508,6 +508,29 @@ smart_fixture_probe_set_waited (SmartFixtureProbe *probe, SmartFuture *waited)
   g_mutex_unlock (&probe->lock);
 }
 
+static void
+probe_notified (SmartFuture *future, gpointer data)
+{
+  SmartFixtureProbe *probe = data;
+  Sight sight = { .arg = -1, .thread = smart_fixture_thread_id () };
+
+  sight.description = g_strdup ("");
+  g_mutex_lock (&probe->lock);
+  g_array_append_val (probe->sights, sight);
+  g_cond_broadcast (&probe->moved);
+  g_mutex_unlock (&probe->lock);
+}
+
+/**
+ * smart_fixture_probe_watch:
+ * @future: whose end is one more sight
+ */
+void
+smart_fixture_probe_watch (SmartFixtureProbe *probe, SmartFuture *future)
+{
+  smart_future_add_notify (future, probe_notified, g_object_ref (probe), g_object_unref);
+}
+
 static guint
 probe_read (SmartFixtureProbe *probe, const guint *number)
 {

@@ -71,6 +71,9 @@ void               smart_fixture_probe_set_inner       (SmartFixtureProbe  *prob
 void               smart_fixture_probe_set_waited      (SmartFixtureProbe  *probe,
                                                         SmartFuture        *waited);
 
+void               smart_fixture_probe_watch           (SmartFixtureProbe  *probe,
+                                                        SmartFuture        *future);
+
 guint              smart_fixture_probe_get_n_begun     (SmartFixtureProbe  *probe);
 guint              smart_fixture_probe_get_n_ended     (SmartFixtureProbe  *probe);
 guint              smart_fixture_probe_get_most_inside (SmartFixtureProbe  *probe);

@@ -16,6 +16,10 @@ struct _SmartFixtureThreads
   GCancellable *cancellable;
   GMainContext *context;
   GMainLoop *loop;
+  SmartFixtureGate *gate;
+  SmartFixtureProbe *probe;
+  SmartFuture *future;
+  int result;
   guint n_calls;
   guint seed;
   gpointer (*main) (SmartFixtureThreads *threads);
@@ -39,6 +43,9 @@ smart_fixture_threads_finalize (GObject *object)
 
   g_clear_object (&threads->func);
   g_clear_object (&threads->cancellable);
+  g_clear_object (&threads->gate);
+  g_clear_object (&threads->probe);
+  g_clear_object (&threads->future);
   g_clear_pointer (&threads->loop, g_main_loop_unref);
   g_clear_pointer (&threads->context, g_main_context_unref);
   g_clear_error (&threads->error);
@@ -226,6 +233,124 @@ smart_fixture_threads_new_walkers (guint n_threads, guint n_walks, guint seed)
   threads->seed = seed;
   threads->main = walker_main;
   threads_start (threads, n_threads);
+
+  return threads;
+}
+
+/* Who opens a gate for those that wait by means of the library */
+
+static guint
+count_waits (void)
+{
+  g_autofree char *dump = smart_async_dump_waits ();
+  g_auto (GStrv) lines = g_strsplit (dump, "\n", -1);
+  guint n = 0;
+
+  for (guint i = 0; lines[i] != NULL; i++)
+    n += g_str_has_prefix (lines[i], "thread ");
+
+  return n;
+}
+
+static gpointer
+opener_main (SmartFixtureThreads *threads)
+{
+  g_autoptr (SmartFixtureGate) pace = smart_fixture_gate_new ();
+  g_autoptr (GError) error = NULL;
+  gint64 deadline = g_get_monotonic_time () + DEADLINE_USEC;
+
+  while (count_waits () < threads->n_calls && g_get_monotonic_time () < deadline)
+    smart_fixture_gate_wait (pace, 1, NULL);
+  if (count_waits () < threads->n_calls)
+    error = g_error_new (G_IO_ERROR, G_IO_ERROR_TIMED_OUT, "only %u waits", count_waits ());
+  smart_fixture_gate_open (threads->gate);
+  threads_note (threads, error);
+
+  return NULL;
+}
+
+/**
+ * smart_fixture_threads_new_opener:
+ * @gate: what a thread opens
+ * @n_waits: as soon as so many threads are in one of the library's waits
+ */
+SmartFixtureThreads *
+smart_fixture_threads_new_opener (SmartFixtureGate *gate, guint n_waits)
+{
+  SmartFixtureThreads *threads = g_object_new (SMART_FIXTURE_TYPE_THREADS, NULL);
+
+  threads->gate = g_object_ref (gate);
+  threads->n_calls = n_waits;
+  threads->main = opener_main;
+  threads_start (threads, 1);
+
+  return threads;
+}
+
+/* Who settles, who cancels */
+
+static gpointer
+settler_main (SmartFixtureThreads *threads)
+{
+  g_auto (GValue) value = G_VALUE_INIT;
+
+  g_value_init (&value, G_TYPE_INT);
+  g_value_set_int (&value, threads->result);
+  smart_future_resolve (threads->future, &value);
+  threads_note (threads, NULL);
+
+  return NULL;
+}
+
+/**
+ * smart_fixture_threads_new_settler:
+ * @future: what a thread resolves
+ * @result: with this
+ */
+SmartFixtureThreads *
+smart_fixture_threads_new_settler (SmartFuture *future, int result)
+{
+  SmartFixtureThreads *threads = g_object_new (SMART_FIXTURE_TYPE_THREADS, NULL);
+
+  threads->future = g_object_ref (future);
+  threads->result = result;
+  threads->main = settler_main;
+  threads_start (threads, 1);
+
+  return threads;
+}
+
+static gpointer
+canceller_main (SmartFixtureThreads *threads)
+{
+  if (threads->probe != NULL)
+    smart_fixture_probe_wait_begun (threads->probe, 1);
+  g_cancellable_cancel (threads->cancellable);
+  if (threads->gate != NULL)
+    smart_fixture_gate_open (threads->gate);
+  threads_note (threads, NULL);
+
+  return NULL;
+}
+
+/**
+ * smart_fixture_threads_new_canceller:
+ * @cancellable: what a thread cancels
+ * @probe: (nullable): as soon as a body of it has begun
+ * @gate: (nullable): what it opens thereafter
+ */
+SmartFixtureThreads *
+smart_fixture_threads_new_canceller (GCancellable *cancellable,
+                                     SmartFixtureProbe *probe,
+                                     SmartFixtureGate *gate)
+{
+  SmartFixtureThreads *threads = g_object_new (SMART_FIXTURE_TYPE_THREADS, NULL);
+
+  threads->cancellable = g_object_ref (cancellable);
+  g_set_object (&threads->probe, probe);
+  g_set_object (&threads->gate, gate);
+  threads->main = canceller_main;
+  threads_start (threads, 1);
 
   return threads;
 }

@@ -2,7 +2,7 @@
 
 #pragma once
 
-#include <smartasync-glib/smartasync-glib.h>
+#include "smart-fixture-probe.h"
 
 G_BEGIN_DECLS
 
@@ -20,6 +20,14 @@ SmartFixtureThreads *smart_fixture_threads_new_loop    (GMainContext         *co
 SmartFixtureThreads *smart_fixture_threads_new_walkers (guint                 n_threads,
                                                         guint                 n_walks,
                                                         guint                 seed);
+SmartFixtureThreads *smart_fixture_threads_new_opener  (SmartFixtureGate     *gate,
+                                                        guint                 n_waits);
+SmartFixtureThreads *smart_fixture_threads_new_settler (SmartFuture          *future,
+                                                        int                   result);
+SmartFixtureThreads *smart_fixture_threads_new_canceller
+                                                       (GCancellable         *cancellable,
+                                                        SmartFixtureProbe    *probe,
+                                                        SmartFixtureGate     *gate);
 gboolean             smart_fixture_threads_join        (SmartFixtureThreads  *threads,
                                                         GError              **error);
 guint                smart_fixture_threads_get_n_good  (SmartFixtureThreads  *threads);

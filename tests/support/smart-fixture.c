@@ -92,6 +92,46 @@ smart_fixture_fail_new (SmartAsyncFuncKind kind)
   return func_new (kind, fail);
 }
 
+static void
+once (SmartCall *call, gpointer data)
+{
+  SmartLock *lock = g_object_get_data (data, "lock");
+  g_auto (GValue) value = G_VALUE_INIT;
+  GError *error = NULL;
+
+  if (smart_lock_run_once_sync (lock, g_object_get_data (data, "key"), data, NULL, NULL, 0, NULL,
+                                &value, &error))
+    smart_call_return_value (call, &value);
+  else
+    smart_call_return_error (call, error);
+}
+
+static void
+once_begin (SmartCall *call, gpointer data)
+{
+  once (call, *(SmartAsyncFunc **) data);
+}
+
+/**
+ * smart_fixture_once_new:
+ * @lock: a lock
+ * @key: (nullable): one of its keys
+ *
+ * Returns: (transfer full): a blocking function that calls itself by @lock
+ */
+SmartAsyncFunc *
+smart_fixture_once_new (SmartLock *lock, const char *key)
+{
+  /* It does not keep itself alive: whoever calls it does. */
+  SmartAsyncFunc **self = g_new0 (SmartAsyncFunc *, 1);
+
+  *self = smart_async_func_new_blocking (once_begin, self, g_free);
+  g_object_set_data_full (G_OBJECT (*self), "lock", g_object_ref (lock), g_object_unref);
+  g_object_set_data_full (G_OBJECT (*self), "key", g_strdup (key), g_free);
+
+  return *self;
+}
+
 /**
  * smart_fixture_describe:
  * @value: a value

@@ -13,6 +13,8 @@ G_BEGIN_DECLS
 
 SmartAsyncFunc *smart_fixture_echo_new  (SmartAsyncFuncKind kind);
 SmartAsyncFunc *smart_fixture_fail_new  (SmartAsyncFuncKind kind);
+SmartAsyncFunc *smart_fixture_once_new  (SmartLock         *lock,
+                                         const char        *key);
 char           *smart_fixture_describe  (const GValue      *value);
 
 /* What a language may have no way to ask for. */

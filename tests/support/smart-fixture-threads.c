@@ -2,6 +2,7 @@
 
 #include "smart-fixture-threads.h"
 
+#include "smart-fixture-thing.h"
 #include "smart-fixture-tree.h"
 #include "smart-fixture.h"
 
@@ -148,6 +149,48 @@ smart_fixture_threads_new_callers (SmartAsyncFunc *func,
   threads->cancellable = cancellable != NULL ? g_object_ref (cancellable) : NULL;
   threads->n_calls = n_calls;
   threads->main = caller_main;
+  threads_start (threads, n_threads);
+
+  return threads;
+}
+
+/* Who begins calls, and is gone before they end */
+
+static gpointer
+leaver_main (SmartFixtureThreads *threads)
+{
+  g_autoptr (GMainContext) context = g_main_context_new ();
+
+  g_main_context_push_thread_default (context);
+  for (guint i = 0; i < threads->n_calls; i++)
+    {
+      g_autoptr (SmartFixtureThing) source = smart_fixture_thing_new ((int) i);
+      g_auto (GValue) arg = G_VALUE_INIT;
+
+      g_value_init (&arg, SMART_FIXTURE_TYPE_THING);
+      g_value_take_object (&arg, smart_fixture_thing_new ((int) i));
+      g_object_unref (
+          smart_async_func_callv (threads->func, G_OBJECT (source), &arg, 1, threads->cancellable));
+    }
+  g_main_context_pop_thread_default (context);
+
+  return NULL;
+}
+
+/**
+ * smart_fixture_threads_new_leavers:
+ * @func: what each thread calls, in a context of its own, with a thing
+ * @n_threads: how many threads
+ * @n_calls: how many calls each makes
+ */
+SmartFixtureThreads *
+smart_fixture_threads_new_leavers (SmartAsyncFunc *func, guint n_threads, guint n_calls)
+{
+  SmartFixtureThreads *threads = g_object_new (SMART_FIXTURE_TYPE_THREADS, NULL);
+
+  threads->func = g_object_ref (func);
+  threads->n_calls = n_calls;
+  threads->main = leaver_main;
   threads_start (threads, n_threads);
 
   return threads;

@@ -28,6 +28,9 @@ SmartFixtureThreads *smart_fixture_threads_new_canceller
                                                        (GCancellable         *cancellable,
                                                         SmartFixtureProbe    *probe,
                                                         SmartFixtureGate     *gate);
+SmartFixtureThreads *smart_fixture_threads_new_leavers (SmartAsyncFunc       *func,
+                                                        guint                 n_threads,
+                                                        guint                 n_calls);
 gboolean             smart_fixture_threads_join        (SmartFixtureThreads  *threads,
                                                         GError              **error);
 guint                smart_fixture_threads_get_n_good  (SmartFixtureThreads  *threads);

@@ -454,6 +454,19 @@ smart_call_may_run (SmartCall *call)
 
 /* Its bodies */
 
+/* What is bound to a thread never runs on another. */
+static void
+run_body (SmartCall *call)
+{
+  if (call->func == NULL || smart_async_func_may_run_here (call->func))
+    call->body (call, call->body_data);
+  else
+    smart_call_return_error (call,
+                             g_error_new (SMART_ERROR, SMART_ERROR_WRONG_THREAD,
+                                          _ ("%s would have run on another thread than its own"),
+                                          smart_call_get_label (call)));
+}
+
 /* Runs the synchronous part of an asynchronous body, or a continuation. */
 void
 smart_call_begin (SmartCall *call)
@@ -467,7 +480,7 @@ smart_call_begin (SmartCall *call)
 
   frame.on_heap = FALSE;
   smart_frame_push (thread, &frame, SMART_FRAME_ASYNC, call);
-  call->body (call, call->body_data);
+  run_body (call);
   smart_frame_pop (thread, &frame);
 
   g_atomic_pointer_set (&call->runner, NULL);
@@ -512,7 +525,7 @@ smart_call_run_blocking (SmartCall *call)
 
   frame.on_heap = FALSE;
   smart_frame_push (thread, &frame, SMART_FRAME_BLOCKING, call);
-  call->body (call, call->body_data);
+  run_body (call);
   smart_frame_pop (thread, &frame);
 
   g_atomic_pointer_set (&call->runner, NULL);

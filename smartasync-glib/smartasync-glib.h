@@ -16,6 +16,7 @@
 #include <smartasync-glib/smart-executor.h>
 #include <smartasync-glib/smart-await.h>
 #include <smartasync-glib/smart-lock.h>
+#include <smartasync-glib/smart-receiver.h>
 #include <smartasync-glib/smart-sync-call.h>
 #include <smartasync-glib/smart-debug.h>
 

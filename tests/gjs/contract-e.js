@@ -488,7 +488,9 @@ contract('E4.a', () => {
             return took;
         }));
     }
-    const smart = smartasync(() => new Promise(() => {})).options({timeout: MSEC});
+    const smart = smartasync(async () => {
+        await new Promise(() => {});
+    }).options({timeout: MSEC});
     h.assertThrows(h.TIMED_OUT, smart);
     h.inLoop(() => h.assertRejects(h.TIMED_OUT, smart()));
 });
@@ -694,7 +696,9 @@ contract('E6.f', () => {
         await h.assertRejects('NOT_RETURNED', h.settled(future));
     });
     // And in a smart function whose promise never settles, the deadline.
-    const smart = smartasync(() => new Promise(() => {})).options({timeout: 10});
+    const smart = smartasync(async () => {
+        await new Promise(() => {});
+    }).options({timeout: 10});
     h.assertThrows(h.TIMED_OUT, smart);
 });
 

@@ -368,8 +368,9 @@ contract('L7.a', () => {
 
     // Idiomatic.
     const own = new SmartLock();
-    for (const func of [smartasync(() => own.run_once(null, func)),
-        smartasync(async () => await own.run_once(null, func))]) {
+    const blocking = smartasync(() => own.run_once(null, blocking));
+    const begun = smartasync(async () => await own.run_once(null, begun));
+    for (const func of [blocking, begun]) {
         h.assertThrows('RECURSION', () => own.run_once(null, func));
         h.inLoop(() => h.assertRejects('RECURSION', own.run_once(null, func)));
     }

@@ -1258,11 +1258,11 @@ smart_async_func_call_sync (SmartAsyncFunc *func,
   g_return_val_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable), FALSE);
 
   thread = smart_thread_get ();
-  outcome = smart_outcome_new_spare (thread, smart_async_func_inherit (func, cancellable),
-                                     func->timeout > 0 || thread->interrupt != NULL);
+  outcome = smart_outcome_new (smart_async_func_inherit (func, cancellable),
+                               func->timeout > 0 || thread->interrupt != NULL);
   smart_dispatch (func, outcome, NULL, source, args, n_args, NULL);
   success = smart_outcome_take (outcome, result, error);
-  smart_outcome_release_spare (thread, outcome);
+  smart_outcome_unref (outcome);
 
   return success;
 }

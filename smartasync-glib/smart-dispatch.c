@@ -107,6 +107,7 @@ gboolean
 smart_place_later (SmartCall *call)
 {
   SmartAsyncFunc *func = smart_call_get_func (call);
+  GMainContext *context;
   SmartInbox *inbox;
 
   if (func->executor != NULL)
@@ -125,9 +126,19 @@ smart_place_later (SmartCall *call)
       return TRUE;
     }
 
-  inbox = smart_inbox_get (smart_call_get_context (call), func->priority);
+  /* Without it, nobody would ever run it. */
+  context = smart_call_ref_context (call);
+  if (context == NULL)
+    {
+      smart_call_forget_turn (call);
+      g_object_unref (call);
+      return FALSE;
+    }
+
+  inbox = smart_inbox_get (context, func->priority);
   smart_call_push (call, inbox, placed_at_home);
   smart_inbox_unref (inbox);
+  g_main_context_unref (context);
 
   return TRUE;
 }

@@ -18,7 +18,8 @@
  * - A pool ([ctor@SmartAsync.Executor.new_pool]) has threads of its own, at most
  *   so many. In a pool of one, every body runs on the same thread, one after
  *   the other: for a library that wants to be called from one thread only. An
- *   asynchronous body is run to its end there, too.
+ *   asynchronous body begins there, too, and goes on in a private context of the
+ *   thread; while it waits for its loop, the thread takes other calls.
  * - A context ([ctor@SmartAsync.Executor.new_for_context]) runs bodies where
  *   that context is iterated.
  * - A loop ([ctor@SmartAsync.Executor.new_loop]) is a thread that iterates a main

@@ -237,7 +237,7 @@ smart_outcome_set_deadline (SmartOutcome *outcome, GMainContext *context, guint 
     {
       outcome->timer = g_source_ref (timer);
       /* Who settles it destroys the timer, while the owner may free the context. */
-      outcome->timed_by = g_main_context_ref (context);
+      smart_home_set (&outcome->timed_by, context);
     }
   g_mutex_unlock (&outcome->lock);
 

@@ -60,24 +60,34 @@ G_DEFINE_FINAL_TYPE_WITH_CODE (SmartFuture,
 
 /* The outcome */
 
-static void
-outcome_init (SmartOutcome *outcome, GCancellable *upstream, gboolean wants_own)
-{
-  outcome->ref_count = 1;
-  outcome->upstream = upstream != NULL ? g_object_ref (upstream) : NULL;
-  outcome->wants_own = wants_own;
-}
-
+/* The thread keeps one to use again. */
 SmartOutcome *
 smart_outcome_new (GCancellable *upstream, gboolean wants_own)
 {
-  SmartOutcome *outcome = g_new0 (SmartOutcome, 1);
+  SmartThread *thread = smart_thread_peek ();
+  SmartOutcome *outcome = thread != NULL ? g_steal_pointer (&thread->spare) : NULL;
 
-  g_mutex_init (&outcome->lock);
-  g_cond_init (&outcome->settled);
-  outcome_init (outcome, upstream, wants_own);
+  if (outcome == NULL)
+    {
+      outcome = g_new0 (SmartOutcome, 1);
+      g_mutex_init (&outcome->lock);
+      g_cond_init (&outcome->settled);
+    }
+
+  outcome->ref_count = 1;
+  outcome->upstream = upstream != NULL ? g_object_ref (upstream) : NULL;
+  outcome->wants_own = wants_own;
 
   return outcome;
+}
+
+static void
+disconnect (GCancellable *cancellable, gulong id)
+{
+  /* Not g_cancellable_disconnect(), which waits for the handlers that run: this
+   * may be one of them. What the handlers use they hold by their closures. */
+  if (id != 0)
+    g_signal_handler_disconnect (cancellable, id);
 }
 
 static void
@@ -85,53 +95,21 @@ outcome_clear (SmartOutcome *outcome)
 {
   smart_value_clear (&outcome->value);
   g_clear_error (&outcome->error);
+  /* Dropped while it was pending. */
+  disconnect (outcome->upstream, outcome->follow_id);
   g_clear_object (&outcome->upstream);
   g_clear_object (&outcome->own);
   g_clear_pointer (&outcome->name, g_free);
-  g_clear_pointer (&outcome->home, g_main_context_unref);
-  g_clear_pointer (&outcome->timed_by, g_main_context_unref);
+  smart_home_clear (&outcome->home);
+  smart_home_clear (&outcome->timed_by);
 }
 
-static void
-outcome_free (SmartOutcome *outcome)
+void
+smart_outcome_free_spare (SmartOutcome *outcome)
 {
-  outcome_clear (outcome);
   g_mutex_clear (&outcome->lock);
   g_cond_clear (&outcome->settled);
   g_free (outcome);
-}
-
-/* For a sync call: the thread keeps one to use again. */
-SmartOutcome *
-smart_outcome_new_spare (SmartThread *thread, GCancellable *upstream, gboolean wants_own)
-{
-  SmartOutcome *outcome = g_steal_pointer (&thread->spare);
-
-  if (outcome == NULL)
-    return smart_outcome_new (upstream, wants_own);
-
-  outcome_init (outcome, upstream, wants_own);
-  return outcome;
-}
-
-/* Releases the sync caller's reference. Where it is the only one, nobody else
- * can take one any more, and the memory serves the next call. */
-void
-smart_outcome_release_spare (SmartThread *thread, SmartOutcome *outcome)
-{
-  if (thread->spare != NULL || g_atomic_int_get (&outcome->ref_count) != 1)
-    {
-      smart_outcome_unref (outcome);
-      return;
-    }
-
-  outcome_clear (outcome);
-  outcome->status = SMART_FUTURE_PENDING;
-  outcome->keeps_spent = FALSE;
-  outcome->has_progress = FALSE;
-  outcome->home_thread = NULL;
-  outcome->ref_count = 0;
-  thread->spare = outcome;
 }
 
 SmartOutcome *
@@ -144,10 +122,25 @@ smart_outcome_ref (SmartOutcome *outcome)
 void
 smart_outcome_unref (SmartOutcome *outcome)
 {
-  /* A thread's spare has no reference to release. */
-  if (g_atomic_int_get (&outcome->ref_count) == 0 ||
-      g_atomic_int_dec_and_test (&outcome->ref_count))
-    outcome_free (outcome);
+  SmartThread *thread;
+
+  /* Where it is the only one, nobody else can take one any more. */
+  if (g_atomic_int_get (&outcome->ref_count) != 1 &&
+      !g_atomic_int_dec_and_test (&outcome->ref_count))
+    return;
+
+  outcome_clear (outcome);
+
+  thread = smart_thread_peek ();
+  if (thread == NULL || thread->spare != NULL)
+    {
+      smart_outcome_free_spare (outcome);
+      return;
+    }
+
+  memset (&outcome->ref_count, 0,
+          sizeof (SmartOutcome) - G_STRUCT_OFFSET (SmartOutcome, ref_count));
+  thread->spare = outcome;
 }
 
 void
@@ -156,7 +149,7 @@ smart_listener_clear (SmartListener *listener)
   g_clear_pointer (&listener->outcome, smart_outcome_unref);
   g_clear_pointer (&listener->inbox, smart_inbox_unref);
   if (listener->spent != NULL)
-    g_object_unref (g_steal_pointer (&listener->spent));
+    smart_call_release (g_steal_pointer (&listener->spent));
 }
 
 static void
@@ -260,9 +253,9 @@ smart_outcome_set_home (SmartOutcome *outcome, GMainContext *home)
   SmartThread *thread = smart_thread_get ();
 
   g_mutex_lock (&outcome->lock);
-  if (smart_outcome_is_pending (outcome) && outcome->home == NULL)
+  if (smart_outcome_is_pending (outcome) && outcome->home.context == NULL)
     {
-      outcome->home = g_main_context_ref (home);
+      smart_home_set (&outcome->home, home);
       outcome->home_thread = thread;
     }
   g_mutex_unlock (&outcome->lock);
@@ -287,8 +280,8 @@ void
 smart_outcome_set_home_of_others (SmartOutcome *outcome, GMainContext *home)
 {
   g_mutex_lock (&outcome->lock);
-  if (smart_outcome_is_pending (outcome) && outcome->home == NULL)
-    outcome->home = g_main_context_ref (home);
+  if (smart_outcome_is_pending (outcome) && outcome->home.context == NULL)
+    smart_home_set (&outcome->home, home);
   g_mutex_unlock (&outcome->lock);
 }
 
@@ -296,32 +289,30 @@ smart_outcome_set_home_of_others (SmartOutcome *outcome, GMainContext *home)
 void
 smart_outcome_adopt_home (SmartOutcome *outcome, SmartOutcome *other)
 {
-  GMainContext *home = NULL;
-  GMainContext *old = NULL;
+  SmartHome home = { NULL };
+  SmartHome old = { NULL };
   SmartThread *home_thread;
 
   g_mutex_lock (&other->lock);
-  if (other->home != NULL)
-    home = g_main_context_ref (other->home);
+  smart_home_copy (&home, &other->home);
   home_thread = other->home_thread;
   g_mutex_unlock (&other->lock);
 
-  if (home == NULL)
+  if (home.context == NULL)
     return;
 
   g_mutex_lock (&outcome->lock);
   if (smart_outcome_is_pending (outcome))
     {
       old = outcome->home;
-      outcome->home = g_steal_pointer (&home);
+      outcome->home = home;
       outcome->home_thread = home_thread;
+      home = (SmartHome) { NULL };
     }
   g_mutex_unlock (&outcome->lock);
 
-  if (old != NULL)
-    g_main_context_unref (old);
-  if (home != NULL)
-    g_main_context_unref (home);
+  smart_home_clear (&old);
+  smart_home_clear (&home);
 }
 
 /* A sync caller waits, who takes the call over when it is done. */
@@ -344,16 +335,7 @@ smart_outcome_release_spent (SmartOutcome *outcome)
   g_mutex_unlock (&outcome->lock);
 
   if (spent != NULL)
-    g_object_unref (spent);
-}
-
-static void
-disconnect (GCancellable *cancellable, gulong id)
-{
-  /* Not g_cancellable_disconnect(), which waits for the handlers that run: this
-   * may be one of them. What the handlers use they hold by their closures. */
-  if (id != 0)
-    g_signal_handler_disconnect (cancellable, id);
+    smart_call_release (spent);
 }
 
 /* Settles with the error (taken) or, if that is NULL, with the value (moved;
@@ -364,11 +346,12 @@ gboolean
 smart_outcome_settle (SmartOutcome *outcome, GValue *value, GError *error, SmartCall *spent)
 {
   SmartListener *listeners;
-  GMainContext *home;
+  SmartHome home, timed_by;
+  GMainContext *poller;
   GSource *timer;
   GPtrArray *depends, *needs;
-  GMainContext *timed_by;
   gulong follow_id, abandon_id;
+  GCancellable *abandoned_by;
   gboolean keeps_spent;
 
   g_mutex_lock (&outcome->lock);
@@ -394,14 +377,17 @@ smart_outcome_settle (SmartOutcome *outcome, GValue *value, GError *error, Smart
     }
 
   listeners = g_steal_pointer (&outcome->listeners);
-  home = g_steal_pointer (&outcome->home);
+  home = outcome->home;
+  outcome->home = (SmartHome) { NULL };
   timer = g_steal_pointer (&outcome->timer);
   depends = g_steal_pointer (&outcome->depends);
   needs = g_steal_pointer (&outcome->needs);
   outcome->call = NULL;
-  timed_by = g_steal_pointer (&outcome->timed_by);
+  timed_by = outcome->timed_by;
+  outcome->timed_by = (SmartHome) { NULL };
   follow_id = outcome->follow_id;
   abandon_id = outcome->abandon_id;
+  abandoned_by = outcome->wants_own ? outcome->own : outcome->upstream;
   outcome->follow_id = outcome->abandon_id = 0;
 
   /* The sync caller may go, with the call and its references, as soon as he
@@ -419,25 +405,22 @@ smart_outcome_settle (SmartOutcome *outcome, GValue *value, GError *error, Smart
 
   if (outcome->n_blocked > 0)
     g_cond_broadcast (&outcome->settled);
-  smart_outcome_wake_pollers (outcome);
+  poller = smart_outcome_wake_pollers (outcome);
 
   g_mutex_unlock (&outcome->lock);
 
+  smart_poller_wake (poller);
+
   disconnect (outcome->upstream, follow_id);
-  disconnect (outcome->wants_own ? outcome->own : outcome->upstream, abandon_id);
+  disconnect (abandoned_by, abandon_id);
   if (timer != NULL)
-    {
-      g_source_destroy (timer);
-      g_source_unref (timer);
-      g_main_context_unref (timed_by);
-    }
+    smart_home_destroy_source (&timed_by, timer);
 
   if (depends != NULL)
     g_ptr_array_unref (depends);
   if (needs != NULL)
     g_ptr_array_unref (needs);
-  if (home != NULL)
-    g_main_context_unref (home);
+  smart_home_clear (&home);
   listeners = in_order (listeners, outcome);
   if (keeps_spent)
     smart_outcome_unref (outcome);
@@ -501,11 +484,23 @@ smart_outcome_take (SmartOutcome *outcome, GValue *value, GError **error)
 
 /* The future */
 
+/* See smart_future_dispose(): this thread is out of g_object_unref(). */
+void
+smart_future_release_revived (SmartThread *thread)
+{
+  while (thread != NULL && thread->revived != NULL)
+    g_object_unref (g_steal_pointer (&thread->revived));
+}
+
 SmartFuture *
 smart_future_new_for_outcome (SmartOutcome *outcome)
 {
-  SmartFuture *future = g_object_new (SMART_TYPE_FUTURE, NULL);
+  SmartThread *thread = smart_thread_peek ();
+  SmartFuture *future = thread != NULL ? smart_spares_take (&thread->spare_futures) : NULL;
 
+  smart_future_release_revived (thread);
+  if (future == NULL)
+    future = g_object_new (SMART_TYPE_FUTURE, NULL);
   future->outcome = smart_outcome_ref (outcome);
 
   g_mutex_lock (&outcome->lock);
@@ -559,25 +554,10 @@ smart_future_is_result_of (SmartFuture *future, gconstpointer origin)
   return future->origin == origin;
 }
 
+/* Its end: settles what nobody will settle any more, and releases what it has. */
 static void
-smart_future_dispose (GObject *object)
+end (SmartFuture *future)
 {
-  SmartFuture *future = SMART_FUTURE (object);
-  SmartOutcome *outcome = smart_future_get_outcome (future);
-
-  g_mutex_lock (&outcome->lock);
-  if (outcome->handle == future)
-    outcome->handle = NULL;
-  g_mutex_unlock (&outcome->lock);
-
-  G_OBJECT_CLASS (smart_future_parent_class)->dispose (object);
-}
-
-static void
-smart_future_finalize (GObject *object)
-{
-  SmartFuture *future = SMART_FUTURE (object);
-
   /* Nobody is left to settle it: those who wait must not wait for ever. */
   if (future->outcome->by_hand && smart_outcome_is_pending (future->outcome))
     smart_outcome_settle (future->outcome, NULL,
@@ -587,6 +567,78 @@ smart_future_finalize (GObject *object)
 
   g_clear_object (&future->source_object);
   smart_outcome_unref (future->outcome);
+}
+
+/* HOLDS: the outcome's lock. Nobody brings it back to life any more by
+ * smart_outcome_ref_future (). */
+static void
+forget_handle (SmartOutcome *outcome, SmartFuture *future)
+{
+  if (outcome->handle == future)
+    outcome->handle = NULL;
+}
+
+static void
+smart_future_dispose (GObject *object)
+{
+  SmartFuture *future = SMART_FUTURE (object);
+  SmartOutcome *outcome = g_atomic_pointer_get (&future->outcome);
+  gboolean revived = FALSE;
+
+  smart_future_release_revived (smart_thread_peek ());
+
+  if (outcome != NULL)
+    {
+      g_mutex_lock (&outcome->lock);
+      revived = outcome->handle == future && g_atomic_int_get (&object->ref_count) > 1;
+      forget_handle (outcome, future);
+      g_mutex_unlock (&outcome->lock);
+    }
+
+  /* Another thread asked for the handle while this one was on its way here with
+   * what was the last reference. Before GLib 2.80, g_object_unref() uses such an
+   * object once more after it has dropped that, and by then the other thread may
+   * have freed it. So this thread keeps it, until it comes this way again. */
+  if (revived)
+    smart_thread_get ()->revived = g_object_ref (future);
+
+  G_OBJECT_CLASS (smart_future_parent_class)->dispose (object);
+}
+
+/* Releases the library's own reference. If it is the last one, the object serves
+ * the next result in this thread. */
+static void
+release (SmartFuture *future)
+{
+  SmartThread *thread = smart_thread_get ();
+  SmartOutcome *outcome = future->outcome;
+  gboolean keep;
+
+  g_mutex_lock (&outcome->lock);
+  keep = smart_spares_may_keep (&thread->spare_futures, G_OBJECT (future));
+  if (keep)
+    forget_handle (outcome, future);
+  g_mutex_unlock (&outcome->lock);
+
+  if (!keep)
+    {
+      g_object_unref (future);
+      return;
+    }
+
+  end (future);
+  g_signal_handlers_destroy (future);
+  memset ((char *) future + sizeof (GObject), 0, sizeof (SmartFuture) - sizeof (GObject));
+  smart_spares_keep (&thread->spare_futures, G_OBJECT (future));
+}
+
+static void
+smart_future_finalize (GObject *object)
+{
+  SmartFuture *future = SMART_FUTURE (object);
+
+  if (future->outcome != NULL)
+    end (future);
 
   G_OBJECT_CLASS (smart_future_parent_class)->finalize (object);
 }
@@ -1361,7 +1413,7 @@ ready_told (SmartListener *base, gboolean run)
       future->origin = listener->origin;
       future->user_data = listener->user_data;
       listener->callback (listener->source_object, G_ASYNC_RESULT (future), listener->user_data);
-      g_object_unref (future);
+      release (future);
     }
 
   g_clear_object (&listener->source_object);

@@ -271,8 +271,7 @@ look_at (SmartOutcome *outcome, GPtrArray *looks)
         needs->call.turns = outcome->awaited_turns;
 
       needs->what = describe (outcome);
-      if (outcome->home != NULL)
-        needs->home = g_main_context_ref (outcome->home);
+      needs->home = smart_home_ref_context (&outcome->home);
       if (outcome->needs != NULL)
         {
           needs->needs = g_ptr_array_copy (outcome->needs, ref_outcome, NULL);
@@ -421,7 +420,7 @@ is_free (SmartWait *wait)
       /* Not the last reference: the call has one, and settles before it goes. */
       g_clear_object (&call.func);
       if (call.runner == NULL)
-        needs_nothing = outcome->home == NULL && call.turns == NULL && call.pool == NULL;
+        needs_nothing = outcome->home.context == NULL && call.turns == NULL && call.pool == NULL;
     }
   g_mutex_unlock (&outcome->lock);
 

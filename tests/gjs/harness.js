@@ -430,7 +430,7 @@ function runOne({name, func, seconds = TEST_DEADLINE}) {
 }
 
 // Runs all; with arguments only those whose names contain one of them.
-export function run(argv = ARGV) {
+export function run(argv = ARGV, cleanUp = () => {}) {
     const chosen = tests.filter(({name}) => argv.length === 0 || argv.some(part => name.includes(part)));
     let failed = 0;
 
@@ -443,5 +443,6 @@ export function run(argv = ARGV) {
             print(`# ${line}`);
         failed += problems.length > 0;
     });
+    cleanUp();
     System.exit(failed > 0 || chosen.length === 0 ? 1 : 0);
 }

@@ -156,17 +156,20 @@ contract('C2.c', () => {
     assert(seen.every(id => id === 0 || id === idOf(null)), 'the body ran in another context');
 });
 
+let ran = 0;
+const counting = smartasync(async () => ++ran);
+const countingAtHome = counting.options({executor: SmartAsync.Executor.new_loop('home')});
+
 contract('C2.d', () => {
-    let ran = 0;
-    const func = smartasync(async () => ++ran);
+    const func = counting;
+    ran = 0;
     const threads = SmartFixture.Threads.new_callers(func.func, 1, 1, null);
     h.assertThrows('WRONG_THREAD', () => threads.join());
 
     // Nor on a worker, or on an executor's thread.
     const [worker] = h.makeProbe(h.BLOCKING, {inner: func.func});
     h.inLoop(() => h.assertRejects('WRONG_THREAD', h.settled(h.call(worker))));
-    const homed = func.options({executor: SmartAsync.Executor.new_loop('home')});
-    h.assertThrows('WRONG_THREAD', () => homed());
+    h.assertThrows('WRONG_THREAD', () => countingAtHome());
     assertEqual(ran, 0);
     assertEqual(func(), 1);
 });

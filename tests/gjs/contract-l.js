@@ -76,7 +76,7 @@ contract('L1.a', () => {
             assertEqual(result.x, 7);
         assertEqual(n, 1);
     });
-});
+}, {circles: true});
 
 contract('L1.d', () => forHeld(async ({lock, gate, func, probe}) => {
     const futures = joinMany(10, lock, func);
@@ -121,7 +121,7 @@ contract('L1.g', () => h.inLoop(async () => {
     });
     const futures = joinMany(10, lock, func);
     h.assertList(await Promise.all(futures.map(future => h.settled(future))), futures.map(() => 10));
-}));
+}), {circles: true});
 
 // L2
 
@@ -159,7 +159,7 @@ contract('L2.b', () => {
         for (const promise of promises)
             assert(await promise.catch(thrown => thrown === error));
     });
-});
+}, {circles: true});
 
 contract('L2.c', () => {
     let fails = true;
@@ -184,7 +184,7 @@ contract('L2.c', () => {
         fails = false;
         assertEqual(await lock.run_once(null, func), 7);
     });
-});
+}, {circles: true});
 
 // L3
 
@@ -374,7 +374,7 @@ contract('L7.a', () => {
         h.assertThrows('RECURSION', () => own.run_once(null, func));
         h.inLoop(() => h.assertRejects('RECURSION', own.run_once(null, func)));
     }
-});
+}, {circles: true});
 
 contract('L7.b', () => {
     const lock = Lock.new();
@@ -390,7 +390,7 @@ contract('L7.b', () => {
     const again = SmartFixture.once_new(lock, null);
     const [middle] = h.makeProbe(h.BLOCKING, {inner: again});
     h.inLoop(() => h.assertRejects('RECURSION', h.settled(join(lock, middle))));
-});
+}, {circles: true});
 
 contract('L7.c', () => h.inLoop(async () => {
     const lock = Lock.new();
@@ -409,7 +409,7 @@ contract('L7.c', () => h.inLoop(async () => {
         call.return_future(continued);
     });
     assertEqual(await h.settled(join(lock, func)), 7);
-}));
+}), {circles: true});
 
 contract('L7.d', () => h.inLoop(async () => {
     const lock = Lock.new();
@@ -425,7 +425,7 @@ contract('L7.d', () => h.inLoop(async () => {
         });
     });
     await h.assertRejects('RECURSION', h.settled(join(lock, func)));
-}));
+}), {circles: true});
 
 // L8
 
@@ -446,9 +446,11 @@ contract('L8.a', () => {
 
 contract('L8.b', () => h.inLoop(async () => {
     const lock = Lock.new();
-    const [func] = h.makeProbe(h.BLOCKING);
+    const gate = new Gate();
+    const [func] = h.makeProbe(h.BLOCKING, {gate});
     const future = lock.run_once(null, func, null, [7], null);
     assert(h.isPending(future));
+    gate.open();
     assertEqual(await h.settled(future), 7);
     const value = await new Promise((resolve, reject) =>
         lock.run_once_async(null, func, null, [8], null, (source, result) => {
@@ -490,9 +492,12 @@ contract('L8.d', () => {
 contract('L8.e', () => {
     // A flight that was begun in A, and a caller in S who joins it; and in turn.
     const lock = Lock.new();
-    const [func, probe] = h.makeProbe(h.BLOCKING);
+    const gate = new Gate();
+    const [func, probe] = h.makeProbe(h.BLOCKING, {gate});
     const future = join(lock, func, {args: [7]});
+    const opener = SmartFixture.Threads.new_opener(gate, 1);
     assertEqual(h.callOnce(lock, func), 7);
+    opener.join();
     assertEqual(h.wait(future), 7);
     assertEqual(probe.get_n_begun(), 1);
     assertEqual(h.callOnce(lock, func), 42);

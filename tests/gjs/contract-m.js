@@ -331,6 +331,12 @@ contract('M6.a', () => {
     assertEqual(direct(1), 2);
 });
 
+const Thing = GObject.registerClass(class Thing extends GObject.Object {});
+Thing.prototype.me = smartasync(async function () {
+    await null;
+    return this;
+});
+
 contract('M6.b', () => {
     class Counter {
         constructor(start) {
@@ -351,11 +357,6 @@ contract('M6.b', () => {
     assertEqual(h.inLoop(() => counter.addDirectly(2)), 7);
 
     // A GObject's own: it is the source object.
-    const Thing = GObject.registerClass(class Thing extends GObject.Object {});
-    Thing.prototype.me = smartasync(async function () {
-        await null;
-        return this;
-    });
     const thing = new Thing();
     assert(thing.me() === thing);
     assert(h.inLoop(() => thing.me()) === thing);

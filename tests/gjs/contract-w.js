@@ -321,7 +321,7 @@ contract('W6.a', () => h.inLoop(async () => {
     }
     await untilNoneIsAlive();
     assertEqual(Thing.get_n_elsewhere(), 0, 'how many were released elsewhere');
-}), {seconds: 120});
+}), {seconds: 120, large: true});
 
 contract('W6.b', () => h.inLoop(async () => {
     const gate = new Gate();

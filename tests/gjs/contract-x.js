@@ -213,7 +213,7 @@ contract('X3.a', () => {
     range(N / 10).forEach(() => walk(8));
     walkers.join();
     assertEqual(walkers.get_n_good(), N * 4 / 5);
-}, {seconds: 120});
+}, {seconds: 120, large: true});
 
 contract('X3.b', () => range(4).forEach(i => runRing(i + 2)));
 
@@ -360,14 +360,17 @@ contract('B1.d', () => {
 
 // B2
 
+let ran = 0;
+function running(call) {
+    ran++;
+    call.return_int(7);
+}
+const raws = [AsyncFunc.new_blocking(running), AsyncFunc.new(running)];
+const smarts = [smartasync(() => ++ran), smartasync(async () => ++ran)];
+const executors = [SmartAsync.Executor.new_pool('pool', 2), SmartAsync.Executor.new_loop('loop')];
+
 contract('B2.a', () => {
-    let ran = 0;
-    const body = call => {
-        ran++;
-        call.return_int(7);
-    };
-    const raws = [AsyncFunc.new_blocking(body), AsyncFunc.new(body)];
-    const smarts = [smartasync(() => ++ran), smartasync(async () => ++ran)];
+    ran = 0;
     for (const func of [...raws, ...smarts.map(smart => smart.func)]) {
         // On a worker, on a thread of somebody's.
         const [worker] = h.makeProbe(h.BLOCKING, {inner: func});
@@ -375,14 +378,13 @@ contract('B2.a', () => {
         h.assertThrows('WRONG_THREAD', () => Threads.new_callers(func, 1, 1, null).join());
     }
     // On an executor's threads, by a deadline's.
-    const executors = [SmartAsync.Executor.new_pool('pool', 2), SmartAsync.Executor.new_loop('loop')];
     for (const executor of executors) {
         for (const smart of smarts) {
             const there = smart.options({executor});
             h.assertThrows('WRONG_THREAD', () => there());
             h.inLoop(() => h.assertRejects('WRONG_THREAD', there()));
         }
-        const raw = AsyncFunc.new_blocking(body);
+        const raw = AsyncFunc.new_blocking(running);
         raw.set_executor(executor);
         h.assertThrows('WRONG_THREAD', () => h.callSync(raw));
         h.inLoop(() => h.assertRejects('WRONG_THREAD', h.settled(h.call(raw))));

@@ -29,6 +29,11 @@ export const NOT_FOUND = Gio.IOErrorEnum.NOT_FOUND;
 const DEADLINE = 10;
 const TEST_DEADLINE = 30;
 
+// Whether contract-z.js looks for leaks.
+const LEAKS = GLib.getenv('SMART_TEST_LEAKS') !== null;
+if (LEAKS)
+    SmartFixture.watch_objects();
+
 // Assertions
 
 export function assert(condition, message = 'assertion failed') {
@@ -388,6 +393,9 @@ export function expectCritical(pattern, func) {
     }
 }
 
+// Options: seconds, how long it may take; large, its counts are large already;
+// circles, it has functions whose bodies know what they are called with, which
+// are circles through C that GJS's collector cannot see.
 export function test(name, func, options = {}) {
     tests.push({name, func, ...options});
 }
@@ -412,14 +420,14 @@ function takeComplaints() {
     return complaints;
 }
 
-function runOne({name, func, seconds = TEST_DEADLINE}) {
+function runOne({name, func, seconds = TEST_DEADLINE}, inside = func) {
     const problems = [];
 
     // A collection that is under way would drop the callbacks of older GJS.
     System.gc();
     SmartFixture.watch_time(name, seconds);
     try {
-        func();
+        inside();
         settleJobs();
     } catch (error) {
         problems.push(`${error}\n${error?.stack ?? ''}`);
@@ -429,12 +437,78 @@ function runOne({name, func, seconds = TEST_DEADLINE}) {
     return problems;
 }
 
+// Leaks: what the process has more of after a scenario was run again and again.
+
+const THOROUGH = GLib.getenv('SMART_TEST_THOROUGH') !== null;
+const ROUNDS = THOROUGH ? {least: 3, most: 1000, seconds: 5} : {least: 3, most: 3, seconds: 5};
+
+function count() {
+    return {
+        objects: SmartFixture.count_objects() + SmartFixture.Thing.get_n_alive(),
+        fds: SmartFixture.count_fds(),
+        threads: SmartFixture.count_own_threads(),
+        sources: SmartFixture.count_sources(null),
+    };
+}
+
+function grown(before) {
+    return Object.entries(count())
+        .filter(([what, n]) => n > before[what])
+        .map(([what, n]) => [what, n - before[what]]);
+}
+
+// Lets go of all that nobody holds; the collector needs the loop for that.
+function tidy(isTidy) {
+    for (let i = 0; i < 100; i++) {
+        SmartAsync.async_reset();
+        System.gc();
+        settleJobs();
+        if (isTidy())
+            return;
+        new Gate().wait(5, null);
+    }
+}
+
+function repeat(func, large) {
+    const end = GLib.get_monotonic_time() + ROUNDS.seconds * 1e6;
+    const [least, most] = large ? [1, 1] : [ROUNDS.least, ROUNDS.most];
+    for (let i = 0; i < least || i < most && GLib.get_monotonic_time() < end; i++)
+        func();
+}
+
+// Prints what each test leaves, as JSON. The first round may make what stays.
+function runForLeaks(chosen) {
+    const results = chosen.map(one => {
+        const problems = runOne(one);
+        let last = null;
+        tidy(() => {
+            const now = JSON.stringify(count());
+            const isSame = now === last;
+            last = now;
+            return isSame && stat('threads') === 0;
+        });
+        const before = count();
+        problems.push(...runOne({...one, seconds: 600}, () => repeat(one.func, one.large)));
+        tidy(() => grown(before).length === 0);
+        // Less than one a round is not the scenario's.
+        const left = grown(before).filter(([what, n]) => n >= (one.large ? 1 : ROUNDS.least) &&
+            !(one.circles && what === 'objects'));
+        return {name: one.name, problems, grown: left};
+    });
+    print(JSON.stringify(results));
+}
+
 // Runs all; with arguments only those whose names contain one of them.
 export function run(argv = ARGV, cleanUp = () => {}) {
     const chosen = tests.filter(({name}) => argv.length === 0 || argv.some(part => name.includes(part)));
     let failed = 0;
 
     SmartFixture.watch_log();
+    if (LEAKS) {
+        runForLeaks(chosen);
+        cleanUp();
+        System.exit(0);
+    }
     print(`1..${chosen.length}`);
     chosen.forEach((one, index) => {
         const problems = runOne(one);

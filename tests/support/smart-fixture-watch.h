@@ -8,6 +8,8 @@ G_BEGIN_DECLS
 
 void   smart_fixture_watch_log       (void);
 char **smart_fixture_take_complaints (void);
+void   smart_fixture_watch_objects   (void);
+int    smart_fixture_count_objects   (void);
 void   smart_fixture_watch_time      (const char *what,
                                       guint       seconds);
 

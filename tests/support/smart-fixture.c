@@ -220,6 +220,36 @@ smart_fixture_count_threads (void)
   return count_files ("/proc/self/task");
 }
 
+/**
+ * smart_fixture_count_own_threads:
+ *
+ * Returns: how many threads there are, without those that GLib keeps
+ */
+guint
+smart_fixture_count_own_threads (void)
+{
+  const char *kept[] = { "pool-", "gmain", "gdbus", "dconf" };
+  g_autoptr (GDir) dir = g_dir_open ("/proc/self/task", 0, NULL);
+  const char *task;
+  guint n = 0;
+
+  while ((task = g_dir_read_name (dir)) != NULL)
+    {
+      g_autofree char *path = g_build_filename ("/proc/self/task", task, "comm", NULL);
+      g_autofree char *name = NULL;
+      gboolean is_kept = FALSE;
+
+      /* It may have ended meanwhile. */
+      if (!g_file_get_contents (path, &name, NULL, NULL))
+        continue;
+      for (guint i = 0; i < G_N_ELEMENTS (kept); i++)
+        is_kept |= g_str_has_prefix (name, kept[i]);
+      n += !is_kept;
+    }
+
+  return n;
+}
+
 guint
 smart_fixture_count_fds (void)
 {

@@ -24,6 +24,7 @@ guint64         smart_fixture_context_id          (GMainContext *context);
 guint64         smart_fixture_thread_default_id   (void);
 char           *smart_fixture_describe_on_thread  (void);
 guint           smart_fixture_count_threads       (void);
+guint           smart_fixture_count_own_threads   (void);
 guint           smart_fixture_count_fds           (void);
 guint           smart_fixture_count_sources       (GMainContext *context);
 

@@ -4,11 +4,11 @@
 // for gi:// alike, and calls _init() with the namespace.
 //
 // How a call flows: a function made by smartasync() is an AsyncFunc whose bodies
-// are the setters of receivers (see SmartAsync.AsyncFunc.new_for_receivers): what
-// it was called with goes through the library as one JavaScript object, a
-// request, so that every value arrives as it was. In a sync context the library
-// runs it to its end; in an async one it gives a future, of which a promise is
-// made, that another receiver settles.
+// are the setters of receivers (see SmartAsync.AsyncFunc.new_for_receivers). What
+// it was called with, and what comes back, stays here in a request, whose name goes
+// through the library: so every value and every error arrives as it was. In a
+// sync context the library runs it to its end; in an async one it gives a future,
+// of which a promise is made, that another receiver settles.
 
 /* exported _init */
 
@@ -28,9 +28,10 @@ const DROPS_CALLBACKS = System.version < 18190;
 const JOBS = 'GjsPromiseJobQueueSource';
 const THIS_FILE = new Error().fileName;
 
-/* Values: what a GValue cannot say is put in a plain object, which GJS puts in one. */
+/* Values: what a GValue cannot say is put in an object of our own. GJS has a type for
+ * objects of JavaScript, JSObject, but does not keep what is in it alive. */
 
-const BOX = Symbol('a value that no GValue can hold as it is');
+let Box = null;
 
 const MAX_INT64 = 2n ** 63n - 1n;
 const MIN_INT64 = -(2n ** 63n);
@@ -40,13 +41,13 @@ const MAX_UINT64 = 2n ** 64n - 1n;
 const NO_TEXT = /\0|\p{Surrogate}/u;
 
 function box(value) {
-    return {[BOX]: value};
+    const boxed = new Box();
+    boxed.contents = value;
+    return boxed;
 }
 
 function unbox(value) {
-    return value !== null && typeof value === 'object' && Object.hasOwn(value, BOX)
-        ? value[BOX]
-        : value;
+    return value instanceof Box ? value.contents : value;
 }
 
 function isOfGType(value) {
@@ -121,20 +122,18 @@ function toGError(error) {
     return native.exceptionNew(box(error), message);
 }
 
-// What was thrown, if it was in JavaScript. @thrown (nullable): what the body threw.
-function fromGError(error, thrown, stack) {
+// What was thrown, if it was in JavaScript. @request: nullable.
+function fromGError(error, request, stack) {
     if (!(error instanceof GLib.Error))
         return error;
 
     if (error.domain === native.exceptionDomain) {
+        if (request?.threw)
+            return request.thrown;
         const [found, exception] = native.exceptionGet(error);
         if (found)
             return unbox(exception);
     }
-
-    if (thrown instanceof GLib.Error && error.domain === thrown.domain &&
-        error.code === thrown.code && error.message === thrown.message)
-        return thrown;
 
     // Where it was delivered says nothing.
     if (stack !== undefined)
@@ -254,8 +253,12 @@ function finishCollectionIfBegun() {
 let BodyReceiver = null;
 let FutureReceiver = null;
 
-function defineReceivers() {
+function defineClasses() {
     const {WRITABLE, EXPLICIT_NOTIFY} = GObject.ParamFlags;
+
+    Box = GObject.registerClass({
+        GTypeName: 'SmartAsyncGjsBox',
+    }, class Box extends GObject.Object {});
 
     BodyReceiver = GObject.registerClass({
         GTypeName: 'SmartAsyncGjsBodyReceiver',
@@ -299,11 +302,12 @@ function whenSettled(future, receive) {
 
 /* Futures */
 
-function getResult(future, thrown, stack) {
+function getResult(future, request = null, stack = undefined) {
     try {
-        return unbox(native.getValue.call(future)[1]);
+        const [, value] = native.getValue.call(future);
+        return request?.returned ? request.result : unbox(value);
     } catch (error) {
-        throw fromGError(error, thrown, stack);
+        throw fromGError(error, request, stack);
     }
 }
 
@@ -314,8 +318,9 @@ function toPromise(future, request = null) {
 
     return new Promise((resolve, reject) => {
         function settle(settled) {
+            forgetRequest(request);
             try {
-                resolve(getResult(settled, request?.thrown, stack));
+                resolve(getResult(settled, request, stack));
             } catch (error) {
                 reject(error);
             }
@@ -337,6 +342,48 @@ function isFuture(value) {
     return value instanceof SmartAsync.Future;
 }
 
+/* Requests: what a function is called with, and what it gives, where one of ours
+ * calls one of ours, and nobody else gets its future. */
+
+const REQUEST_PREFIX = 'request of SmartAsync.js: ';
+const requests = new Map();
+let lastRequest = 0;
+
+// For a flight, which may outlive its first caller's request, all goes through the library.
+function makeRequest(self, args, async, isFlight) {
+    const request = {self, args, async, isFlight, name: null, returned: false, result: undefined,
+        threw: false, thrown: undefined};
+    if (!isFlight) {
+        request.name = `${REQUEST_PREFIX}${++lastRequest}`;
+        requests.set(request.name, request);
+    }
+    return request;
+}
+
+function forgetRequest(request) {
+    if (request?.name)
+        requests.delete(request.name);
+}
+
+// What the library is given of it.
+function nameRequest(request) {
+    return request.name ?? box(request);
+}
+
+function getRequest(call) {
+    if (call.get_n_args() === 1) {
+        const value = native.callGetValue.call(call, 0);
+        if (typeof value === 'string' && value.startsWith(REQUEST_PREFIX))
+            return requests.get(value);
+        if (value instanceof Box && value.contents?.isFlight)
+            return value.contents;
+    }
+
+    // C has called it, or the plain API.
+    const args = Array.from({length: call.get_n_args()}, (_, i) => call.get_value(i));
+    return {self: call.get_source_object() ?? undefined, args, async: false, isFlight: true};
+}
+
 // A future that settles as the promise does.
 function toFuture(promise, cancellable = null) {
     const future = SmartAsync.Future.new(cancellable);
@@ -346,52 +393,58 @@ function toFuture(promise, cancellable = null) {
 
 /* Bodies */
 
-function returnValue(call, value, name) {
-    let converted;
-    try {
-        converted = toValue(value, `the result of ${name}`);
-    } catch (error) {
-        native.returnError.call(call, toGError(error));
-        return;
-    }
-    native.returnValue.call(call, converted);
+// What the library is told of a value, and of an error.
+function giveValue(request, value, name) {
+    if (request.isFlight)
+        return toValue(value, `the result of ${name}`);
+    request.returned = true;
+    request.result = value;
+    return null;
 }
 
-function returnError(call, error, request) {
-    if (request !== null)
-        request.thrown = error;
-    native.returnError.call(call, toGError(error));
+function giveError(request, error) {
+    if (request.isFlight)
+        return toGError(error);
+    request.threw = true;
+    request.thrown = error;
+    return native.anyException;
+}
+
+function returnValue(call, request, value, name) {
+    let given;
+    try {
+        given = giveValue(request, value, name);
+    } catch (error) {
+        returnError(call, request, error);
+        return;
+    }
+    native.returnValue.call(call, given);
+}
+
+function returnError(call, request, error) {
+    native.returnError.call(call, giveError(request, error));
 }
 
 // Settles the call as what a function gave, now or later.
-function returnResult(call, result, request, name) {
+function returnResult(call, request, result, name) {
     if (isFuture(result)) {
         call.return_future(result);
     } else if (isThenable(result)) {
         result.then(
-            value => returnValue(call, value, name),
-            error => returnError(call, error, request));
+            value => returnValue(call, request, value, name),
+            error => returnError(call, request, error));
     } else {
-        returnValue(call, result, name);
+        returnValue(call, request, result, name);
     }
 }
 
-const REQUEST = Symbol('what a function made by smartasync() is called with');
-
-function makeRequest(self, args, async) {
-    return {[REQUEST]: true, self, args, async, thrown: null};
-}
-
-function getRequest(call) {
-    if (call.get_n_args() === 1) {
-        const value = native.callGetValue.call(call, 0);
-        if (value !== null && typeof value === 'object' && value[REQUEST])
-            return value;
-    }
-
-    // C has called it.
-    const args = Array.from({length: call.get_n_args()}, (_, i) => call.get_value(i));
-    return makeRequest(call.get_source_object() ?? undefined, args, true);
+// A blocking body in an async context has given a promise.
+function followPromise(request, promise, name) {
+    const future = SmartAsync.Future.new(null);
+    promise.then(
+        value => native.resolve.call(future, giveValue(request, value, name)),
+        error => native.reject.call(future, giveError(request, error)));
+    return future;
 }
 
 function findCancellable(args) {
@@ -420,9 +473,9 @@ function receiveBegin(fn, name) {
     return makeReceiver(call => {
         const request = getRequest(call);
         try {
-            returnResult(call, fn.apply(request.self, getArgs(request, call)), request, name);
+            returnResult(call, request, fn.apply(request.self, getArgs(request, call)), name);
         } catch (error) {
-            returnError(call, error, request);
+            returnError(call, request, error);
         }
     });
 }
@@ -433,13 +486,13 @@ function receiveBody(fn, name) {
         try {
             const result = fn.apply(request.self, getArgs(request, call));
             if (!isThenable(result))
-                returnValue(call, result, name);
+                returnValue(call, request, result, name);
             else if (request.async)
-                call.return_future(isFuture(result) ? result : toFuture(result));
+                call.return_future(isFuture(result) ? result : followPromise(request, result, name));
             else
-                returnValue(call, waitFor(result), name);
+                returnValue(call, request, waitFor(result), name);
         } catch (error) {
-            returnError(call, error, request);
+            returnError(call, request, error);
         }
     });
 }
@@ -450,9 +503,9 @@ function receiveRaw(body) {
         try {
             const result = body(call);
             if (isThenable(result))
-                result.then(null, error => returnError(call, error, null));
+                result.then(null, error => call.return_error(error));
         } catch (error) {
-            returnError(call, error, null);
+            call.return_error(error);
         }
     });
 }
@@ -478,8 +531,8 @@ function setOptions(func, options) {
     }
 }
 
-// What is known of a function in JavaScript alone: its promises need the default context.
-const needsJobs = new WeakSet();
+// The AsyncFuncs whose signature the library checks: it has to see the arguments.
+const hasSignature = new WeakSet();
 
 function newJsFunc(begin, body, name) {
     const func = native.newForReceivers(
@@ -529,14 +582,16 @@ function checkArgs(plan, args) {
 }
 
 // What the library is called with, and the request in it.
-function prepareCall(plan, self, args, async) {
+function prepareCall(plan, self, args, async, isFlight = false) {
     const prepared = plan.prepare ? plan.prepare(args) : args;
     checkArgs(plan, prepared);
-    const request = plan.inJs ? makeRequest(self, prepared, async) : null;
+    const request = plan.inJs && !hasSignature.has(plan.func)
+        ? makeRequest(self, prepared, async, isFlight)
+        : null;
     return {
         request,
         source: getSource(plan, self),
-        values: request ? [request] : toValues(prepared, getName(plan)),
+        values: request ? [nameRequest(request)] : toValues(prepared, getName(plan)),
         cancellable: getCancellable(plan, prepared),
     };
 }
@@ -554,9 +609,12 @@ function callSync(plan, self, args) {
     const {request, source, values, cancellable} = prepareCall(plan, self, args, false);
     finishCollectionIfBegun();
     try {
-        return unbox(native.callSync.call(plan.func, source, values, cancellable)[1]);
+        const [, value] = native.callSync.call(plan.func, source, values, cancellable);
+        return request?.returned ? request.result : unbox(value);
     } catch (error) {
-        throw fromGError(error, request?.thrown);
+        throw fromGError(error, request);
+    } finally {
+        forgetRequest(request);
     }
 }
 
@@ -585,6 +643,8 @@ const plans = new WeakMap();
 function derivePlan(plan, options) {
     const {cancellable, source, ...rest} = options;
     const func = plan.func.derivev([], []);
+    if (hasSignature.has(plan.func))
+        hasSignature.add(func);
     setOptions(func, rest);
     return {
         ...plan,
@@ -1007,10 +1067,10 @@ function makePairPlan(container, name, {io_priority: ioPriority = GLib.PRIORITY_
             try {
                 value = finish.call(target, result);
             } catch (error) {
-                returnError(call, error, request);
+                returnError(call, request, error);
                 return;
             }
-            returnValue(call, value, label);
+            returnValue(call, request, value, label);
         }));
     };
     const block = (self, given, call) => {
@@ -1025,14 +1085,14 @@ function makePairPlan(container, name, {io_priority: ioPriority = GLib.PRIORITY_
         try {
             run(call);
         } catch (error) {
-            returnError(call, error, getRequest(call));
+            returnError(call, getRequest(call), error);
         }
     };
     const func = native.newForReceivers(
         makeReceiver(guard(begin)),
         pair.syncName ? makeReceiver(guard(call => {
             const request = getRequest(call);
-            returnValue(call, block(request.self, getArgs(request, call), call), label);
+            returnValue(call, request, block(request.self, getArgs(request, call), call), label);
         })) : null);
     func.set_name(label);
     func.set_offload(false);
@@ -1194,16 +1254,16 @@ function runOnce(lock, key, fn, args) {
     if (!async)
         refuseInPromiseJob(plan);
 
-    const {request, source, values, cancellable} = prepareCall(plan, undefined, args, async);
+    const {source, values, cancellable} = prepareCall(plan, undefined, args, async, true);
     finishCollectionIfBegun();
     if (async) {
         return toPromise(inContext(true, () => native.runOnce.call(lock, key, plan.func, source,
-            values, cancellable)), request);
+            values, cancellable)));
     }
     try {
         return unbox(native.runOnceSync.call(lock, key, plan.func, source, values, cancellable)[1]);
     } catch (error) {
-        throw fromGError(error, request?.thrown);
+        throw fromGError(error);
     }
 }
 
@@ -1241,6 +1301,12 @@ function overrideAsyncFunc() {
         callSync: prototype.call_sync,
         callAsync: prototype.call_async,
     });
+
+    const {set_signature: setSignature} = prototype;
+    prototype.set_signature = function (...args) {
+        setSignature.apply(this, args);
+        hasSignature.add(this);
+    };
 
     AsyncFunc.new = function (begin) {
         checkBody(begin);
@@ -1309,6 +1375,7 @@ function overrideFuture() {
         prototype[`get_${name}`] = translate(prototype[`get_${name}`]);
 
     const {resolve, reject} = prototype;
+    Object.assign(native, {resolve, reject});
     prototype.resolve = function (value = null) {
         return resolve.call(this, toValue(value, 'the value of a future'));
     };
@@ -1385,7 +1452,8 @@ function _init() {
     native.exceptionGet = SmartAsync.exception_get;
     native.exceptionDomain = SmartAsync.exception_quark();
 
-    defineReceivers();
+    defineClasses();
+    native.anyException = native.exceptionNew(false, 'An exception of JavaScript');
     overrideContext();
     overrideAsyncFunc();
     overrideFuture();

@@ -36,6 +36,8 @@ struct _SmartAsyncFunc
   GType                  *params;
   guint                   n_params;
 
+  const char             *made_with; /* by what line of C; immutable, static, nullable */
+  const char             *made_at;
   char                   *label;   /* atomic; set once, where there is no name */
   int                     called;  /* atomic */
 };
@@ -72,6 +74,9 @@ SmartAsyncFunc *
                                            GDestroyNotify   body_destroy);
 
 gboolean    smart_async_func_may_run_here (SmartAsyncFunc  *func);
+/* smart-call-site.c */
+char       *smart_call_site_label         (const char      *args,
+                                           const char      *where);
 
 /* smart-dispatch.c */
 void        smart_dispatch                (SmartAsyncFunc  *func,

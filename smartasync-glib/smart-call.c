@@ -32,7 +32,9 @@
  *
  * A body watches its own cancellable,
  * [method@SmartAsync.Call.get_cancellable]. What it returns after that was
- * cancelled is replaced by %G_IO_ERROR_CANCELLED.
+ * cancelled is replaced by %G_IO_ERROR_CANCELLED. A call that still waits for its
+ * turn, a thread or a context when it is cancelled never begins, and its caller is
+ * told at once.
  *
  * ## Threads
  *
@@ -513,7 +515,7 @@ smart_call_release_at_home (SmartCall *call)
 gboolean
 smart_call_may_run (SmartCall *call)
 {
-  if (smart_outcome_is_pending (call->outcome) && !smart_outcome_is_cancelled (call->outcome))
+  if (smart_outcome_unqueue (call->outcome))
     return TRUE;
 
   smart_call_drop_turn (call);

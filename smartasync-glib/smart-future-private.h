@@ -58,10 +58,12 @@ struct _SmartOutcome
   SmartPoller   *pollers;      /* lock: the threads that wait by iterating */
   SmartFuture   *handle;       /* lock: not a reference; cleared by its dispose */
   char          *name;         /* lock */
+  const char    *made_at;      /* atomic; set once; static: the line of C, nullable */
 
   /* What it needs to settle, for smart-wait-graph.c. */
   SmartCall     *call;         /* lock: whose outcome it is, while it is pending; identity */
-  GPtrArray     *needs;        /* lock: other outcomes; references */
+  SmartOutcome  *need;         /* lock: another outcome; a reference */
+  GPtrArray     *more_needs;   /* lock: further ones; references */
   gboolean       needs_any;    /* lock: of these, any one suffices */
   SmartTurns    *awaited_turns; /* immutable: it is the turn that a sync caller waits for */
 
@@ -82,6 +84,9 @@ struct _SmartOutcome
   gboolean       by_hand;      /* immutable: cancelling settles */
   gulong         follow_id;    /* lock: own follows upstream */
   gulong         abandon_id;   /* lock: on upstream or own */
+  gulong         queued_id;    /* lock: on upstream */
+  gboolean       queued;       /* lock: to cancel it settles it, for it has not begun */
+  gboolean       begun;        /* lock: it was queued, and is not any more */
   GSource       *timer;        /* lock: the call's deadline; a reference */
   GPtrArray     *depends;      /* lock: the outcomes that are cancelled with it; references */
   SmartHome      timed_by;     /* lock: the timer's context */
@@ -123,6 +128,8 @@ void          smart_outcome_listen            (SmartOutcome    *outcome,
                                                SmartListener   *listener);
 void          smart_listener_clear            (SmartListener   *listener);
 
+GCancellable *smart_cancellable_new           (void);
+void          smart_cancellable_release       (GCancellable    *cancellable);
 GCancellable *smart_outcome_get_cancellable   (SmartOutcome    *outcome);
 gboolean      smart_outcome_is_cancelled      (SmartOutcome    *outcome);
 void          smart_outcome_cancel            (SmartOutcome    *outcome);
@@ -132,6 +139,8 @@ void          smart_outcome_depend            (SmartOutcome    *outcome,
 void          smart_outcome_need              (SmartOutcome    *outcome,
                                                SmartOutcome    *other);
 void          smart_outcome_abandon_on_cancel (SmartOutcome    *outcome);
+void          smart_outcome_queue             (SmartOutcome    *outcome);
+gboolean      smart_outcome_unqueue           (SmartOutcome    *outcome);
 void          smart_outcome_set_deadline      (SmartOutcome    *outcome,
                                                GMainContext    *context,
                                                guint            msec);

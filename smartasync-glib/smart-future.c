@@ -98,7 +98,7 @@ outcome_clear (SmartOutcome *outcome)
   /* Dropped while it was pending. */
   disconnect (outcome->upstream, outcome->follow_id);
   g_clear_object (&outcome->upstream);
-  g_clear_object (&outcome->own);
+  g_clear_pointer (&outcome->own, smart_cancellable_release);
   g_clear_pointer (&outcome->name, g_free);
   smart_home_clear (&outcome->home);
   smart_home_clear (&outcome->timed_by);
@@ -268,9 +268,18 @@ smart_outcome_need (SmartOutcome *outcome, SmartOutcome *other)
   g_mutex_lock (&outcome->lock);
   if (smart_outcome_is_pending (outcome))
     {
-      if (outcome->needs == NULL)
-        outcome->needs = g_ptr_array_new_with_free_func ((GDestroyNotify) smart_outcome_unref);
-      g_ptr_array_add (outcome->needs, smart_outcome_ref (other));
+      /* Nearly always there is no more than one. */
+      if (outcome->need == NULL)
+        {
+          outcome->need = smart_outcome_ref (other);
+        }
+      else
+        {
+          if (outcome->more_needs == NULL)
+            outcome->more_needs =
+                g_ptr_array_new_with_free_func ((GDestroyNotify) smart_outcome_unref);
+          g_ptr_array_add (outcome->more_needs, smart_outcome_ref (other));
+        }
     }
   g_mutex_unlock (&outcome->lock);
 }
@@ -349,8 +358,9 @@ smart_outcome_settle (SmartOutcome *outcome, GValue *value, GError *error, Smart
   SmartHome home, timed_by;
   GMainContext *poller;
   GSource *timer;
-  GPtrArray *depends, *needs;
-  gulong follow_id, abandon_id;
+  GPtrArray *depends, *more_needs;
+  SmartOutcome *need;
+  gulong follow_id, abandon_id, queued_id;
   GCancellable *abandoned_by;
   gboolean keeps_spent;
 
@@ -381,14 +391,16 @@ smart_outcome_settle (SmartOutcome *outcome, GValue *value, GError *error, Smart
   outcome->home = (SmartHome) { NULL };
   timer = g_steal_pointer (&outcome->timer);
   depends = g_steal_pointer (&outcome->depends);
-  needs = g_steal_pointer (&outcome->needs);
+  need = g_steal_pointer (&outcome->need);
+  more_needs = g_steal_pointer (&outcome->more_needs);
   outcome->call = NULL;
   timed_by = outcome->timed_by;
   outcome->timed_by = (SmartHome) { NULL };
   follow_id = outcome->follow_id;
   abandon_id = outcome->abandon_id;
   abandoned_by = outcome->wants_own ? outcome->own : outcome->upstream;
-  outcome->follow_id = outcome->abandon_id = 0;
+  queued_id = outcome->queued_id;
+  outcome->follow_id = outcome->abandon_id = outcome->queued_id = 0;
 
   /* The sync caller may go, with the call and its references, as soon as he
    * sees the status: then this function's own one is the last. */
@@ -412,14 +424,17 @@ smart_outcome_settle (SmartOutcome *outcome, GValue *value, GError *error, Smart
   smart_poller_wake (poller);
 
   disconnect (outcome->upstream, follow_id);
+  disconnect (outcome->upstream, queued_id);
   disconnect (abandoned_by, abandon_id);
   if (timer != NULL)
     smart_home_destroy_source (&timed_by, timer);
 
   if (depends != NULL)
     g_ptr_array_unref (depends);
-  if (needs != NULL)
-    g_ptr_array_unref (needs);
+  if (need != NULL)
+    smart_outcome_unref (need);
+  if (more_needs != NULL)
+    g_ptr_array_unref (more_needs);
   smart_home_clear (&home);
   listeners = in_order (listeners, outcome);
   if (keeps_spent)
@@ -578,21 +593,42 @@ forget_handle (SmartOutcome *outcome, SmartFuture *future)
     outcome->handle = NULL;
 }
 
+/* Takes @future, which has no outcome any more that would know it. It serves the
+ * next result in this thread. */
+static void
+use_again (SmartFuture *future, SmartThread *thread)
+{
+  end (future);
+  g_signal_handlers_destroy (future);
+  memset ((char *) future + sizeof (GObject), 0, sizeof (SmartFuture) - sizeof (GObject));
+  smart_spares_keep (&thread->spare_futures, G_OBJECT (future));
+}
+
 static void
 smart_future_dispose (GObject *object)
 {
   SmartFuture *future = SMART_FUTURE (object);
   SmartOutcome *outcome = g_atomic_pointer_get (&future->outcome);
+  SmartThread *thread = smart_thread_peek ();
   gboolean revived = FALSE;
+  gboolean keep = FALSE;
 
-  smart_future_release_revived (smart_thread_peek ());
+  smart_future_release_revived (thread);
 
   if (outcome != NULL)
     {
       g_mutex_lock (&outcome->lock);
+      keep = thread != NULL && smart_spares_may_keep (&thread->spare_futures, object);
       revived = outcome->handle == future && g_atomic_int_get (&object->ref_count) > 1;
       forget_handle (outcome, future);
       g_mutex_unlock (&outcome->lock);
+    }
+
+  /* From GLib 2.8x on; before, g_object_unref() has put something in its qdata. */
+  if (keep)
+    {
+      use_again (g_object_ref (future), thread);
+      return;
     }
 
   /* Another thread asked for the handle while this one was on its way here with
@@ -605,8 +641,7 @@ smart_future_dispose (GObject *object)
   G_OBJECT_CLASS (smart_future_parent_class)->dispose (object);
 }
 
-/* Releases the library's own reference. If it is the last one, the object serves
- * the next result in this thread. */
+/* Releases the library's own reference, and spares the object where it can. */
 static void
 release (SmartFuture *future)
 {
@@ -620,16 +655,10 @@ release (SmartFuture *future)
     forget_handle (outcome, future);
   g_mutex_unlock (&outcome->lock);
 
-  if (!keep)
-    {
-      g_object_unref (future);
-      return;
-    }
-
-  end (future);
-  g_signal_handlers_destroy (future);
-  memset ((char *) future + sizeof (GObject), 0, sizeof (SmartFuture) - sizeof (GObject));
-  smart_spares_keep (&thread->spare_futures, G_OBJECT (future));
+  if (keep)
+    use_again (future, thread);
+  else
+    g_object_unref (future);
 }
 
 static void
@@ -926,7 +955,8 @@ smart_future_get_status (SmartFuture *future)
  * smart_future_dup_name: (get-property name)
  * @future: a future
  *
- * Its name, for those who debug.
+ * Its name, for those who debug. In C, one that was given no name is called like
+ * the line that made it.
  *
  * Returns: (transfer full) (nullable): a copy of the name
  *
@@ -942,7 +972,8 @@ smart_future_dup_name (SmartFuture *future)
 
   outcome = smart_future_get_outcome (future);
   g_mutex_lock (&outcome->lock);
-  name = g_strdup (outcome->name);
+  name =
+      g_strdup (outcome->name != NULL ? outcome->name : g_atomic_pointer_get (&outcome->made_at));
   g_mutex_unlock (&outcome->lock);
 
   return name;

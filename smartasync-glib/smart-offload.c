@@ -742,7 +742,8 @@ wake_monitor (Pool *pool)
 
 /* For the callers */
 
-/* Takes @call if there are less than @max_pending (0: no limit) that wait. */
+/* Takes @call if there are less than @max_pending (0: no limit) that wait, and the
+ * pool is open. */
 gboolean
 smart_pool_submit (SmartPool *pool, SmartCall *call, guint max_pending)
 {
@@ -750,10 +751,11 @@ smart_pool_submit (SmartPool *pool, SmartCall *call, guint max_pending)
   Summons summons;
 
   smart_call_set_next (call, NULL);
+  smart_outcome_queue (smart_call_get_outcome (call));
 
   g_mutex_lock (&pool->lock);
 
-  if (max_pending > 0 && pool->n_queued >= max_pending)
+  if (pool->closed || (max_pending > 0 && pool->n_queued >= max_pending))
     {
       g_mutex_unlock (&pool->lock);
       return FALSE;
@@ -794,6 +796,25 @@ guint
 smart_pool_get_max_threads (SmartPool *pool)
 {
   return pool->max_threads;
+}
+
+/* Takes all out of the queue, and lets its threads end when they have nothing to
+ * do. Returns the first of those calls, nullable. */
+SmartCall *
+smart_pool_empty (SmartPool *pool)
+{
+  SmartCall *head;
+
+  g_mutex_lock (&pool->lock);
+  pool->closed = TRUE;
+  head = g_steal_pointer (&pool->head);
+  pool->n_queued = 0;
+  for (SmartCall *call = head; call != NULL; call = smart_call_get_next (call))
+    smart_call_set_pool (call, NULL);
+  g_cond_broadcast (&pool->work);
+  g_mutex_unlock (&pool->lock);
+
+  return head;
 }
 
 /* Its threads end when they have nothing to do. */

@@ -30,6 +30,7 @@ struct _SmartThread
   SmartOutcome *spare;         /* smart-future.c: one to use again */
   SmartSpares   spare_futures; /* smart-future.c: some to use again */
   SmartSpares   spare_calls;   /* smart-call.c: likewise */
+  SmartSpares   spare_cancellables; /* smart-future-cancel.c: likewise */
   SmartFuture  *revived;       /* smart-future.c: one to drop later; a reference */
 
   SmartInterrupt *interrupt;   /* smart-interrupt.c: what ends its waits */

@@ -39,6 +39,7 @@ smart_thread_free (gpointer data)
   g_clear_pointer (&thread->interrupt, smart_interrupt_unref);
   smart_spares_clear (&thread->spare_calls);
   smart_spares_clear (&thread->spare_futures);
+  smart_spares_clear (&thread->spare_cancellables);
   g_clear_pointer (&thread->spare, smart_outcome_free_spare);
   smart_future_release_revived (thread);
   g_free (thread);

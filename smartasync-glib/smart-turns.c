@@ -70,12 +70,14 @@ take_free (SmartTurns *turns, SmartCall *call)
 gboolean
 smart_turns_take (SmartTurns *turns, SmartCall *call)
 {
+  SmartOutcome *outcome;
   gboolean taken;
 
   if (is_within (call))
     return TRUE;
 
   smart_call_set_turn (call, turns);
+  outcome = smart_outcome_ref (smart_call_get_outcome (call));
 
   g_mutex_lock (&turns->lock);
   taken = take_free (turns, call);
@@ -84,11 +86,16 @@ smart_turns_take (SmartTurns *turns, SmartCall *call)
       Turn *turn = g_new0 (Turn, 1);
 
       turn->call = call;
-      turn->outcome = smart_outcome_ref (smart_call_get_outcome (call));
+      turn->outcome = smart_outcome_ref (outcome);
       smart_call_set_awaits_turn (call, TRUE);
       g_queue_push_tail (&turns->waiting, turn);
     }
   g_mutex_unlock (&turns->lock);
+
+  /* If it has got its turn meanwhile, and begun, this does nothing. */
+  if (!taken)
+    smart_outcome_queue (outcome);
+  smart_outcome_unref (outcome);
 
   return taken;
 }

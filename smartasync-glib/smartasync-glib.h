@@ -19,5 +19,6 @@
 #include <smartasync-glib/smart-receiver.h>
 #include <smartasync-glib/smart-sync-call.h>
 #include <smartasync-glib/smart-debug.h>
+#include <smartasync-glib/smart-call-site.h>
 
 #undef SMARTASYNC_GLIB_INSIDE

@@ -1538,6 +1538,10 @@ e2_c (Limited kind)
   begin_call (func, 2, NULL, &tally);
   smart_test_wait_until (so_many_have_begun_meanwhile, &begun);
   g_cancellable_cancel (cancellable);
+  g_assert_cmpuint (cancelled.n_back, ==, 0);
+  /* Not when their turn comes. */
+  iterate_until_back (&cancelled, 2);
+  g_assert_cmpuint (cancelled.n_cancelled, ==, 2);
 
   for (guint i = 0; i < 3; i++)
     {
@@ -1546,8 +1550,6 @@ e2_c (Limited kind)
       log_allow (&log, 1, is_blocking (kind));
     }
   iterate_until_back (&tally, 3);
-  iterate_until_back (&cancelled, 2);
-  g_assert_cmpuint (cancelled.n_cancelled, ==, 2);
   assert_begun_in_order (&log, 3);
 }
 
@@ -1617,6 +1619,53 @@ test_e2_c_sync (void)
   pop_own_context (context);
 }
 
+/* A sync caller, and one who cancels his future, while the only thread is busy. */
+static void
+test_e2_c_at_once (void)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (executors); i++)
+    {
+      GMainContext *context = push_own_context ();
+      g_auto (Log) log;
+      g_autoptr (SmartExecutor) executor = executors[i]();
+      g_autoptr (SmartAsyncFunc) first = NULL;
+      g_autoptr (SmartAsyncFunc) func = NULL;
+      g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+      g_autoptr (SmartFuture) future = NULL;
+      SyncCaller caller = { 0 };
+      Tally tally = { 0 };
+      GThread *thread;
+
+      log_init (&log);
+      first = smart_async_func_new_blocking (held_blocking_body, &log, NULL);
+      smart_async_func_set_executor (first, executor);
+      func = smart_async_func_new_blocking (quick_body, &log, NULL);
+      smart_async_func_set_executor (func, executor);
+      begin_call (first, 0, NULL, &tally);
+      wait_until_begun (&log, 1);
+
+      caller.func = func;
+      caller.n = 1;
+      caller.first = 99;
+      caller.cancellable = cancellable;
+      thread = g_thread_new ("caller", sync_caller_main, &caller);
+      smart_context_push_mode (SMART_MODE_ASYNC);
+      future = smart_async_func_call (func, NULL, NULL, G_TYPE_INT, 98, G_TYPE_INVALID);
+      smart_context_pop_mode ();
+      smart_future_cancel (future);
+      g_assert_cmpint (smart_future_get_status (future), ==, SMART_FUTURE_REJECTED);
+      g_cancellable_cancel (cancellable);
+      g_thread_join (thread);
+      g_assert_cmpuint (caller.tally.n_cancelled, ==, 1);
+
+      log_allow (&log, 1, TRUE);
+      iterate_until_back (&tally, 1);
+      assert_call (func, 1);
+      assert_begun_in_order (&log, 2);
+      pop_own_context (context);
+    }
+}
+
 /* In an executor's queue, with a turn: that is not lost. */
 static void
 test_e2_c_executor (void)
@@ -1644,10 +1693,10 @@ test_e2_c_executor (void)
       begin_call (func, 99, cancellable, &cancelled);
       begin_call (func, 1, NULL, &tally);
       g_cancellable_cancel (cancellable);
-      log_allow (&log, 1, TRUE);
-      iterate_until_back (&tally, 2);
       iterate_until_back (&cancelled, 1);
       g_assert_cmpuint (cancelled.n_cancelled, ==, 1);
+      log_allow (&log, 1, TRUE);
+      iterate_until_back (&tally, 2);
       assert_call (func, 2);
       assert_begun_in_order (&log, 3);
       pop_own_context (context);
@@ -1886,6 +1935,7 @@ main (int argc, char **argv)
   smart_test_add ("/contract/E2.c/late", test_e2_c_late);
   smart_test_add ("/contract/E2.c/sync", test_e2_c_sync);
   smart_test_add ("/contract/E2.c/executor", test_e2_c_executor);
+  smart_test_add ("/contract/E2.c/at-once", test_e2_c_at_once);
   smart_test_add ("/contract/E2.g", test_e2_g);
   smart_test_add ("/contract/E4.a/turn", test_e4_a_turn);
   smart_test_add ("/contract/E4.c/place", test_e4_c_place);

@@ -252,7 +252,6 @@ typedef struct
   SmartAsyncFunc *func;   /* asynchronous */
   SmartAsyncFunc *last;   /* that the chain ends with */
   SmartAsyncFunc *waiter; /* blocking: waits for what it has begun */
-  SmartFuture *left; /* the refused wait's: it settles later */
   GThread *threads[16];
   guint n_threads;
 } Chain;
@@ -300,13 +299,14 @@ chain_waiter_body (SmartCall *call, gpointer data)
 {
   Chain *chain = data;
   g_autoptr (GError) error = NULL;
+  g_autoptr (SmartFuture) future = NULL;
 
   smart_context_push_mode (SMART_MODE_ASYNC);
-  chain->left = smart_async_func_call (chain->last, NULL, NULL, G_TYPE_INT, 0, G_TYPE_INVALID);
+  future = smart_async_func_call (chain->last, NULL, NULL, G_TYPE_INT, 0, G_TYPE_INVALID);
   smart_context_pop_mode ();
-  g_assert_false (smart_future_wait (chain->left, -1, NULL, NULL, &error));
+  g_assert_false (smart_future_wait (future, -1, NULL, NULL, &error));
   g_assert_error (error, SMART_ERROR, SMART_ERROR_WOULD_DEADLOCK);
-  g_assert_cmpint (smart_future_get_status (chain->left), ==, SMART_FUTURE_PENDING);
+  g_assert_cmpint (smart_future_get_status (future), ==, SMART_FUTURE_PENDING);
   smart_call_return_int (call, 0);
 }
 
@@ -384,11 +384,9 @@ run_chain (SmartExecutor *executor, gboolean last_blocks, gboolean same_thread)
     g_assert_cmpint (values[i], ==, 15);
 
   if (same_thread)
-    {
-      assert_call (chain.waiter);
-      g_assert_true (smart_future_wait (chain.left, 10 * G_USEC_PER_SEC, NULL, NULL, NULL));
-      g_clear_object (&chain.left);
-    }
+    assert_call (chain.waiter);
+  /* What the waiter has begun is done then, too. */
+  assert_call (chain.last);
   chain_clear (&chain);
 }
 
@@ -474,6 +472,188 @@ meets_in_a_pool_of_one (void)
   g_object_unref (meeting.meeting);
 }
 
+/* Closed: those that run go on, the others hear of it at once */
+
+typedef struct
+{
+  SmartTestGate begun;
+  SmartTestGate gate;
+  int n_begun;  /* atomic */
+  int n_closed; /* atomic */
+  int n_values;
+} Closing;
+
+static void
+closing_body (SmartCall *call, gpointer data)
+{
+  Closing *closing = data;
+
+  g_atomic_int_inc (&closing->n_begun);
+  smart_test_gate_open (&closing->begun);
+  smart_test_gate_wait (&closing->gate);
+  smart_call_return_boolean (call, TRUE);
+}
+
+static void
+closing_ready (GObject *func, GAsyncResult *result, gpointer user_data)
+{
+  Closing *closing = user_data;
+  g_autoptr (GError) error = NULL;
+
+  if (smart_async_func_call_finish (SMART_ASYNC_FUNC (func), result, NULL, &error))
+    {
+      closing->n_values++;
+      return;
+    }
+  g_assert_error (error, SMART_ERROR, SMART_ERROR_CLOSED);
+  g_atomic_int_inc (&closing->n_closed);
+}
+
+typedef struct
+{
+  SmartAsyncFunc *func;
+  int *n_closed;
+} ClosedCaller;
+
+static gpointer
+closed_caller_main (gpointer data)
+{
+  ClosedCaller *caller = data;
+  g_autoptr (GError) error = NULL;
+
+  g_assert_false (smart_async_func_call_sync (caller->func, NULL, NULL, 0, NULL, NULL, &error));
+  g_assert_error (error, SMART_ERROR, SMART_ERROR_CLOSED);
+  g_atomic_int_inc (caller->n_closed);
+  return NULL;
+}
+
+static gboolean
+four_are_closed (gpointer data)
+{
+  return g_atomic_int_get (&((Closing *) data)->n_closed) == 4;
+}
+
+static gboolean
+one_has_a_value (gpointer data)
+{
+  return ((Closing *) data)->n_values == 1;
+}
+
+static void
+closes (void)
+{
+  for (int kind = 0; kind < 2; kind++)
+    {
+      g_autoptr (SmartExecutor) executor =
+          kind == 0 ? smart_executor_new_pool ("closed", 1) : smart_executor_new_loop ("closed");
+      g_autoptr (GMainContext) context = g_main_context_new ();
+      Closing closing = { .n_begun = 0 };
+      g_autoptr (SmartAsyncFunc) func =
+          smart_async_func_new_blocking (closing_body, &closing, NULL);
+      ClosedCaller caller = { func, &closing.n_closed };
+      GThread *thread;
+
+      smart_test_gate_init (&closing.begun);
+      smart_test_gate_init (&closing.gate);
+      smart_async_func_set_executor (func, executor);
+      g_main_context_push_thread_default (context);
+
+      for (int i = 0; i < 3; i++)
+        smart_async_func_call_async (func, NULL, NULL, 0, NULL, closing_ready, &closing);
+      smart_test_gate_wait (&closing.begun);
+      thread = g_thread_new ("caller", closed_caller_main, &caller);
+      smart_executor_close (executor);
+      g_thread_join (thread);
+      smart_async_func_call_async (func, NULL, NULL, 0, NULL, closing_ready, &closing);
+      smart_test_iterate_until (context, four_are_closed, &closing);
+      smart_executor_close (executor);
+      g_assert_cmpint (closing.n_values, ==, 0);
+
+      smart_test_gate_open (&closing.gate);
+      smart_test_iterate_until (context, one_has_a_value, &closing);
+      g_assert_cmpint (closing.n_begun, ==, 1);
+
+      g_main_context_pop_thread_default (context);
+      smart_test_gate_clear (&closing.begun);
+      smart_test_gate_clear (&closing.gate);
+    }
+}
+
+/* A context that nobody iterates: it goes with the executor's close, and takes the
+ * calls along that waited for it. */
+static void
+closes_its_context (void)
+{
+  GMainContext *theirs = g_main_context_new ();
+  g_autoptr (GMainContext) context = g_main_context_new ();
+  g_autoptr (SmartExecutor) executor = smart_executor_new_for_context (theirs);
+  SmartExecutor *weak = executor;
+  SmartAsyncFunc *func = smart_async_func_new (closing_body, NULL, NULL);
+  Closing closing = { .n_begun = 0 };
+
+  g_main_context_unref (theirs);
+  g_object_add_weak_pointer (G_OBJECT (executor), (gpointer *) &weak);
+  smart_async_func_set_executor (func, executor);
+  g_main_context_push_thread_default (context);
+  for (int i = 0; i < 4; i++)
+    smart_async_func_call_async (func, NULL, NULL, 0, NULL, closing_ready, &closing);
+  g_assert_true (smart_executor_get_context (executor) == theirs);
+  smart_executor_close (executor);
+  g_assert_null (smart_executor_get_context (executor));
+  smart_test_iterate_until (context, four_are_closed, &closing);
+
+  g_clear_object (&executor);
+  g_object_unref (func);
+  g_main_context_pop_thread_default (context);
+  g_assert_null (weak);
+}
+
+/* A blocking function with a timeout, called in its own pool: nobody can leave it
+ * behind. */
+
+static void
+heeding_body (SmartCall *call, gpointer data)
+{
+  gint64 until = g_get_monotonic_time () + smart_test_bound (SMART_TEST_DEADLINE_USEC);
+  g_autoptr (GMainContext) context = g_main_context_new ();
+  g_autoptr (GSource) source = g_cancellable_source_new (smart_call_get_cancellable (call));
+
+  g_source_set_dummy_callback (source);
+  g_source_attach (source, context);
+  while (!g_cancellable_is_cancelled (smart_call_get_cancellable (call)) &&
+         g_get_monotonic_time () < until)
+    g_main_context_iteration (context, TRUE);
+  g_source_destroy (source);
+  smart_call_return_boolean (call, TRUE);
+}
+
+static void
+within_body (SmartCall *call, gpointer inner)
+{
+  g_autoptr (GError) error = NULL;
+
+  g_assert_false (smart_async_func_call_sync (inner, NULL, NULL, 0, NULL, NULL, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT);
+  smart_call_return_boolean (call, TRUE);
+}
+
+static void
+times_out_within (void)
+{
+  for (int kind = 0; kind < 2; kind++)
+    {
+      g_autoptr (SmartExecutor) executor =
+          kind == 0 ? smart_executor_new_pool ("within", 1) : smart_executor_new_loop ("within");
+      g_autoptr (SmartAsyncFunc) inner = smart_async_func_new_blocking (heeding_body, NULL, NULL);
+      g_autoptr (SmartAsyncFunc) func = smart_async_func_new_blocking (within_body, inner, NULL);
+
+      smart_async_func_set_executor (inner, executor);
+      smart_async_func_set_timeout (inner, 20);
+      smart_async_func_set_executor (func, executor);
+      assert_call (func);
+    }
+}
+
 /* Misuse */
 
 static void
@@ -501,6 +681,9 @@ main (int argc, char **argv)
   smart_test_add ("/executor/is-shared", is_shared);
   smart_test_add ("/executor/chains-asynchronous-calls", chains_asynchronous_calls);
   smart_test_add ("/executor/meets-in-a-pool-of-one", meets_in_a_pool_of_one);
+  smart_test_add ("/executor/closes", closes);
+  smart_test_add ("/executor/closes-its-context", closes_its_context);
+  smart_test_add ("/executor/times-out-within", times_out_within);
   smart_test_add ("/executor/refuses-misuse", refuses_misuse);
 
   return g_test_run ();

@@ -6,7 +6,7 @@
  *   export PKG_CONFIG_PATH=$(build-aux/tsan-glib)/lib/pkgconfig
  *   gcc -g -fsanitize=thread tests/suppressions/glib-races.c $(pkg-config --cflags --libs gio-2.0) \
  *     -Wl,-rpath,$(pkg-config --variable=libdir gio-2.0)
- *   G_SLICE=always-malloc ./a.out quark; ./a.out handlers; ./a.out closure
+ *   for race in quark handlers closure ready-time; do G_SLICE=always-malloc ./a.out $race; done
  */
 
 #include <gio/gio.h>
@@ -64,6 +64,53 @@ closure (gboolean is_first)
     g_object_notify (G_OBJECT (action), "enabled");
 }
 
+static gboolean
+never (gpointer unused)
+{
+  return G_SOURCE_CONTINUE;
+}
+
+static GMutex lock;
+static GSource *source; /* lock; NULL: it has no context any more */
+static int n_gone;      /* atomic */
+
+static void
+has_gone (gpointer unused)
+{
+  g_mutex_lock (&lock);
+  g_clear_pointer (&source, g_source_unref);
+  g_mutex_unlock (&lock);
+  g_atomic_int_inc (&n_gone);
+}
+
+/* One frees the contexts of sources that the other wakes up. A lock sees to it
+ * that they are not freed meanwhile. */
+static void
+ready_time (gboolean is_first)
+{
+  for (guint i = 0; i < N_ROUNDS && is_first; i++)
+    {
+      GMainContext *context = g_main_context_new ();
+
+      g_mutex_lock (&lock);
+      source = g_timeout_source_new_seconds (60);
+      g_source_set_callback (source, never, NULL, has_gone);
+      g_source_attach (source, context);
+      g_mutex_unlock (&lock);
+      for (guint n = 0; n < N_OBJECTS; n++)
+        g_thread_yield ();
+      g_main_context_unref (context);
+    }
+
+  for (guint n = 0; !is_first && g_atomic_int_get (&n_gone) < N_ROUNDS; n++)
+    {
+      g_mutex_lock (&lock);
+      if (source != NULL)
+        g_source_set_ready_time (source, G_MAXINT64 / 1000 - n % 2);
+      g_mutex_unlock (&lock);
+    }
+}
+
 static const struct
 {
   const char *name;
@@ -72,6 +119,7 @@ static const struct
   { "quark", quark },
   { "handlers", handlers },
   { "closure", closure },
+  { "ready-time", ready_time },
 };
 
 static gpointer

@@ -123,6 +123,40 @@ smart_future_add_receiver (SmartFuture *future, GObject *receiver)
   smart_outcome_listen (smart_future_get_outcome (future), &listener->base);
 }
 
+/**
+ * smart_future_wait_value:
+ * @future: a future
+ * @timeout_usec: how long to wait at most, in microseconds; -1 for no deadline
+ * @cancellable: (nullable): ends the wait; it does not cancel @future
+ * @error: return location for an error
+ *
+ * Does what [method@SmartAsync.Future.wait] does, and gives the value itself, not
+ * a copy. GJS frees the copies that a function puts in a GValue of the caller's,
+ * but not what they hold.
+ *
+ * Returns: (transfer none): the value, as long as @future is there; a
+ *   %G_TYPE_POINTER that is %NULL for a result without one
+ *
+ * Since: 1.0
+ */
+const GValue *
+smart_future_wait_value (SmartFuture *future,
+                         gint64 timeout_usec,
+                         GCancellable *cancellable,
+                         GError **error)
+{
+  static const GValue nothing = { .g_type = G_TYPE_POINTER };
+  const GValue *value;
+
+  g_return_val_if_fail (SMART_IS_FUTURE (future), NULL);
+
+  if (!smart_future_wait (future, timeout_usec, cancellable, NULL, error))
+    return NULL;
+
+  value = &smart_future_get_outcome (future)->value;
+  return G_VALUE_TYPE (value) != G_TYPE_INVALID ? value : &nothing;
+}
+
 /* Exceptions: a GError that carries what was thrown. */
 
 typedef struct
@@ -195,31 +229,21 @@ smart_exception_new (const GValue *exception, const char *message)
 }
 
 /**
- * smart_exception_get:
+ * smart_exception_get_value:
  * @error: an error
- * @exception: (out caller-allocates) (optional): where a copy of the exception goes
  *
  * Gives the exception that @error carries.
  *
  * May be called from any thread.
  *
- * Returns: whether it carries one
+ * Returns: (transfer none) (nullable): the exception; %NULL if @error carries none
  *
  * Since: 1.0
  */
-gboolean
-smart_exception_get (const GError *error, GValue *exception)
+const GValue *
+smart_exception_get_value (const GError *error)
 {
-  g_return_val_if_fail (error != NULL, FALSE);
+  g_return_val_if_fail (error != NULL, NULL);
 
-  if (error->domain != SMART_EXCEPTION)
-    {
-      smart_value_put_failed (exception);
-      return FALSE;
-    }
-
-  if (exception != NULL)
-    smart_value_put (exception, &smart_exception_get_private (error)->exception);
-
-  return TRUE;
+  return error->domain == SMART_EXCEPTION ? &smart_exception_get_private (error)->exception : NULL;
 }

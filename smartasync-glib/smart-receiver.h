@@ -13,11 +13,15 @@ SMART_AVAILABLE_IN_1_0
 void            smart_future_add_receiver          (SmartFuture *future,
                                                     GObject     *receiver);
 SMART_AVAILABLE_IN_1_0
+const GValue   *smart_future_wait_value            (SmartFuture   *future,
+                                                    gint64         timeout_usec,
+                                                    GCancellable  *cancellable,
+                                                    GError       **error);
+SMART_AVAILABLE_IN_1_0
 GError         *smart_exception_new                (const GValue *exception,
                                                     const char   *message);
 SMART_AVAILABLE_IN_1_0
-gboolean        smart_exception_get                (const GError *error,
-                                                    GValue       *exception);
+const GValue   *smart_exception_get_value          (const GError *error);
 
 /**
  * SMART_EXCEPTION:

@@ -52,7 +52,7 @@ function unbox(value) {
 
 function isOfGType(value) {
     const gtype = value.constructor?.$gtype;
-    return gtype !== undefined && gtype.name !== 'void';
+    return gtype !== undefined && gtype.name !== 'void' && gtype.name !== 'JSObject';
 }
 
 function makeUint64(number) {
@@ -130,9 +130,7 @@ function fromGError(error, request, stack) {
     if (error.domain === native.exceptionDomain) {
         if (request?.threw)
             return request.thrown;
-        const [found, exception] = native.exceptionGet(error);
-        if (found)
-            return unbox(exception);
+        return unbox(native.exceptionGet(error));
     }
 
     // Where it was delivered says nothing.
@@ -141,14 +139,11 @@ function fromGError(error, request, stack) {
     return error;
 }
 
-// Wraps a method of the library that throws, and gives [success, value] or a value.
+// Wraps a method of the library that throws.
 function translate(method) {
     return function (...args) {
         try {
-            const result = method.apply(this, args);
-            if (Array.isArray(result))
-                result[1] = unbox(result[1]);
-            return result;
+            return method.apply(this, args);
         } catch (error) {
             throw fromGError(error);
         }
@@ -302,9 +297,12 @@ function whenSettled(future, receive) {
 
 /* Futures */
 
+// GJS does not release what a caller-allocated GValue holds: get_value() would leak it.
 function getResult(future, request = null, stack = undefined) {
     try {
-        const [, value] = native.getValue.call(future);
+        if (future.get_status() === SmartAsync.FutureStatus.PENDING)
+            native.getValue.call(future);  // throws
+        const value = native.waitValue.call(future, -1, null);
         return request?.returned ? request.result : unbox(value);
     } catch (error) {
         throw fromGError(error, request, stack);
@@ -350,9 +348,9 @@ const requests = new Map();
 let lastRequest = 0;
 
 // For a flight, which may outlive its first caller's request, all goes through the library.
-function makeRequest(self, args, async, isFlight) {
-    const request = {self, args, async, isFlight, name: null, returned: false, result: undefined,
-        threw: false, thrown: undefined};
+function makeRequest(self, args, {async, isFlight, timeout}) {
+    const request = {self, args, async, isFlight, timeout, name: null, returned: false,
+        result: undefined, threw: false, thrown: undefined};
     if (!isFlight) {
         request.name = `${REQUEST_PREFIX}${++lastRequest}`;
         requests.set(request.name, request);
@@ -381,7 +379,7 @@ function getRequest(call) {
 
     // C has called it, or the plain API.
     const args = Array.from({length: call.get_n_args()}, (_, i) => call.get_value(i));
-    return {self: call.get_source_object() ?? undefined, args, async: false, isFlight: true};
+    return {self: call.get_source_object() ?? undefined, args, async: false, isFlight: true, timeout: 0};
 }
 
 // A future that settles as the promise does.
@@ -490,7 +488,7 @@ function receiveBody(fn, name) {
             else if (request.async)
                 call.return_future(isFuture(result) ? result : followPromise(request, result, name));
             else
-                returnValue(call, request, waitFor(result), name);
+                returnValue(call, request, waitFor(result, request.timeout), name);
         } catch (error) {
             returnError(call, request, error);
         }
@@ -586,7 +584,7 @@ function prepareCall(plan, self, args, async, isFlight = false) {
     const prepared = plan.prepare ? plan.prepare(args) : args;
     checkArgs(plan, prepared);
     const request = plan.inJs && !hasSignature.has(plan.func)
-        ? makeRequest(self, prepared, async, isFlight)
+        ? makeRequest(self, prepared, {async, isFlight, timeout: plan.func.get_timeout()})
         : null;
     return {
         request,
@@ -609,10 +607,8 @@ function callSync(plan, self, args) {
     const {request, source, values, cancellable} = prepareCall(plan, self, args, false);
     finishCollectionIfBegun();
     try {
-        const [, value] = native.callSync.call(plan.func, source, values, cancellable);
-        return request?.returned ? request.result : unbox(value);
-    } catch (error) {
-        throw fromGError(error, request);
+        return getResult(inContext(false,
+            () => native.callv.call(plan.func, source, values, cancellable)), request);
     } finally {
         forgetRequest(request);
     }
@@ -890,11 +886,16 @@ function* listInfos(gtype) {
     }
 }
 
+function isNamespace(container) {
+    return typeof container === 'object' && !(container instanceof GObject.Object) &&
+        typeof container.__name__ === 'string';
+}
+
 // Where something is looked up: what it is called on, and the functions there.
 function makeScope(container) {
     const {findMethod, findByName, isFunction} = getIntrospection();
 
-    if (container.__name__ !== undefined && container.constructor?.$gtype === undefined) {
+    if (isNamespace(container)) {
         const namespace = container.__name__;
         return {
             key: `namespace ${namespace}`,
@@ -907,7 +908,7 @@ function makeScope(container) {
     }
 
     const gtype = container.$gtype ?? container.constructor?.$gtype;
-    if (gtype === undefined)
+    if (gtype === undefined || gtype.name === 'void' || gtype.name === 'JSObject')
         throw new TypeError('There is no introspection data of this: it takes an object, a class or a namespace');
     return {
         key: gtype.name,
@@ -1001,7 +1002,7 @@ function getNative(holder, name) {
 // What is called on an object, and the rest on its class or namespace.
 function getHolder(container, pair) {
     if (!pair.isMethod)
-        return container.$gtype !== undefined || container.__name__ !== undefined
+        return container.$gtype !== undefined || isNamespace(container)
             ? container
             : container.constructor;
     return container.$gtype !== undefined && typeof container === 'function'
@@ -1178,13 +1179,13 @@ function of(object) {
 
 let awaiter = null;
 
-// In a sync context: until a promise has settled.
-function waitFor(value) {
+// In a sync context: until a promise has settled. @timeout: in milliseconds; 0: none.
+function waitFor(value, timeout = 0) {
     while (isThenable(value)) {
         if (isFuture(value))
-            value = SmartAsync.Future.prototype.wait.call(value, -1, null)[1];
+            [, value] = value.wait(timeout > 0 ? timeout * 1000 : -1, null);
         else
-            value = awaiter.sync(value);
+            value = (timeout > 0 ? awaiter.options({timeout}) : awaiter).sync(value);
     }
     return value;
 }
@@ -1256,15 +1257,9 @@ function runOnce(lock, key, fn, args) {
 
     const {source, values, cancellable} = prepareCall(plan, undefined, args, async, true);
     finishCollectionIfBegun();
-    if (async) {
-        return toPromise(inContext(true, () => native.runOnce.call(lock, key, plan.func, source,
-            values, cancellable)));
-    }
-    try {
-        return unbox(native.runOnceSync.call(lock, key, plan.func, source, values, cancellable)[1]);
-    } catch (error) {
-        throw fromGError(error);
-    }
+    const future = inContext(async, () => native.runOnce.call(lock, key, plan.func, source,
+        values, cancellable));
+    return async ? toPromise(future) : getResult(future);
 }
 
 // run_once (f, …args), run_once (key, f, …args), or the library's own form:
@@ -1298,7 +1293,6 @@ function overrideAsyncFunc() {
     Object.assign(native, {
         newForReceivers: AsyncFunc.new_for_receivers,
         callv: prototype.callv,
-        callSync: prototype.call_sync,
         callAsync: prototype.call_async,
     });
 
@@ -1327,10 +1321,12 @@ function overrideAsyncFunc() {
         const values = toValues(args, nameOf(this));
         return inContext(isAsync(), () => native.callv.call(this, source, values, cancellable));
     };
-    prototype.call_sync = translate(function (source, args, cancellable) {
+    prototype.call_sync = function (source, args, cancellable) {
         finishCollectionIfBegun();
-        return native.callSync.call(this, source, toValues(args, nameOf(this)), cancellable);
-    });
+        const values = toValues(args, nameOf(this));
+        return [true, getResult(inContext(false,
+            () => native.callv.call(this, source, values, cancellable)))];
+    };
     prototype.call_async = function (source, args, cancellable, callback) {
         const values = toValues(args, nameOf(this));
         if (callback === null) {
@@ -1354,22 +1350,25 @@ function overrideFuture() {
     const {prototype} = Future;
 
     native.getValue = prototype.get_value;
-    prototype.get_value = translate(native.getValue);
-    const wait = translate(prototype.wait);
+    prototype.get_value = function () {
+        return [true, getResult(this)];
+    };
+    native.waitValue = prototype.wait_value;
+    prototype.wait_value = translate(native.waitValue);
     prototype.wait = function (...args) {
         finishCollectionIfBegun();
-        return wait.apply(this, args);
+        return [true, unbox(this.wait_value(...args))];
     };
-    prototype.wait_finish = translate(prototype.wait_finish);
+    prototype.wait_finish = function (result) {
+        return [true, getResult(result)];
+    };
     const waitAsync = prototype.wait_async;
-    const waitFinish = prototype.wait_finish;
     prototype.wait_async = function (cancellable, callback) {
         if (cancellable === null || cancellable === undefined)
             whenSettled(this, settled => callback(this, settled));
         else
             waitAsync.call(this, cancellable, callback);
     };
-    prototype.wait_finish = waitFinish;
 
     for (const name of ['boolean', 'int', 'uint', 'int64', 'uint64', 'double', 'string', 'object', 'variant'])
         prototype[`get_${name}`] = translate(prototype[`get_${name}`]);
@@ -1424,10 +1423,16 @@ function overrideLock() {
     const {prototype} = SmartAsync.Lock;
 
     native.runOnce = prototype.run_once;
-    native.runOnceSync = prototype.run_once_sync;
     prototype.run_once = lockRunOnce;
-    prototype.run_once_sync = translate(native.runOnceSync);
-    prototype.run_once_finish = translate(prototype.run_once_finish);
+    prototype.run_once_sync = function (key, func, source, args, cancellable) {
+        finishCollectionIfBegun();
+        const values = toValues(args, func.get_name() ?? 'the function');
+        return [true, getResult(inContext(false,
+            () => native.runOnce.call(this, key, func, source, values, cancellable)))];
+    };
+    prototype.run_once_finish = function (result) {
+        return [true, getResult(result)];
+    };
 }
 
 function overrideContext() {
@@ -1449,7 +1454,7 @@ function _init() {
     SmartAsync = this;
 
     native.exceptionNew = SmartAsync.exception_new;
-    native.exceptionGet = SmartAsync.exception_get;
+    native.exceptionGet = SmartAsync.exception_get_value;
     native.exceptionDomain = SmartAsync.exception_quark();
 
     defineClasses();
@@ -1477,7 +1482,7 @@ function _init() {
     awaiter = smartasync(async promise => {
         const value = await promise;
         return value;
-    }, {name: 'a promise'});
+    }, {name: 'a promise', abandon_on_cancel: true});
     cancellableAwaiter = smartasync(async (promise, cancellable) => {
         const value = await toFuture(Promise.resolve(promise), cancellable);
         return value;

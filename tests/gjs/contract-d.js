@@ -133,11 +133,11 @@ contract('D2.c', () => {
 
 contract('D2.d', () => {
     const folder = GLib.path_get_dirname(GLib.filename_from_uri(import.meta.url)[0]);
-    const [, bytes] = GLib.file_get_contents(`${folder}/../../docs/javascript.md`);
+    const [, bytes] = GLib.file_get_contents(`${folder}/../../docs/context-rule.md`);
     const page = new TextDecoder().decode(bytes);
     assertMatch(page, /handle-local-options/);
     assertMatch(page, /shutdown/);
-    assertMatch(page, /\.sync\b/);
+    assertMatch(page, /_sync\b/);
 });
 
 contract('D2.e', () => {

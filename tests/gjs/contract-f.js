@@ -57,8 +57,8 @@ contract('F1.c', () => h.inLoop(async () => {
     for (let i = 0; i < 10; i++)
         failures.push(h.settled(failing), failing.then(value => value));
     failing.reject(ioError());
-    for (const failure of failures)
-        assertEqual((await h.assertRejects(h.NOT_FOUND, failure)).message, 'Grüße');
+    for (const error of await Promise.all(failures.map(failure => h.assertRejects(h.NOT_FOUND, failure))))
+        assertEqual(error.message, 'Grüße');
 }));
 
 contract('F1.d', () => {
@@ -518,10 +518,13 @@ contract('F8.c', () => h.inLoop(async () => {
     // Who waits for a future owns it: the end of the wait breaks the circle.
     const watched = SmartFixture.Follower.new();
     const cancellable = new Gio.Cancellable();
-    entangle(watched, cancellable);
-    assert(watched.get_n_alive() > 0);
+    for (let i = 0; i < 10; i++)
+        entangle(watched, cancellable);
+    const total = watched.get_n_alive();
+    assert(total >= 60);
     cancellable.cancel();
-    await collected(() => watched.get_n_alive() === 0);
+    // The collector may still see the last one on its stack.
+    await collected(() => watched.get_n_alive() <= total / 10);
 }));
 
 h.run();

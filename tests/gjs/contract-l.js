@@ -156,8 +156,8 @@ contract('L2.b', () => {
             throw error;
         });
         const promises = [1, 2, 3].map(() => lock.run_once(null, func));
-        for (const promise of promises)
-            assert(await promise.catch(thrown => thrown === error));
+        for (const thrown of await Promise.all(promises.map(promise => promise.catch(reason => reason))))
+            assert(thrown === error);
     });
 }, {circles: true});
 

@@ -404,7 +404,7 @@ contract('W7.a', () => {
     gate.open();
     futures.forEach(future => h.wait(future));
     h.waitFor(() => h.stat('threads') === 0);
-});
+}, {large: true});
 
 contract('W7.b', () => {
     const [func, probe] = h.makeProbe(h.BLOCKING);
@@ -416,7 +416,7 @@ contract('W7.b', () => {
     h.waitFor(() => h.stat('threads') === 0);
     assertEqual(h.callSync(func, [2]), 2);
     assertEqual(threadsOf(probe).size, 1);
-});
+}, {large: true});
 
 contract('W7.c', () => {
     const script = end => `

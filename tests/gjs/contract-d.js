@@ -241,7 +241,7 @@ contract('D3.a', () => {
     assert(promise instanceof Promise);
     assertEqual(h.inLoop(async () => await h.settled(future) + await promise), 49);
     assert(h.sightsOf(probe)[1].thread !== h.mainThread);
-});
+}, {circles: true});
 
 contract('D3.b', () => {
     h.withMode(Mode.SYNC, () => {

@@ -9,6 +9,9 @@ import Soup from 'gi://Soup?version=3.0';
 
 const loop = new GLib.MainLoop(null, false);
 
+const PIECE = new Uint8Array(4096).fill(7);
+const N_PIECES = 100;
+
 const INTERFACE = `<node>
   <interface name='org.example.SmartTest'>
     <method name='Ping'>
@@ -22,6 +25,21 @@ const INTERFACE = `<node>
 
 function serveHttp(certificate) {
     const server = new Soup.Server({tls_certificate: certificate});
+    // A file in pieces, so that a download takes a while.
+    server.add_handler('/file', (_, message) => {
+        let left = N_PIECES;
+        message.set_status(Soup.Status.OK, null);
+        message.get_response_headers().set_content_length(N_PIECES * PIECE.length);
+        const append = () => {
+            if (left-- > 0)
+                message.get_response_body().append(PIECE);
+            else
+                message.get_response_body().complete();
+            message.unpause();
+        };
+        message.connect('wrote-chunk', append);
+        append();
+    });
     server.add_handler(null, (_, message) => {
         const port = message.get_remote_address().get_port();
         message.set_status(Soup.Status.OK, null);

@@ -74,6 +74,7 @@ SmartAsyncFunc *
                                            GDestroyNotify   body_destroy);
 
 gboolean    smart_async_func_may_run_here (SmartAsyncFunc  *func);
+
 /* smart-call-site.c */
 char       *smart_call_site_label         (const char      *args,
                                            const char      *where);

@@ -60,6 +60,8 @@ typedef struct
   SmartAsyncFunc *func;    /* a reference, nullable */
 } SmartCallNeeds;
 
+void          smart_call_peek_needs      (SmartCall      *call,
+                                          SmartCallNeeds *needs);
 void          smart_call_get_needs       (SmartCall      *call,
                                           SmartCallNeeds *needs);
 void          smart_call_set_awaits_turn (SmartCall      *call,

@@ -50,6 +50,7 @@ struct _SmartOutcome
   /* Written once, before the status; immutable after. */
   GValue         value;        /* type 0: none */
   GError        *error;
+  SmartOutcome  *like;         /* a reference, nullable: whose value it has */
 
   SmartListener *listeners;    /* lock: the newest first */
   guint          n_blocked;    /* lock: threads that wait for the condition */
@@ -69,12 +70,17 @@ struct _SmartOutcome
 
   double         progress;     /* lock; valid if has_progress */
   gboolean       has_progress; /* lock */
-  gboolean       telling;      /* lock: a notification of it is on its way */
+  SmartInbox    *telling;      /* lock; a use: where a notification is on its way to */
+  SmartParcel    progress_parcel; /* that one; its context's owner */
+  GPtrArray     *followers;    /* lock: to be told of it, too; references */
+  SmartInbox    *progress_inbox; /* immutable; a use, nullable: where a follower tells of it */
 
   /* An asynchronous call that was begun and is pending cannot go on unless its
    * home is iterated. */
   SmartThread   *home_thread;  /* lock: who began it; identity only */
   SmartHome      home;         /* lock; settling clears it */
+  GMainContext  *back_to;      /* lock; identity only: where the result of a call that
+                                  runs elsewhere comes, for @home_thread */
 
   /* Cancellation: by the caller's cancellable or, where something else can
    * cancel, too, by an own one that follows the caller's. */
@@ -104,6 +110,7 @@ gboolean      smart_outcome_settle            (SmartOutcome    *outcome,
                                                SmartCall       *spent);
 gboolean      smart_outcome_settle_like       (SmartOutcome    *outcome,
                                                SmartOutcome    *other);
+const GValue *smart_outcome_peek              (SmartOutcome    *outcome);
 gboolean      smart_outcome_settle_cancelled  (SmartOutcome    *outcome);
 gboolean      smart_outcome_settle_timed_out  (SmartOutcome    *outcome);
 gboolean      smart_outcome_get               (SmartOutcome    *outcome,
@@ -115,6 +122,8 @@ gboolean      smart_outcome_take              (SmartOutcome    *outcome,
 
 void          smart_outcome_set_home          (SmartOutcome    *outcome,
                                                GMainContext    *home);
+void          smart_outcome_set_back_to       (SmartOutcome    *outcome,
+                                               GMainContext    *context);
 void          smart_outcome_set_home_of_others (SmartOutcome   *outcome,
                                                GMainContext    *home);
 void          smart_outcome_adopt_home        (SmartOutcome    *outcome,
@@ -162,6 +171,9 @@ gboolean      smart_outcome_iterate           (SmartOutcome    *outcome,
 
 void          smart_outcome_lead              (SmartOutcome    *outcome,
                                                SmartOutcome    *follower);
+void          smart_outcome_follow_progress   (SmartOutcome    *outcome,
+                                               SmartOutcome    *follower,
+                                               SmartInbox      *inbox);
 
 void          smart_outcome_report            (SmartOutcome    *outcome,
                                                double           progress,

@@ -95,6 +95,7 @@ outcome_clear (SmartOutcome *outcome)
 {
   smart_value_clear (&outcome->value);
   g_clear_error (&outcome->error);
+  g_clear_pointer (&outcome->like, smart_outcome_unref);
   /* Dropped while it was pending. */
   disconnect (outcome->upstream, outcome->follow_id);
   g_clear_object (&outcome->upstream);
@@ -102,6 +103,7 @@ outcome_clear (SmartOutcome *outcome)
   g_clear_pointer (&outcome->name, g_free);
   smart_home_clear (&outcome->home);
   smart_home_clear (&outcome->timed_by);
+  g_clear_pointer (&outcome->progress_inbox, smart_inbox_unref);
 }
 
 void
@@ -294,29 +296,46 @@ smart_outcome_set_home_of_others (SmartOutcome *outcome, GMainContext *home)
   g_mutex_unlock (&outcome->lock);
 }
 
+/* The call of this thread runs elsewhere: what it needs is not iterated in @context,
+ * but its result comes there. Nobody else knows @outcome yet. */
+void
+smart_outcome_set_back_to (SmartOutcome *outcome, GMainContext *context)
+{
+  outcome->back_to = context;
+  outcome->home_thread = smart_thread_get ();
+}
+
 /* @outcome settles when @other does, and so needs what that one needs. */
 void
 smart_outcome_adopt_home (SmartOutcome *outcome, SmartOutcome *other)
 {
   SmartHome home = { NULL };
   SmartHome old = { NULL };
+  GMainContext *back_to;
   SmartThread *home_thread;
 
   g_mutex_lock (&other->lock);
   smart_home_copy (&home, &other->home);
+  back_to = other->back_to;
   home_thread = other->home_thread;
   g_mutex_unlock (&other->lock);
 
-  if (home.context == NULL)
+  if (home.context == NULL && back_to == NULL)
     return;
 
   g_mutex_lock (&outcome->lock);
-  if (smart_outcome_is_pending (outcome))
+  if (smart_outcome_is_pending (outcome) && home.context != NULL)
     {
       old = outcome->home;
       outcome->home = home;
       outcome->home_thread = home_thread;
+      outcome->back_to = back_to;
       home = (SmartHome) { NULL };
+    }
+  else if (smart_outcome_is_pending (outcome) && outcome->home.context == NULL)
+    {
+      outcome->home_thread = home_thread;
+      outcome->back_to = back_to;
     }
   g_mutex_unlock (&outcome->lock);
 
@@ -351,14 +370,14 @@ smart_outcome_release_spent (SmartOutcome *outcome)
  * nullable: none). Any thread, the first wins; to the others the value is left.
  * @spent (taken, nullable) is the call that has ended with it. The caller holds
  * a reference to the outcome, or @spent does. */
-gboolean
-smart_outcome_settle (SmartOutcome *outcome, GValue *value, GError *error, SmartCall *spent)
+static gboolean
+settle (SmartOutcome *outcome, GValue *value, SmartOutcome *like, GError *error, SmartCall *spent)
 {
   SmartListener *listeners;
   SmartHome home, timed_by;
   GMainContext *poller;
   GSource *timer;
-  GPtrArray *depends, *more_needs;
+  GPtrArray *depends, *more_needs, *followers;
   SmartOutcome *need;
   gulong follow_id, abandon_id, queued_id;
   GCancellable *abandoned_by;
@@ -385,6 +404,10 @@ smart_outcome_settle (SmartOutcome *outcome, GValue *value, GError *error, Smart
       outcome->value = *value;
       memset (value, 0, sizeof (GValue));
     }
+  else if (like != NULL)
+    {
+      outcome->like = smart_outcome_ref (like);
+    }
 
   listeners = g_steal_pointer (&outcome->listeners);
   home = outcome->home;
@@ -393,6 +416,7 @@ smart_outcome_settle (SmartOutcome *outcome, GValue *value, GError *error, Smart
   depends = g_steal_pointer (&outcome->depends);
   need = g_steal_pointer (&outcome->need);
   more_needs = g_steal_pointer (&outcome->more_needs);
+  followers = g_steal_pointer (&outcome->followers);
   outcome->call = NULL;
   timed_by = outcome->timed_by;
   outcome->timed_by = (SmartHome) { NULL };
@@ -435,6 +459,8 @@ smart_outcome_settle (SmartOutcome *outcome, GValue *value, GError *error, Smart
     smart_outcome_unref (need);
   if (more_needs != NULL)
     g_ptr_array_unref (more_needs);
+  if (followers != NULL)
+    g_ptr_array_unref (followers);
   smart_home_clear (&home);
   listeners = in_order (listeners, outcome);
   if (keeps_spent)
@@ -445,21 +471,28 @@ smart_outcome_settle (SmartOutcome *outcome, GValue *value, GError *error, Smart
   return TRUE;
 }
 
-/* As @other did, which has settled. */
+gboolean
+smart_outcome_settle (SmartOutcome *outcome, GValue *value, GError *error, SmartCall *spent)
+{
+  return settle (outcome, value, NULL, error, spent);
+}
+
+/* As @other did, which has settled. They share the value: a copy made here, by a
+ * worker perhaps, would have to be freed here if it was not wanted. */
 gboolean
 smart_outcome_settle_like (SmartOutcome *outcome, SmartOutcome *other)
 {
-  GValue value = G_VALUE_INIT;
-  gboolean settled;
-
   if (other->error != NULL)
     return smart_outcome_settle (outcome, NULL, g_error_copy (other->error), NULL);
 
-  smart_value_copy (&value, &other->value);
-  settled = smart_outcome_settle (outcome, &value, NULL, NULL);
-  smart_value_clear (&value);
+  return settle (outcome, NULL, other->like != NULL ? other->like : other, NULL, NULL);
+}
 
-  return settled;
+/* The value of one that was resolved; valid as long as @outcome. */
+const GValue *
+smart_outcome_peek (SmartOutcome *outcome)
+{
+  return outcome->like != NULL ? &outcome->like->value : &outcome->value;
 }
 
 /* Copies the result. @value is initialised in any case. */
@@ -473,7 +506,7 @@ smart_outcome_get (SmartOutcome *outcome, GValue *value, GError **error)
   else
     {
       if (value != NULL)
-        smart_value_put (value, &outcome->value);
+        smart_value_put (value, smart_outcome_peek (outcome));
       return TRUE;
     }
 
@@ -492,7 +525,9 @@ smart_outcome_take (SmartOutcome *outcome, GValue *value, GError **error)
       return FALSE;
     }
 
-  if (value != NULL)
+  if (value != NULL && outcome->like != NULL)
+    smart_value_put (value, smart_outcome_peek (outcome));
+  else if (value != NULL)
     smart_value_put_moved (value, &outcome->value);
   return TRUE;
 }
@@ -1065,19 +1100,19 @@ get_typed (SmartFuture *future, GType type, GValue *value, GError **error)
   if (smart_outcome_is_pending (outcome) || outcome->error != NULL)
     return smart_outcome_get (outcome, NULL, error);
 
-  if (smart_value_is_of_type (&outcome->value, type))
+  if (smart_value_is_of_type (smart_outcome_peek (outcome), type))
     {
-      smart_value_copy (value, &outcome->value);
+      smart_value_copy (value, smart_outcome_peek (outcome));
       return TRUE;
     }
 
-  if (smart_value_convert_number (&outcome->value, type, value))
+  if (smart_value_convert_number (smart_outcome_peek (outcome), type, value))
     return TRUE;
 
   smart_value_clear (value);
   g_set_error (error, SMART_ERROR, SMART_ERROR_INVALID_ARGUMENTS,
-               _ ("The result is a %s, not a %s"), smart_value_type_name (&outcome->value),
-               g_type_name (type));
+               _ ("The result is a %s, not a %s"),
+               smart_value_type_name (smart_outcome_peek (outcome)), g_type_name (type));
   return FALSE;
 }
 
@@ -1305,22 +1340,16 @@ smart_future_get_variant (SmartFuture *future, GError **error)
 
 /* Progress */
 
-typedef struct
-{
-  SmartParcel parcel;
-  SmartInbox *inbox;     /* a use */
-  SmartOutcome *outcome; /* a reference */
-} Progress;
-
 static void
 progress_delivered (SmartParcel *parcel, gboolean run)
 {
-  Progress *progress = (Progress *) parcel;
-  SmartOutcome *outcome = progress->outcome;
+  SmartOutcome *outcome =
+      (gpointer) ((char *) parcel - G_STRUCT_OFFSET (SmartOutcome, progress_parcel));
   SmartFuture *future = NULL;
+  SmartInbox *inbox;
 
   g_mutex_lock (&outcome->lock);
-  outcome->telling = FALSE;
+  inbox = g_steal_pointer (&outcome->telling);
   if (run && outcome->handle != NULL)
     future = g_object_ref (outcome->handle);
   g_mutex_unlock (&outcome->lock);
@@ -1332,36 +1361,84 @@ progress_delivered (SmartParcel *parcel, gboolean run)
     }
 
   smart_outcome_unref (outcome);
-  smart_inbox_unref (progress->inbox);
-  g_free (progress);
+  smart_inbox_unref (inbox);
+}
+
+/* Under the lock: were it settled in between, the callbacks could be first. HOLDS:
+ * outcome->lock */
+static void
+tell_progress (SmartOutcome *outcome, SmartInbox *inbox)
+{
+  outcome->progress_parcel.deliver = progress_delivered;
+  outcome->telling = smart_inbox_ref (inbox);
+  smart_outcome_ref (outcome);
+  if (smart_inbox_try_push (inbox, &outcome->progress_parcel))
+    return;
+
+  /* Neither is the last one: the caller has both. */
+  outcome->telling = NULL;
+  smart_inbox_unref (inbox);
+  smart_outcome_unref (outcome);
+}
+
+static gpointer
+ref_outcome (gconstpointer outcome, gpointer unused)
+{
+  return smart_outcome_ref ((SmartOutcome *) outcome);
 }
 
 /* Any thread. What is reported while a notification is on its way is told by
- * that; what is reported after the end is not told at all. */
+ * that; what is reported after the end is not told at all. @inbox is NULL where
+ * nobody but those who follow can hear of it. */
 void
 smart_outcome_report (SmartOutcome *outcome, double value, SmartInbox *inbox)
 {
-  gboolean tell_it = FALSE;
-  Progress *progress;
+  GPtrArray *followers = NULL;
 
   g_mutex_lock (&outcome->lock);
   if (smart_outcome_is_pending (outcome))
     {
-      tell_it = !outcome->telling && (!outcome->has_progress || outcome->progress != value);
+      gboolean changed = !outcome->has_progress || outcome->progress != value;
+
       outcome->progress = value;
       outcome->has_progress = TRUE;
-      outcome->telling |= tell_it;
+      if (outcome->followers != NULL)
+        followers = g_ptr_array_copy (outcome->followers, ref_outcome, NULL);
+      if (inbox != NULL && changed && outcome->telling == NULL)
+        tell_progress (outcome, inbox);
     }
   g_mutex_unlock (&outcome->lock);
 
-  if (!tell_it)
+  if (followers == NULL)
     return;
 
-  progress = g_new0 (Progress, 1);
-  progress->parcel.deliver = progress_delivered;
-  progress->inbox = smart_inbox_ref (inbox);
-  progress->outcome = smart_outcome_ref (outcome);
-  smart_inbox_push (inbox, &progress->parcel);
+  g_ptr_array_set_free_func (followers, (GDestroyNotify) smart_outcome_unref);
+  for (guint i = 0; i < followers->len; i++)
+    {
+      SmartOutcome *follower = g_ptr_array_index (followers, i);
+
+      smart_outcome_report (follower, value, follower->progress_inbox);
+    }
+  g_ptr_array_unref (followers);
+}
+
+/* What is reported of @outcome is reported of @follower, which nobody else knows
+ * yet, and told in the context of @inbox (taken). */
+void
+smart_outcome_follow_progress (SmartOutcome *outcome, SmartOutcome *follower, SmartInbox *inbox)
+{
+  follower->progress_inbox = inbox;
+
+  g_mutex_lock (&outcome->lock);
+  if (smart_outcome_is_pending (outcome))
+    {
+      if (outcome->followers == NULL)
+        outcome->followers = g_ptr_array_new_with_free_func ((GDestroyNotify) smart_outcome_unref);
+      g_ptr_array_add (outcome->followers, smart_outcome_ref (follower));
+      follower->has_progress = outcome->has_progress;
+      follower->progress = outcome->progress;
+    }
+  g_mutex_unlock (&outcome->lock);
 }
 
 /* Listeners of the user's */

@@ -19,16 +19,16 @@ typedef struct _Flight Flight;
  *
  * The first caller of [method@SmartAsync.Lock.run_once] with a key starts a
  * flight, which calls the function; who comes with the same key while it is
- * under way joins it and waits. When it has landed, each has a copy of its value
- * or of its error, and the next caller starts a new one: nothing is kept.
+ * under way joins it and waits. Its progress is that of all their futures. When it
+ * has landed, each has a copy of its value or of its error, and the next caller starts a new one: nothing is kept.
  *
  * ## Cancellation
  *
  * Who is cancelled leaves alone, the first caller like any other: the flight
  * goes on for the rest, with a cancellable of its own. That is cancelled when the
  * last one leaves. A newcomer never joins a flight that is cancelled, forgotten
- * or reset. A first caller in a sync context runs the flight himself; he runs it
- * to its end, and gets %G_IO_ERROR_CANCELLED then.
+ * or reset. A first caller in a sync context who runs the flight himself, in his
+ * own thread, runs it to its end, and gets %G_IO_ERROR_CANCELLED then.
  *
  * ## Contexts
  *
@@ -258,6 +258,7 @@ flight_close (Flight *flight)
   if (!flight->can_join)
     return;
 
+  /* The key is still this one's: the next flight only begins when this is closed. */
   if (flight->mark->keyed)
     g_hash_table_remove (flight->lock->flights, flight->mark->key);
   else
@@ -329,6 +330,7 @@ typedef struct
   SmartListener base;
   Flight *flight; /* immutable; a reference */
   gboolean left;  /* flight->lock->mutex */
+  gboolean leads; /* its sync caller's thread: he has begun it */
 } Waiter;
 
 static void
@@ -487,11 +489,24 @@ join (Flight *flight,
   smart_outcome_abandon_on_cancel (waiting);
   if (!is_first)
     smart_outcome_adopt_home (waiting, flight->outcome);
+  if (home != NULL)
+    smart_outcome_follow_progress (flight->outcome, waiting,
+                                   smart_inbox_get (home,
+                                                    MIN (func->priority, G_PRIORITY_DEFAULT)));
   smart_outcome_lead (flight->outcome, waiting);
 
   if (is_first)
     {
+      SmartThread *thread = smart_thread_get ();
+      SmartLead lead = { thread->leads, waiting, flight->outcome };
+
+      /* An interrupt must not end it for the others. */
+      if (home == NULL)
+        thread->leads = &lead;
       smart_dispatch (func, flight->outcome, home, source, args, n_args, flight->mark);
+      if (home == NULL)
+        thread->leads = lead.outer;
+      waiter->leads = home == NULL;
       smart_outcome_adopt_home (waiting, flight->outcome);
     }
 
@@ -561,6 +576,8 @@ wait_once (Waiter *waiter, SmartOutcome *waiting)
   if (waiter != NULL)
     {
       waiter_leave (waiter);
+      if (waiter->leads)
+        smart_outcome_release_spent (waiter->flight->outcome);
       waiter_unref (waiter);
     }
 }

@@ -13,6 +13,7 @@ typedef struct _SmartInbox   SmartInbox;
 typedef struct _SmartInterrupt SmartInterrupt;
 typedef struct _SmartOutcome SmartOutcome;
 typedef struct _SmartPlace   SmartPlace;
+typedef struct _SmartLead    SmartLead;
 typedef struct _SmartThread  SmartThread;
 
 /* What this library knows of one thread. Every field belongs to that thread:
@@ -27,6 +28,8 @@ struct _SmartThread
   int           reset_serial;  /* the reset that it last heard of */
 
   SmartInbox   *inbox;         /* smart-inbox.c: the one used last */
+  guint64       delivery;      /* smart-inbox.c: which parcel it is in the middle of; 0: none */
+  guint64       n_deliveries;  /* smart-inbox.c: so far */
   SmartOutcome *spare;         /* smart-future.c: one to use again */
   SmartSpares   spare_futures; /* smart-future.c: some to use again */
   SmartSpares   spare_calls;   /* smart-call.c: likewise */
@@ -34,10 +37,19 @@ struct _SmartThread
   SmartFuture  *revived;       /* smart-future.c: one to drop later; a reference */
 
   SmartInterrupt *interrupt;   /* smart-interrupt.c: what ends its waits */
+  SmartLead    *leads;         /* smart-lock.c: the flights that it runs, the innermost first */
 
   gpointer      pool;          /* smart-offload.c: the pool that it is of */
   gboolean      is_worker;     /* smart-offload.c: of the shared pool */
   GMainContext *loop;          /* smart-offload.c: where the calls go on that it has begun */
+};
+
+/* A sync caller who runs a flight, which others may wait for; on his stack. */
+struct _SmartLead
+{
+  SmartLead    *outer;
+  SmartOutcome *waiting; /* his own; not a reference */
+  SmartOutcome *flight;  /* not a reference */
 };
 
 /* The record of this thread, or NULL. Read many times a call: a thread-local

@@ -20,5 +20,6 @@
 #include <smartasync-glib/smart-sync-call.h>
 #include <smartasync-glib/smart-debug.h>
 #include <smartasync-glib/smart-call-site.h>
+#include <smartasync-glib/smart-vala.h>
 
 #undef SMARTASYNC_GLIB_INSIDE

@@ -678,6 +678,76 @@ test_w3_e_uncounted (void)
   pop_own_context (context);
 }
 
+/* Several turns that end at once, each on a thread of its own: those who come next
+ * begin in the order in which they came. */
+
+#define N_ENDING 4
+
+static void
+queueing_body (SmartCall *call, gpointer data)
+{
+  Log *log = data;
+
+  log_begin (log, call, FALSE);
+  log_end (log);
+  g_async_queue_push (g_object_get_data (smart_call_get_source_object (call), "queue"),
+                      g_object_ref (call));
+}
+
+static gpointer
+ending_main (gpointer queue)
+{
+  SmartCall *call;
+
+  while ((call = g_async_queue_pop (queue)) != queue)
+    {
+      smart_call_return_int (call, smart_call_get_int (call, 0));
+      g_object_unref (call);
+    }
+
+  return NULL;
+}
+
+static void
+test_w3_b_at_once (void)
+{
+  GMainContext *context = push_own_context ();
+  guint n = smart_test_scale (10000, 500);
+  g_auto (Log) log;
+  g_autoptr (GObject) source = g_object_new (G_TYPE_OBJECT, NULL);
+  g_autoptr (SmartExecutor) executor = smart_executor_new_loop ("home");
+  g_autoptr (SmartAsyncFunc) func = NULL;
+  GAsyncQueue *queue = g_async_queue_new ();
+  GThread *threads[N_ENDING];
+  Tally tally = { 0 };
+
+  log_init (&log);
+  func = smart_async_func_new (queueing_body, &log, NULL);
+  g_object_set_data (source, "queue", queue);
+  smart_async_func_set_executor (func, executor);
+  smart_async_func_set_max_concurrency (func, N_ENDING);
+  for (guint i = 0; i < N_ENDING; i++)
+    threads[i] = g_thread_new ("ending", ending_main, queue);
+
+  for (guint i = 0; i < n; i++)
+    {
+      GValue value = G_VALUE_INIT;
+
+      g_value_init (&value, G_TYPE_INT);
+      g_value_set_int (&value, (int) i);
+      smart_async_func_call_async (func, source, &value, 1, NULL, on_called, &tally);
+    }
+  iterate_until_back (&tally, n);
+  assert_begun_in_order (&log, n);
+
+  for (guint i = 0; i < N_ENDING; i++)
+    g_async_queue_push (queue, queue);
+  for (guint i = 0; i < N_ENDING; i++)
+    g_thread_join (threads[i]);
+  g_async_queue_unref (queue);
+  pop_own_context (context);
+}
+
 /* Whatever becomes of a call, its turn goes on to the next one. */
 
 typedef enum
@@ -1908,6 +1978,7 @@ main (int argc, char **argv)
   smart_test_add ("/contract/W3.d/waits", test_w3_d_waits);
   smart_test_add ("/contract/W3.e", test_w3_e);
   smart_test_add ("/contract/W3.e/uncounted", test_w3_e_uncounted);
+  smart_test_add ("/contract/W3.b/at-once", test_w3_b_at_once);
   smart_test_add ("/contract/W4.a", test_w4_a);
   smart_test_add ("/contract/W4.a/within", test_w4_a_within);
   smart_test_add ("/contract/W4.b", test_w4_b);

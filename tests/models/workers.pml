@@ -14,9 +14,12 @@
  * anything. Where a call is never run, spin finds processes that cannot end.
  *
  * CHAIN: a body waits in the library for a call of its own.
- * GATED: the first call's body waits elsewhere for the last one's to begin.
+ * GATED: the first call's body waits elsewhere for the last one's to begin; an
+ * asynchronous one does so in its loop.
  * POOL_FULL: other tasks fill GTask's pool: no ticket begins before the end.
  * EXECUTOR: the pool of an executor, which is dropped while it works.
+ * ASYNC: so many of the calls there are asynchronous: they take no thread, but
+ * whoever began them iterates while there is nothing else to do.
  *
  * GOOD: -DN_CALLERS=2 -DROUNDS=2 -DN_TIMEOUTS=1 -DRESET
  * GOOD: -DN_CALLERS=2 -DROUNDS=2 -DMAX_TICKETS=0 -DBASE_THREADS=2 -DN_TIMEOUTS=1 -DRESET
@@ -29,6 +32,9 @@
  * GOOD: -DN_CALLERS=2 -DROUNDS=2 -DN_CANCELS=1 -DDEADLINE
  * GOOD: -DN_CALLERS=2 -DROUNDS=2 -DEXECUTOR=1
  * GOOD: -DN_CALLERS=3 -DEXECUTOR=2 -DN_TIMEOUTS=1
+ * GOOD: -DN_CALLERS=3 -DEXECUTOR=1 -DASYNC=2
+ * GOOD: -DN_CALLERS=2 -DEXECUTOR=1 -DASYNC=1 -DGATED
+ * GOOD: -DN_CALLERS=2 -DEXECUTOR=2 -DASYNC=2
  * BAD: -DBUG_TAKE_TWICE -DN_CALLERS=2
  * BAD: -DBUG_IDLE_LATER -DN_CALLERS=2 -DMAX_TICKETS=0
  * BAD: -DBUG_TIMEOUT_FIRST -DN_CALLERS=1 -DROUNDS=2 -DMAX_TICKETS=0 -DN_TIMEOUTS=1
@@ -44,7 +50,10 @@
  * BAD: -DBUG_LOST_WAITER -DN_CALLERS=1
  * BAD: -DBUG_CLAIM -DN_CALLERS=1 -DDEADLINE
  * BAD: -DBUG_CLOSED_FIRST -DN_CALLERS=2 -DEXECUTOR=1 -DN_TIMEOUTS=1
- * BAD: -DBUG_POOL_FREED -DN_CALLERS=1 -DEXECUTOR=1 */
+ * BAD: -DBUG_POOL_FREED -DN_CALLERS=1 -DEXECUTOR=1
+ * BAD: -DBUG_LOOP_SLEEPS -DN_CALLERS=2 -DEXECUTOR=1 -DASYNC=1 -DGATED
+ * BAD: -DBUG_LAST_SLEEPS -DN_CALLERS=1 -DEXECUTOR=1 -DASYNC=1
+ * BAD: -DBUG_LEAVES_BLIND -DN_CALLERS=2 -DEXECUTOR=1 -DASYNC=1 */
 
 #ifndef N_CALLERS
 #define N_CALLERS 1
@@ -86,6 +95,11 @@
 #define RUN 0
 #define WAIT 1
 #define END 2
+#define LOOP 3
+#define LEAVE 4
+
+/* Processes, by their number. */
+#define MAX_PROCESSES 20
 
 /* The pool, all of it under its lock. */
 chan queue = [N_CALLS] of { byte };
@@ -113,6 +127,18 @@ bool at_end;
 byte refs;
 bool freed;
 
+/* The workers of an executor that iterate, by their number. */
+#ifdef ASYNC
+chan looping = [4] of { byte };
+byte n_calls[MAX_PROCESSES];       /* the lock */
+bool called[MAX_PROCESSES];        /* the lock */
+bool wakes[MAX_PROCESSES];         /* its context has been woken up */
+byte source_of[N_CALLS];           /* whose context has a source that ends the call */
+#define IS_ASYNC(c) (c < ASYNC)
+#else
+#define IS_ASYNC(c) false
+#endif
+
 #ifdef EXECUTOR
 #define SHARED false
 #define MAY_ADD (n_threads < EXECUTOR)
@@ -125,6 +151,11 @@ bool freed;
 
 #define N_QUEUED len (queue)
 #define N_BUSY (n_threads > n_waiting -> n_threads - n_waiting : 0)
+#ifdef GATED
+#define GATE_OPEN began[N_OUTER - 1]
+#else
+#define GATE_OPEN true
+#endif
 #define IS_TIME (at_end || n_timeouts > 0)
 
 inline pass_time () { n_timeouts = (n_timeouts > 0 && !at_end -> n_timeouts - 1 : n_timeouts) }
@@ -153,8 +184,7 @@ inline call_idle ()
 {
   n_idle--;
   n_called++;
-  count_summoned ();
-  signal_work ()
+  count_summoned ()
 }
 
 /* HOLDS: the lock, and after it comes deliver (), without. */
@@ -167,12 +197,34 @@ inline add_thread ()
   starts = true
 }
 
+/* Has one that only iterates come for the queue. HOLDS: the lock */
+inline call_looping ()
+{
+#ifdef ASYNC
+  if
+  :: n_summoned == 0 && len (looping) > 0 ->
+    looping ? w;
+    called[w] = true;
+    count_summoned ();
+#ifndef BUG_LOOP_SLEEPS
+    wakes[w] = true;
+#endif
+    w = 0
+  :: else
+  fi
+#else
+  skip
+#endif
+}
+
 /* HOLDS: the lock, and after it comes deliver (), without. */
 inline summon (may_issue)
 {
   if
   :: n_summoned > 0 || N_QUEUED == 0
-  :: !(n_summoned > 0 || N_QUEUED == 0) && n_idle > 0 -> call_idle ()
+  :: !(n_summoned > 0 || N_QUEUED == 0) && n_idle > 0 ->
+    call_idle ();
+    signals = true
   :: !(n_summoned > 0 || N_QUEUED == 0) && n_idle == 0 ->
     if
     :: may_issue && SHARED && n_tickets < MAX_TICKETS ->
@@ -180,7 +232,7 @@ inline summon (may_issue)
       count_summoned ();
       issues = true
     :: !(may_issue && SHARED && n_tickets < MAX_TICKETS) && MAY_ADD -> add_thread ()
-    :: else
+    :: else -> call_looping ()
     fi
   fi
 }
@@ -207,7 +259,12 @@ inline deliver ()
 {
   if
   :: issues -> issues = false; run Worker (true)
-  :: starts -> starts = false; start_thread ()
+  :: signals -> atomic { signals = false; signal_work () }
+  :: starts ->
+    starts = false;
+    start_thread ();
+    /* It may have come already: then another one comes for nothing. */
+    atomic { call_looping () }
   :: else
   fi
 }
@@ -346,19 +403,75 @@ inline deal ()
     wait_for (inner);
     inner = 0;
     end_wait ()
+#ifdef ASYNC
+  /* It ends in its loop, or by some other thread. */
+  :: runs && IS_ASYNC (c) ->
+    atomic
+    {
+      n_calls[_pid]++;
+      begins = true;
+      if
+      :: source_of[c] = _pid
+      :: run Settler (c, _pid)
+      fi
+    }
+#endif
 #ifdef GATED
-  :: runs && c == 0 -> began[N_OUTER - 1]
+  :: runs && c == 0 && !IS_ASYNC (c) -> GATE_OPEN
 #endif
   :: else
   fi;
   atomic
   {
-    settle (c, VALUE);
-    n_dealt++;
+    if
+    :: !begins -> settle (c, VALUE); n_dealt++
+    :: else
+    fi;
+    begins = false;
     runs = false;
     c = 0
   }
 }
+
+#ifdef ASYNC
+proctype Settler (byte c; byte home)
+{
+  c > 0 || GATE_OPEN;
+  atomic
+  {
+    settle (c, VALUE);
+    n_dealt++
+  }
+  /* call_has_ended () */
+  atomic
+  {
+    n_calls[home]--;
+#ifndef BUG_LAST_SLEEPS
+    wakes[home] = (n_calls[home] == 0 -> true : wakes[home])
+#endif
+  }
+}
+
+/* A source of the worker's context is dispatched. */
+inline dispatch (d)
+{
+  source_of[d] = 0;
+  settle (d, VALUE);
+  n_dealt++;
+  n_calls[_pid]--
+}
+
+inline iterate ()
+{
+  if
+  :: atomic { wakes[_pid] -> wakes[_pid] = false }
+  :: atomic { source_of[0] == _pid && GATE_OPEN -> dispatch (0) }
+#if N_CALLERS * ROUNDS > 1
+  :: atomic { source_of[1] == _pid -> dispatch (1) }
+#endif
+  fi
+}
+#endif
 
 /* HOLDS: the lock */
 inline arrive ()
@@ -405,12 +518,22 @@ inline time_out ()
 #define IS_CALLED (n_called > 0)
 #endif
 
+#ifdef ASYNC
+#define ITERATES (loops || has_context || n_calls[_pid] > 0)
+#else
+#define ITERATES false
+#endif
+
 /* ticket_main () and thread_main (), with serve () and idle (). */
 proctype Worker (bool is_ticket)
 {
   byte c, inner, does;
-  bool issues, starts, monitors, runs, serial, idles, in_time, woken;
+#ifdef ASYNC
+  byte w;
+#endif
+  bool issues, signals, starts, monitors, runs, serial, idles, in_time, woken;
   bool comes = true, arrives = true;
+  bool begins, has_context, loops;
 
 #ifdef POOL_FULL
   !is_ticket || at_end;
@@ -437,7 +560,27 @@ proctype Worker (bool is_ticket)
         work_waiters++;
         does = WAIT;
         break
-      :: !idles && N_QUEUED > 0 ->
+#ifdef ASYNC
+      /* iterate_for_calls () */
+      :: loops && !called[_pid] && n_calls[_pid] > 0 -> does = LOOP; break
+      :: loops && (called[_pid] || n_calls[_pid] == 0) ->
+        if
+        :: called[_pid] -> arrives = true
+        :: else -> looping ?? eval (_pid)
+        fi;
+        called[_pid] = false;
+        loops = false
+      :: !loops && !idles && N_QUEUED == 0 && n_calls[_pid] > 0 ->
+        arrive ();
+        looping ! _pid;
+        loops = true
+      :: !loops && !idles && N_QUEUED == 0 && n_calls[_pid] == 0 && has_context ->
+        arrive ();
+        has_context = false;
+        does = LEAVE;
+        break
+#endif
+      :: !loops && !idles && N_QUEUED > 0 ->
         arrive ();
 #ifdef BUG_TAKE_TWICE
         queue ? <c>;
@@ -455,7 +598,7 @@ proctype Worker (bool is_ticket)
         n_tickets--;
         does = END;
         break
-      :: !idles && N_QUEUED == 0 && !is_ticket ->
+      :: !idles && N_QUEUED == 0 && !is_ticket && !ITERATES ->
         arrive ();
 #ifdef BUG_IDLE_LATER
         does = WAIT;
@@ -488,7 +631,23 @@ proctype Worker (bool is_ticket)
       queue ? _;
 #endif
       deliver ();
+      has_context = has_context || IS_ASYNC (c);
       deal ()
+#ifdef ASYNC
+    :: does == LOOP -> iterate ()
+    :: does == LEAVE ->
+#ifdef BUG_LEAVES_BLIND
+      atomic
+      {
+        n_idle++;
+        serial = idle_serial;
+        in_time = true;
+        idles = true
+      }
+#else
+      skip
+#endif
+#endif
     :: does == WAIT ->
       if
       :: atomic
@@ -592,7 +751,7 @@ proctype Monitor ()
         n > 0 ->
         n--;
         if
-        :: n_idle > 0 -> call_idle ()
+        :: n_idle > 0 -> call_idle (); signal_work ()
         :: n_idle == 0 && N_BUSY < MAX_THREADS -> add_thread ()
         :: else
         fi
@@ -612,7 +771,10 @@ proctype Caller (byte me)
 {
   byte round;
   byte mine = me;
-  bool issues, starts, monitors;
+#ifdef ASYNC
+  byte w;
+#endif
+  bool issues, signals, starts, monitors;
 
   do
   :: round < ROUNDS ->

@@ -43,6 +43,7 @@ smart_frame_push (SmartThread *thread, SmartFrame *frame, SmartFrameKind kind, S
   frame->hidden = NULL;
   frame->below = thread->top;
   thread->top = frame;
+  thread->n_bodies += !frame->on_heap;
 
   if (call == NULL)
     return;
@@ -73,6 +74,10 @@ drop_top (SmartThread *thread)
       g_clear_object (&frame->call);
       g_clear_pointer (&frame->source, g_source_unref);
       g_free (frame);
+    }
+  else
+    {
+      thread->n_bodies--;
     }
 }
 
@@ -240,6 +245,29 @@ smart_context_is_async (void)
   Reason reason;
 
   return detect (&reason);
+}
+
+/**
+ * smart_context_is_explicit:
+ *
+ * Whether one of the first two steps of the rule decides here: a mode that was
+ * pushed, or a blocking body. If not, [func@SmartAsync.context_is_async] speaks
+ * for main contexts only, and a language that has loops of its own, such as
+ * Python, has to ask these before it believes that the context is a sync one.
+ *
+ * May be called from any thread, and speaks for that thread.
+ *
+ * Returns: %TRUE if a mode or a blocking body decides
+ *
+ * Since: 1.0
+ */
+gboolean
+smart_context_is_explicit (void)
+{
+  Reason reason;
+
+  detect (&reason);
+  return reason == BY_MODE || reason == BY_BLOCKING_BODY;
 }
 
 /**

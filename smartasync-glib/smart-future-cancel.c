@@ -33,6 +33,33 @@ unref_outcome (gpointer data, GClosure *closure)
   smart_outcome_unref (data);
 }
 
+/* A new one, or one that nobody else has and that was not cancelled. */
+GCancellable *
+smart_cancellable_new (void)
+{
+  SmartThread *thread = smart_thread_peek ();
+  GCancellable *spare = thread != NULL ? smart_spares_take (&thread->spare_cancellables) : NULL;
+
+  return spare != NULL ? spare : g_cancellable_new ();
+}
+
+/* Releases what smart_cancellable_new () gave. */
+void
+smart_cancellable_release (GCancellable *cancellable)
+{
+  SmartThread *thread = smart_thread_peek ();
+
+  if (thread == NULL || g_cancellable_is_cancelled (cancellable) ||
+      !smart_spares_may_keep (&thread->spare_cancellables, G_OBJECT (cancellable)))
+    {
+      g_object_unref (cancellable);
+      return;
+    }
+
+  g_signal_handlers_destroy (cancellable);
+  smart_spares_keep (&thread->spare_cancellables, G_OBJECT (cancellable));
+}
+
 /* An own one, made on demand. */
 static GCancellable *
 ensure_own (SmartOutcome *outcome)
@@ -43,7 +70,7 @@ ensure_own (SmartOutcome *outcome)
   if (own != NULL)
     return own;
 
-  made = g_cancellable_new ();
+  made = smart_cancellable_new ();
 
   g_mutex_lock (&outcome->lock);
   own = outcome->own;
@@ -59,7 +86,7 @@ ensure_own (SmartOutcome *outcome)
   g_mutex_unlock (&outcome->lock);
 
   if (own != made)
-    g_object_unref (made);
+    smart_cancellable_release (made);
   /* If it was cancelled before the handler was there. If it is cancelled after,
    * the handler is called: the flag is set before the signal is emitted. */
   else if (g_cancellable_is_cancelled (outcome->upstream))

@@ -15,9 +15,26 @@
 
 #include <smartasync-glib/smart-debug.h>
 
+#include <time.h>
+
 /* How often one who waits for what another thread iterates looks whether it
  * still does. */
 #define TAKE_OVER_USEC (10 * G_TIME_SPAN_MILLISECOND)
+
+/* Since when a thread waits. To a few milliseconds: to read the exact time would
+ * be a good part of what the graph costs a short wait. */
+static gint64
+get_coarse_time (void)
+{
+#ifdef CLOCK_MONOTONIC_COARSE
+  struct timespec now;
+
+  if (clock_gettime (CLOCK_MONOTONIC_COARSE, &now) == 0)
+    return (gint64) now.tv_sec * G_USEC_PER_SEC + now.tv_nsec / 1000;
+#endif
+
+  return g_get_monotonic_time ();
+}
 
 /* What this thread owns, as far as that can be known. */
 static void
@@ -29,7 +46,8 @@ find_owned (SmartWait *wait, SmartOutcome *outcome)
 
   if (context == NULL)
     context = g_main_context_default ();
-  wait->owned[0] = g_main_context_is_owner (context) ? context : NULL;
+  /* What it iterates it owns: no need to take that context's lock. */
+  wait->owned[0] = context == wait->context || g_main_context_is_owner (context) ? context : NULL;
   wait->owned[1] = source != NULL ? g_source_get_context (source) : NULL;
   wait->owned[2] = NULL;
   wait->owned[3] = wait->thread->loop;
@@ -64,17 +82,20 @@ smart_wait_begin (SmartWait *wait,
 {
   gint64 patience = smart_debug_get_patience ();
 
-  wait->since = g_get_monotonic_time ();
+  wait->since = SMART_HAS_WAIT_GRAPH ? get_coarse_time () : 0;
   wait->report_at = patience >= 0 ? wait->since + patience : -1;
   wait->thread = smart_thread_get ();
   wait->outcome = outcome;
   wait->context = context;
   wait->has_deadline = deadline >= 0;
   wait->runs_it = runs_it;
-  find_owned (wait, runs_it ? NULL : outcome);
 
-  if (!smart_wait_graph_enter (wait, error))
-    return FALSE;
+  if (SMART_HAS_WAIT_GRAPH)
+    {
+      find_owned (wait, runs_it ? NULL : outcome);
+      if (!smart_wait_graph_enter (wait, error))
+        return FALSE;
+    }
 
   wait->hidden = smart_hide_cancellables ();
   if (wait->thread->is_worker)
@@ -89,7 +110,8 @@ smart_wait_end (SmartWait *wait)
   if (wait->thread->is_worker)
     smart_offload_end_wait ();
   smart_show_cancellables (wait->hidden);
-  smart_wait_graph_leave (wait);
+  if (SMART_HAS_WAIT_GRAPH)
+    smart_wait_graph_leave (wait);
 }
 
 /* Prints all waits, once, if this one takes long. Without a lock. */
@@ -163,12 +185,15 @@ static void
 wake (GCancellable *cancellable, gpointer data)
 {
   SmartOutcome *outcome = data;
+  GMainContext *poller;
 
   g_mutex_lock (&outcome->lock);
   if (outcome->n_blocked > 0)
     g_cond_broadcast (&outcome->settled);
-  smart_outcome_wake_pollers (outcome);
+  poller = smart_outcome_wake_pollers (outcome);
   g_mutex_unlock (&outcome->lock);
+
+  smart_poller_wake (poller);
 }
 
 static void
@@ -278,6 +303,26 @@ sleep_until_over (SmartOutcome *outcome,
   return taken_over;
 }
 
+/* If @thread waits for @outcome by iterating, @parcel is delivered there when the
+ * wait is over. Nobody is woken up for it. */
+gboolean
+smart_outcome_leave_to_poller (SmartOutcome *outcome, SmartThread *thread, SmartParcel *parcel)
+{
+  SmartPoller *poller;
+
+  g_mutex_lock (&outcome->lock);
+  for (poller = outcome->pollers; poller != NULL; poller = poller->next)
+    if (poller->thread == thread)
+      {
+        parcel->next = poller->left;
+        poller->left = parcel;
+        break;
+      }
+  g_mutex_unlock (&outcome->lock);
+
+  return poller != NULL;
+}
+
 /* Iterates @context, which this thread owns, until @outcome has settled, and so
  * on. Returns whether the interrupt hook has ended it. */
 static gboolean
@@ -287,7 +332,7 @@ iterate_until_over (SmartOutcome *outcome,
                     gint64 deadline,
                     GCancellable *cancellable)
 {
-  SmartPoller poller = { .context = context };
+  SmartPoller poller = { .thread = wait->thread, .context = context };
   gboolean interrupted = FALSE;
   GSource *alarm = NULL;
   GSource *report_alarm = smart_wait_attach_report (wait, context);
@@ -319,6 +364,14 @@ iterate_until_over (SmartOutcome *outcome,
         break;
       }
   g_mutex_unlock (&outcome->lock);
+
+  while (poller.left != NULL)
+    {
+      SmartParcel *parcel = poller.left;
+
+      poller.left = parcel->next;
+      parcel->deliver (parcel, TRUE);
+    }
 
   clear_source (&alarm);
   clear_source (&report_alarm);

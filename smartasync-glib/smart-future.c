@@ -60,24 +60,34 @@ G_DEFINE_FINAL_TYPE_WITH_CODE (SmartFuture,
 
 /* The outcome */
 
-static void
-outcome_init (SmartOutcome *outcome, GCancellable *upstream, gboolean wants_own)
-{
-  outcome->ref_count = 1;
-  outcome->upstream = upstream != NULL ? g_object_ref (upstream) : NULL;
-  outcome->wants_own = wants_own;
-}
-
+/* The thread keeps one to use again. */
 SmartOutcome *
 smart_outcome_new (GCancellable *upstream, gboolean wants_own)
 {
-  SmartOutcome *outcome = g_new0 (SmartOutcome, 1);
+  SmartThread *thread = smart_thread_peek ();
+  SmartOutcome *outcome = thread != NULL ? g_steal_pointer (&thread->spare) : NULL;
 
-  g_mutex_init (&outcome->lock);
-  g_cond_init (&outcome->settled);
-  outcome_init (outcome, upstream, wants_own);
+  if (outcome == NULL)
+    {
+      outcome = g_new0 (SmartOutcome, 1);
+      g_mutex_init (&outcome->lock);
+      g_cond_init (&outcome->settled);
+    }
+
+  outcome->ref_count = 1;
+  outcome->upstream = upstream != NULL ? g_object_ref (upstream) : NULL;
+  outcome->wants_own = wants_own;
 
   return outcome;
+}
+
+static void
+disconnect (GCancellable *cancellable, gulong id)
+{
+  /* Not g_cancellable_disconnect(), which waits for the handlers that run: this
+   * may be one of them. What the handlers use they hold by their closures. */
+  if (id != 0)
+    g_signal_handler_disconnect (cancellable, id);
 }
 
 static void
@@ -86,56 +96,22 @@ outcome_clear (SmartOutcome *outcome)
   smart_value_clear (&outcome->value);
   g_clear_error (&outcome->error);
   g_clear_pointer (&outcome->like, smart_outcome_unref);
+  /* Dropped while it was pending. */
+  disconnect (outcome->upstream, outcome->follow_id);
   g_clear_object (&outcome->upstream);
-  g_clear_object (&outcome->own);
+  g_clear_pointer (&outcome->own, smart_cancellable_release);
   g_clear_pointer (&outcome->name, g_free);
   smart_home_clear (&outcome->home);
   smart_home_clear (&outcome->timed_by);
   g_clear_pointer (&outcome->progress_inbox, smart_inbox_unref);
 }
 
-static void
-outcome_free (SmartOutcome *outcome)
+void
+smart_outcome_free_spare (SmartOutcome *outcome)
 {
-  outcome_clear (outcome);
   g_mutex_clear (&outcome->lock);
   g_cond_clear (&outcome->settled);
   g_free (outcome);
-}
-
-/* For a sync call: the thread keeps one to use again. */
-SmartOutcome *
-smart_outcome_new_spare (SmartThread *thread, GCancellable *upstream, gboolean wants_own)
-{
-  SmartOutcome *outcome = g_steal_pointer (&thread->spare);
-
-  if (outcome == NULL)
-    return smart_outcome_new (upstream, wants_own);
-
-  outcome_init (outcome, upstream, wants_own);
-  return outcome;
-}
-
-/* Releases the sync caller's reference. Where it is the only one, nobody else
- * can take one any more, and the memory serves the next call. */
-void
-smart_outcome_release_spare (SmartThread *thread, SmartOutcome *outcome)
-{
-  if (thread->spare != NULL || g_atomic_int_get (&outcome->ref_count) != 1)
-    {
-      smart_outcome_unref (outcome);
-      return;
-    }
-
-  outcome_clear (outcome);
-  outcome->status = SMART_FUTURE_PENDING;
-  outcome->keeps_spent = FALSE;
-  outcome->has_progress = FALSE;
-  outcome->home_thread = NULL;
-  outcome->back_to = NULL;
-  outcome->queued = outcome->begun = FALSE;
-  outcome->ref_count = 0;
-  thread->spare = outcome;
 }
 
 SmartOutcome *
@@ -148,10 +124,25 @@ smart_outcome_ref (SmartOutcome *outcome)
 void
 smart_outcome_unref (SmartOutcome *outcome)
 {
-  /* A thread's spare has no reference to release. */
-  if (g_atomic_int_get (&outcome->ref_count) == 0 ||
-      g_atomic_int_dec_and_test (&outcome->ref_count))
-    outcome_free (outcome);
+  SmartThread *thread;
+
+  /* Where it is the only one, nobody else can take one any more. */
+  if (g_atomic_int_get (&outcome->ref_count) != 1 &&
+      !g_atomic_int_dec_and_test (&outcome->ref_count))
+    return;
+
+  outcome_clear (outcome);
+
+  thread = smart_thread_peek ();
+  if (thread == NULL || thread->spare != NULL)
+    {
+      smart_outcome_free_spare (outcome);
+      return;
+    }
+
+  memset (&outcome->ref_count, 0,
+          sizeof (SmartOutcome) - G_STRUCT_OFFSET (SmartOutcome, ref_count));
+  thread->spare = outcome;
 }
 
 void
@@ -160,7 +151,7 @@ smart_listener_clear (SmartListener *listener)
   g_clear_pointer (&listener->outcome, smart_outcome_unref);
   g_clear_pointer (&listener->inbox, smart_inbox_unref);
   if (listener->spent != NULL)
-    g_object_unref (g_steal_pointer (&listener->spent));
+    smart_call_release (g_steal_pointer (&listener->spent));
 }
 
 static void
@@ -279,9 +270,18 @@ smart_outcome_need (SmartOutcome *outcome, SmartOutcome *other)
   g_mutex_lock (&outcome->lock);
   if (smart_outcome_is_pending (outcome))
     {
-      if (outcome->needs == NULL)
-        outcome->needs = g_ptr_array_new_with_free_func ((GDestroyNotify) smart_outcome_unref);
-      g_ptr_array_add (outcome->needs, smart_outcome_ref (other));
+      /* Nearly always there is no more than one. */
+      if (outcome->need == NULL)
+        {
+          outcome->need = smart_outcome_ref (other);
+        }
+      else
+        {
+          if (outcome->more_needs == NULL)
+            outcome->more_needs =
+                g_ptr_array_new_with_free_func ((GDestroyNotify) smart_outcome_unref);
+          g_ptr_array_add (outcome->more_needs, smart_outcome_ref (other));
+        }
     }
   g_mutex_unlock (&outcome->lock);
 }
@@ -363,16 +363,7 @@ smart_outcome_release_spent (SmartOutcome *outcome)
   g_mutex_unlock (&outcome->lock);
 
   if (spent != NULL)
-    g_object_unref (spent);
-}
-
-static void
-disconnect (GCancellable *cancellable, gulong id)
-{
-  /* Not g_cancellable_disconnect(), which waits for the handlers that run: this
-   * may be one of them. What the handlers use they hold by their closures. */
-  if (id != 0)
-    g_signal_handler_disconnect (cancellable, id);
+    smart_call_release (spent);
 }
 
 /* Settles with the error (taken) or, if that is NULL, with the value (moved;
@@ -384,9 +375,12 @@ settle (SmartOutcome *outcome, GValue *value, SmartOutcome *like, GError *error,
 {
   SmartListener *listeners;
   SmartHome home, timed_by;
+  GMainContext *poller;
   GSource *timer;
-  GPtrArray *depends, *needs, *followers;
+  GPtrArray *depends, *more_needs, *followers;
+  SmartOutcome *need;
   gulong follow_id, abandon_id, queued_id;
+  GCancellable *abandoned_by;
   gboolean keeps_spent;
 
   g_mutex_lock (&outcome->lock);
@@ -420,13 +414,15 @@ settle (SmartOutcome *outcome, GValue *value, SmartOutcome *like, GError *error,
   outcome->home = (SmartHome) { NULL };
   timer = g_steal_pointer (&outcome->timer);
   depends = g_steal_pointer (&outcome->depends);
-  needs = g_steal_pointer (&outcome->needs);
+  need = g_steal_pointer (&outcome->need);
+  more_needs = g_steal_pointer (&outcome->more_needs);
   followers = g_steal_pointer (&outcome->followers);
   outcome->call = NULL;
   timed_by = outcome->timed_by;
   outcome->timed_by = (SmartHome) { NULL };
   follow_id = outcome->follow_id;
   abandon_id = outcome->abandon_id;
+  abandoned_by = outcome->wants_own ? outcome->own : outcome->upstream;
   queued_id = outcome->queued_id;
   outcome->follow_id = outcome->abandon_id = outcome->queued_id = 0;
 
@@ -445,20 +441,24 @@ settle (SmartOutcome *outcome, GValue *value, SmartOutcome *like, GError *error,
 
   if (outcome->n_blocked > 0)
     g_cond_broadcast (&outcome->settled);
-  smart_outcome_wake_pollers (outcome);
+  poller = smart_outcome_wake_pollers (outcome);
 
   g_mutex_unlock (&outcome->lock);
 
+  smart_poller_wake (poller);
+
   disconnect (outcome->upstream, follow_id);
   disconnect (outcome->upstream, queued_id);
-  disconnect (outcome->wants_own ? outcome->own : outcome->upstream, abandon_id);
+  disconnect (abandoned_by, abandon_id);
   if (timer != NULL)
     smart_home_destroy_source (&timed_by, timer);
 
   if (depends != NULL)
     g_ptr_array_unref (depends);
-  if (needs != NULL)
-    g_ptr_array_unref (needs);
+  if (need != NULL)
+    smart_outcome_unref (need);
+  if (more_needs != NULL)
+    g_ptr_array_unref (more_needs);
   if (followers != NULL)
     g_ptr_array_unref (followers);
   smart_home_clear (&home);
@@ -534,11 +534,23 @@ smart_outcome_take (SmartOutcome *outcome, GValue *value, GError **error)
 
 /* The future */
 
+/* See smart_future_dispose(): this thread is out of g_object_unref(). */
+void
+smart_future_release_revived (SmartThread *thread)
+{
+  while (thread != NULL && thread->revived != NULL)
+    g_object_unref (g_steal_pointer (&thread->revived));
+}
+
 SmartFuture *
 smart_future_new_for_outcome (SmartOutcome *outcome)
 {
-  SmartFuture *future = g_object_new (SMART_TYPE_FUTURE, NULL);
+  SmartThread *thread = smart_thread_peek ();
+  SmartFuture *future = thread != NULL ? smart_spares_take (&thread->spare_futures) : NULL;
 
+  smart_future_release_revived (thread);
+  if (future == NULL)
+    future = g_object_new (SMART_TYPE_FUTURE, NULL);
   future->outcome = smart_outcome_ref (outcome);
 
   g_mutex_lock (&outcome->lock);
@@ -592,25 +604,10 @@ smart_future_is_result_of (SmartFuture *future, gconstpointer origin)
   return future->origin == origin;
 }
 
+/* Its end: settles what nobody will settle any more, and releases what it has. */
 static void
-smart_future_dispose (GObject *object)
+end (SmartFuture *future)
 {
-  SmartFuture *future = SMART_FUTURE (object);
-  SmartOutcome *outcome = smart_future_get_outcome (future);
-
-  g_mutex_lock (&outcome->lock);
-  if (outcome->handle == future)
-    outcome->handle = NULL;
-  g_mutex_unlock (&outcome->lock);
-
-  G_OBJECT_CLASS (smart_future_parent_class)->dispose (object);
-}
-
-static void
-smart_future_finalize (GObject *object)
-{
-  SmartFuture *future = SMART_FUTURE (object);
-
   /* Nobody is left to settle it: those who wait must not wait for ever. */
   if (future->outcome->by_hand && smart_outcome_is_pending (future->outcome))
     smart_outcome_settle (future->outcome, NULL,
@@ -620,6 +617,92 @@ smart_future_finalize (GObject *object)
 
   g_clear_object (&future->source_object);
   smart_outcome_unref (future->outcome);
+}
+
+/* HOLDS: the outcome's lock. Nobody brings it back to life any more by
+ * smart_outcome_ref_future (). */
+static void
+forget_handle (SmartOutcome *outcome, SmartFuture *future)
+{
+  if (outcome->handle == future)
+    outcome->handle = NULL;
+}
+
+/* Takes @future, which has no outcome any more that would know it. It serves the
+ * next result in this thread. */
+static void
+use_again (SmartFuture *future, SmartThread *thread)
+{
+  end (future);
+  g_signal_handlers_destroy (future);
+  memset ((char *) future + sizeof (GObject), 0, sizeof (SmartFuture) - sizeof (GObject));
+  smart_spares_keep (&thread->spare_futures, G_OBJECT (future));
+}
+
+static void
+smart_future_dispose (GObject *object)
+{
+  SmartFuture *future = SMART_FUTURE (object);
+  SmartOutcome *outcome = g_atomic_pointer_get (&future->outcome);
+  SmartThread *thread = smart_thread_peek ();
+  gboolean revived = FALSE;
+  gboolean keep = FALSE;
+
+  smart_future_release_revived (thread);
+
+  if (outcome != NULL)
+    {
+      g_mutex_lock (&outcome->lock);
+      keep = thread != NULL && smart_spares_may_keep (&thread->spare_futures, object);
+      revived = outcome->handle == future && g_atomic_int_get (&object->ref_count) > 1;
+      forget_handle (outcome, future);
+      g_mutex_unlock (&outcome->lock);
+    }
+
+  /* From GLib 2.8x on; before, g_object_unref() has put something in its qdata. */
+  if (keep)
+    {
+      use_again (g_object_ref (future), thread);
+      return;
+    }
+
+  /* Another thread asked for the handle while this one was on its way here with
+   * what was the last reference. Before GLib 2.80, g_object_unref() uses such an
+   * object once more after it has dropped that, and by then the other thread may
+   * have freed it. So this thread keeps it, until it comes this way again. */
+  if (revived)
+    smart_thread_get ()->revived = g_object_ref (future);
+
+  G_OBJECT_CLASS (smart_future_parent_class)->dispose (object);
+}
+
+/* Releases the library's own reference, and spares the object where it can. */
+static void
+release (SmartFuture *future)
+{
+  SmartThread *thread = smart_thread_get ();
+  SmartOutcome *outcome = future->outcome;
+  gboolean keep;
+
+  g_mutex_lock (&outcome->lock);
+  keep = smart_spares_may_keep (&thread->spare_futures, G_OBJECT (future));
+  if (keep)
+    forget_handle (outcome, future);
+  g_mutex_unlock (&outcome->lock);
+
+  if (keep)
+    use_again (future, thread);
+  else
+    g_object_unref (future);
+}
+
+static void
+smart_future_finalize (GObject *object)
+{
+  SmartFuture *future = SMART_FUTURE (object);
+
+  if (future->outcome != NULL)
+    end (future);
 
   G_OBJECT_CLASS (smart_future_parent_class)->finalize (object);
 }
@@ -907,7 +990,8 @@ smart_future_get_status (SmartFuture *future)
  * smart_future_dup_name: (get-property name)
  * @future: a future
  *
- * Its name, for those who debug.
+ * Its name, for those who debug. In C, one that was given no name is called like
+ * the line that made it.
  *
  * Returns: (transfer full) (nullable): a copy of the name
  *
@@ -923,7 +1007,8 @@ smart_future_dup_name (SmartFuture *future)
 
   outcome = smart_future_get_outcome (future);
   g_mutex_lock (&outcome->lock);
-  name = g_strdup (outcome->name);
+  name =
+      g_strdup (outcome->name != NULL ? outcome->name : g_atomic_pointer_get (&outcome->made_at));
   g_mutex_unlock (&outcome->lock);
 
   return name;
@@ -1436,7 +1521,7 @@ ready_told (SmartListener *base, gboolean run)
       future->origin = listener->origin;
       future->user_data = listener->user_data;
       listener->callback (listener->source_object, G_ASYNC_RESULT (future), listener->user_data);
-      g_object_unref (future);
+      release (future);
     }
 
   g_clear_object (&listener->source_object);

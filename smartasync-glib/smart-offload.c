@@ -283,23 +283,30 @@ call_looping (Pool *pool)
   g_main_context_wakeup (worker->context);
 }
 
+/* What is left to do to summon a worker, without the lock: an idle one that is
+ * woken up would run into it at once. */
+typedef enum
+{
+  SUMMONED,
+  SUMMON_BY_SIGNAL,
+  SUMMON_BY_TICKET
+} Summons;
+
 /* Sees to it that somebody comes for the head of the queue. One at a time: who
- * comes and finds more behind it summons the next. Returns whether the caller
- * has to issue a ticket, without the lock. HOLDS: pool->lock, which it may give
- * up meanwhile */
-static gboolean
+ * comes and finds more behind it summons the next. HOLDS: pool->lock, which it
+ * may give up meanwhile */
+static Summons
 summon (Pool *pool, gboolean may_issue)
 {
   if (pool->n_summoned > 0 || pool->head == NULL)
-    return FALSE;
+    return SUMMONED;
 
   if (pool->n_idle > 0)
     {
       pool->n_idle--;
       pool->n_called++;
       pool->n_summoned++;
-      g_cond_signal (&pool->work);
-      return FALSE;
+      return SUMMON_BY_SIGNAL;
     }
 
   if (may_issue && is_shared (pool) && pool->n_tickets < MAX_TICKETS && !pool->in_child)
@@ -307,7 +314,7 @@ summon (Pool *pool, gboolean may_issue)
       pool->n_tickets++;
       pool->n_tickets_issued++;
       pool->n_summoned++;
-      return TRUE;
+      return SUMMON_BY_TICKET;
     }
 
   if (is_shared (pool) ? n_busy (pool) < BASE_THREADS : pool->n_threads < pool->max_threads)
@@ -315,7 +322,17 @@ summon (Pool *pool, gboolean may_issue)
   if (pool->n_summoned == 0)
     call_looping (pool);
 
-  return FALSE;
+  return SUMMONED;
+}
+
+/* The rest of it. The caller holds @pool. */
+static void
+send (Pool *pool, Summons summons)
+{
+  if (summons == SUMMON_BY_SIGNAL)
+    g_cond_signal (&pool->work);
+  else if (summons == SUMMON_BY_TICKET)
+    issue_ticket ();
 }
 
 /* HOLDS: pool->lock */
@@ -366,8 +383,10 @@ serve (Pool *pool)
 
   while ((call = take (pool)) != NULL)
     {
-      summon (pool, FALSE);
+      Summons summons = summon (pool, FALSE);
+
       g_mutex_unlock (&pool->lock);
+      send (pool, summons);
       run (call);
       g_mutex_lock (&pool->lock);
     }
@@ -511,9 +530,10 @@ serve_executor (Worker *worker)
       while ((call = take (pool)) != NULL)
         {
           gboolean has_calls = worker->n_calls > 0;
+          Summons summons = summon (pool, FALSE);
 
-          summon (pool, FALSE);
           g_mutex_unlock (&pool->lock);
+          send (pool, summons);
           run_in_pool (worker, call);
           /* However long the queue is. */
           if (has_calls)
@@ -728,7 +748,7 @@ gboolean
 smart_pool_submit (SmartPool *pool, SmartCall *call, guint max_pending)
 {
   gboolean may_issue = !smart_thread_get ()->is_worker;
-  gboolean issue;
+  Summons summons;
 
   smart_call_set_next (call, NULL);
   smart_outcome_queue (smart_call_get_outcome (call));
@@ -750,14 +770,17 @@ smart_pool_submit (SmartPool *pool, SmartCall *call, guint max_pending)
   if (!is_shared (pool))
     smart_call_set_pool (call, pool);
 
-  issue = summon (pool, may_issue);
+  summons = summon (pool, may_issue);
   if (is_shared (pool))
     wake_monitor (pool);
+  else
+    g_atomic_int_inc (&pool->ref_count); /* the call may end, and with it its executor */
 
   g_mutex_unlock (&pool->lock);
 
-  if (issue)
-    issue_ticket ();
+  send (pool, summons);
+  if (!is_shared (pool))
+    pool_unref (pool);
 
   return TRUE;
 }
@@ -840,11 +863,13 @@ void
 smart_offload_begin_wait (void)
 {
   Pool *pool = get_pool ();
+  Summons summons;
 
   g_mutex_lock (&pool->lock);
   pool->n_waiting++;
-  summon (pool, FALSE);
+  summons = summon (pool, FALSE);
   g_mutex_unlock (&pool->lock);
+  send (pool, summons);
 }
 
 void

@@ -34,7 +34,7 @@ smart_begin (SmartCall *call, GMainContext *context)
     g_main_context_pop_thread_default (context);
 
   smart_outcome_set_home (outcome, context);
-  g_object_unref (call);
+  smart_call_release (call);
   smart_outcome_unref (outcome);
 }
 
@@ -50,7 +50,7 @@ run_in (SmartCall *call, GMainContext *context)
     smart_outcome_set_deadline (outcome, context, timeout);
 
   smart_call_begin (call);
-  g_object_unref (call);
+  smart_call_release (call);
 
   /* Settled in its begin: nothing is iterated, nothing polls. */
   if (smart_outcome_is_pending (outcome))

@@ -115,7 +115,7 @@ ends_its_loop (void)
 {
   guint n_threads, n_fds;
 
-  n_threads = smart_test_count_threads ();
+  n_threads = count_own_threads ();
   used_loop (0);
   smart_test_wait_for_threads (n_threads);
   n_fds = smart_test_count_fds ();

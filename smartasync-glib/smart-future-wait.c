@@ -69,6 +69,7 @@ smart_wait_begin (SmartWait *wait,
   wait->thread = smart_thread_get ();
   wait->outcome = outcome;
   wait->context = context;
+  wait->depth = wait->thread->n_waits;
   wait->has_deadline = deadline >= 0;
   wait->runs_it = runs_it;
   find_owned (wait, runs_it ? NULL : outcome);
@@ -76,6 +77,7 @@ smart_wait_begin (SmartWait *wait,
   if (!smart_wait_graph_enter (wait, error))
     return FALSE;
 
+  wait->thread->n_waits++;
   wait->hidden = smart_hide_cancellables ();
   if (wait->thread->is_worker)
     smart_offload_begin_wait ();
@@ -89,6 +91,7 @@ smart_wait_end (SmartWait *wait)
   if (wait->thread->is_worker)
     smart_offload_end_wait ();
   smart_show_cancellables (wait->hidden);
+  wait->thread->n_waits--;
   smart_wait_graph_leave (wait);
 }
 

@@ -29,6 +29,8 @@ struct _SmartThread
 
   SmartInterrupt *interrupt;   /* smart-interrupt.c: what ends its waits */
 
+  guint         n_waits;       /* smart-future-wait.c: in how many it is */
+
   gpointer      pool;          /* smart-offload.c: the pool that it is of */
   gboolean      is_worker;     /* smart-offload.c: of the shared pool */
 };

@@ -27,6 +27,7 @@ struct _SmartAsyncFunc
   SmartExecutor          *executor;            /* a reference, nullable */
   guint                   max_concurrency;     /* 0: no limit */
   gboolean                thread_safe_source;
+  gboolean                offload;
 
   SmartTurns              turns;   /* has a lock of its own */
 
@@ -50,6 +51,7 @@ struct _SmartBodies
   SmartBody       body;  /* nullable */
   gpointer        body_data;
   GDestroyNotify  body_destroy;
+  SmartThread    *owner; /* nullable: the only thread where they may run; identity only */
 };
 
 const char *smart_async_func_get_label    (SmartAsyncFunc  *func);
@@ -70,6 +72,8 @@ SmartAsyncFunc *
                                            SmartBody        body,
                                            gpointer         body_data,
                                            GDestroyNotify   body_destroy);
+
+gboolean    smart_async_func_may_run_here (SmartAsyncFunc  *func);
 
 /* smart-call-site.c */
 char       *smart_call_site_label         (const char      *args,

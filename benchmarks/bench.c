@@ -357,6 +357,7 @@ main (int argc, char *argv[])
       run_rows (bench_file_rows);
       run_rows (bench_lock_rows);
       run_rows (bench_worker_rows);
+      run_rows (bench_growth_rows);
       bench_files_clear ();
     }
   if (opt_list || opt_side != NULL)

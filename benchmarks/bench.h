@@ -46,6 +46,7 @@ extern const BenchRow bench_async_rows[];
 extern const BenchRow bench_worker_rows[];
 extern const BenchRow bench_file_rows[];
 extern const BenchRow bench_lock_rows[];
+extern const BenchRow bench_growth_rows[];
 extern const BenchRow bench_dex_rows[];
 
 void bench_files_clear (void);

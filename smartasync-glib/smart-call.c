@@ -53,14 +53,19 @@ struct _SmartCall
 
   SmartOutcome *outcome; /* immutable; a reference */
   SmartAsyncFunc *func;  /* immutable; a reference; NULL for a continuation */
-  SmartBody body;        /* immutable; valid while it runs */
-  gpointer body_data;
-
   /* Immutable once it has begun. */
   GObject *source; /* a reference */
-  GValue *args;
+  union
+  {
+    GValue few[N_INLINE_ARGS]; /* up to so many */
+    GValue *many;              /* more; owned */
+    struct                     /* of a continuation, which has none */
+    {
+      SmartBody body;
+      gpointer data;
+    } continuation;
+  } args;
   guint n_args;
-  GValue inline_args[N_INLINE_ARGS];
   SmartHome home;           /* where an asynchronous body runs */
   SmartInbox *inbox;        /* a use; where an offloaded call is released */
   SmartInbox *early_inbox;  /* likewise, nullable: where its progress is told, if not there */
@@ -72,23 +77,25 @@ struct _SmartCall
   int runner_id;            /* valid where runner is set; written once, before it */
   int awaits_turn;          /* atomic */
   gpointer pool;            /* atomic; identity only: the one that it is queued in */
-  gboolean blocking;        /* which kind of body it runs */
-  gboolean lenient;         /* to drop it is to return nothing */
-
-  int returned; /* atomic */
+  int returned;             /* atomic */
+  guint8 blocking;          /* which kind of body it runs */
+  guint8 lenient;           /* to drop it is to return nothing */
+  guint8 holding;           /* the outcome's lock, as what follows */
+  guint8 holds_outcome;
 
   GMainContext *pinned; /* atomic; a reference: see smart_call_get_context() */
 
   /* A blocking body's result is held until the body ends: the outcome's lock.
    * A value that nobody wants is held until the call is released. */
-  gboolean holding;
   GValue held_value;
-  GError *held_error;
-  SmartOutcome *held_outcome;
+  union
+  {
+    GError *error;
+    SmartOutcome *outcome;
+  } held;
 
-  SmartParcel parcel; /* who has queued it: on its way to a context */
+  SmartParcel parcel; /* who has queued it: on its way to a context, or in a pool */
   SmartInbox *stage;  /* likewise: a use of the inbox that it is in */
-  SmartCall *next;    /* smart-offload.c: its lock */
 };
 
 G_DEFINE_FINAL_TYPE (SmartCall, smart_call, G_TYPE_OBJECT)
@@ -107,6 +114,18 @@ typedef struct
 } Remains;
 
 static void smart_call_follow (SmartCall *call, SmartOutcome *outcome);
+
+static GValue *
+get_args (SmartCall *call)
+{
+  return call->n_args > N_INLINE_ARGS ? call->args.many : call->args.few;
+}
+
+static SmartCall *
+call_of_parcel (SmartParcel *parcel)
+{
+  return (gpointer) ((char *) parcel - G_STRUCT_OFFSET (SmartCall, parcel));
+}
 
 static void
 clear_args (GValue *args, guint n_args)
@@ -159,10 +178,9 @@ send_home (SmartCall *call)
   remains->value = call->held_value;
   memset (&call->held_value, 0, sizeof (GValue));
   remains->n_args = call->n_args;
-  remains->args = call->args != call->inline_args
-                      ? g_steal_pointer (&call->args)
-                      : g_memdup2 (call->args, call->n_args * sizeof (GValue));
-  call->args = NULL;
+  remains->args = call->n_args > N_INLINE_ARGS
+                      ? call->args.many
+                      : g_memdup2 (call->args.few, call->n_args * sizeof (GValue));
   call->n_args = 0;
 
   if (!smart_outcome_leave_to_poller (outcome, call->home_thread, &remains->parcel))
@@ -202,9 +220,9 @@ end (SmartCall *call)
     send_home (call);
 
   smart_value_clear (&call->held_value);
-  clear_args (call->args, call->n_args);
-  if (call->args != call->inline_args)
-    g_free (call->args);
+  clear_args (get_args (call), call->n_args);
+  if (call->n_args > N_INLINE_ARGS)
+    g_free (call->args.many);
   g_clear_object (&call->source);
   smart_home_clear (&call->home);
   g_clear_pointer (&call->pinned, g_main_context_unref);
@@ -218,7 +236,6 @@ end (SmartCall *call)
 static void
 init (SmartCall *call)
 {
-  call->args = call->inline_args;
   call->deadline = -1;
 }
 
@@ -280,8 +297,11 @@ smart_call_new (SmartAsyncFunc *func,
   if (call == NULL)
     call = g_object_new (SMART_TYPE_CALL, NULL);
   call->func = func != NULL ? g_object_ref (func) : NULL;
-  call->body = body;
-  call->body_data = body_data;
+  if (func == NULL)
+    {
+      call->args.continuation.body = body;
+      call->args.continuation.data = body_data;
+    }
   call->blocking = blocking;
   call->outcome = smart_outcome_ref (outcome);
   call->home_thread = thread;
@@ -309,13 +329,14 @@ smart_call_new (SmartAsyncFunc *func,
 void
 smart_call_set_args (SmartCall *call, GObject *source, const GValue *args, guint n_args)
 {
-  call->source = source != NULL ? g_object_ref (source) : NULL;
+  GValue *copies = n_args > N_INLINE_ARGS ? g_new0 (GValue, n_args) : call->args.few;
 
-  if (n_args > N_INLINE_ARGS)
-    call->args = g_new0 (GValue, n_args);
+  call->source = source != NULL ? g_object_ref (source) : NULL;
   for (guint i = 0; i < n_args; i++)
-    smart_value_copy (&call->args[i], &args[i]);
+    smart_value_copy (&copies[i], &args[i]);
   call->n_args = n_args;
+  if (n_args > N_INLINE_ARGS)
+    call->args.many = copies;
 }
 
 void
@@ -481,7 +502,7 @@ smart_call_push (SmartCall *call, SmartInbox *inbox, void (*deliver) (SmartParce
 SmartCall *
 smart_call_of_parcel (SmartParcel *parcel)
 {
-  SmartCall *call = (gpointer) ((char *) parcel - G_STRUCT_OFFSET (SmartCall, parcel));
+  SmartCall *call = call_of_parcel (parcel);
 
   g_clear_pointer (&call->stage, smart_inbox_unref);
   return call;
@@ -490,13 +511,13 @@ smart_call_of_parcel (SmartParcel *parcel)
 SmartCall *
 smart_call_get_next (SmartCall *call)
 {
-  return call->next;
+  return call->parcel.next != NULL ? call_of_parcel (call->parcel.next) : NULL;
 }
 
 void
 smart_call_set_next (SmartCall *call, SmartCall *next)
 {
-  call->next = next;
+  call->parcel.next = next != NULL ? &next->parcel : NULL;
 }
 
 static void
@@ -540,8 +561,23 @@ smart_call_may_run (SmartCall *call)
 static void
 run_body (SmartCall *call)
 {
+  const SmartBodies *bodies = call->func != NULL ? call->func->bodies : NULL;
+  SmartBody body;
+  gpointer body_data;
+
+  if (bodies == NULL)
+    {
+      body = call->args.continuation.body;
+      body_data = call->args.continuation.data;
+    }
+  else
+    {
+      body = call->blocking ? bodies->body : bodies->begin;
+      body_data = call->blocking ? bodies->body_data : bodies->begin_data;
+    }
+
   if (call->func == NULL || smart_async_func_may_run_here (call->func))
-    call->body (call, call->body_data);
+    body (call, body_data);
   else
     smart_call_return_error (call,
                              g_error_new (SMART_ERROR, SMART_ERROR_WRONG_THREAD,
@@ -615,7 +651,7 @@ smart_call_run_blocking (SmartCall *call)
 
   g_mutex_lock (&call->outcome->lock);
   holding = call->holding;
-  held_outcome = g_steal_pointer (&call->held_outcome);
+  held_outcome = call->holds_outcome ? g_steal_pointer (&call->held.outcome) : NULL;
   g_atomic_int_set (&call->returned, TRUE);
   g_mutex_unlock (&call->outcome->lock);
 
@@ -628,10 +664,10 @@ smart_call_run_blocking (SmartCall *call)
     }
 
   if (!holding)
-    call->held_error = g_error_new (SMART_ERROR, SMART_ERROR_NOT_RETURNED,
+    call->held.error = g_error_new (SMART_ERROR, SMART_ERROR_NOT_RETURNED,
                                     _ ("%s ended without a result"), smart_call_get_label (call));
 
-  publish (call, &call->held_value, g_steal_pointer (&call->held_error), call);
+  publish (call, &call->held_value, g_steal_pointer (&call->held.error), call);
 }
 
 /* Runs a blocking body (@call is taken) in the thread of its sync caller. */
@@ -688,7 +724,7 @@ smart_call_get_args (SmartCall *call)
 {
   g_return_val_if_fail (SMART_IS_LIVE_CALL (call), NULL);
 
-  return call->args;
+  return get_args (call);
 }
 
 /**
@@ -790,7 +826,7 @@ smart_call_get_value (SmartCall *call, guint index)
       return NULL;
     }
 
-  return G_VALUE_TYPE (&call->args[index]) != G_TYPE_INVALID ? &call->args[index] : NULL;
+  return G_VALUE_TYPE (&get_args (call)[index]) != G_TYPE_INVALID ? &get_args (call)[index] : NULL;
 }
 
 /* The argument if it is of @type, or NULL. */
@@ -801,7 +837,7 @@ get_arg (SmartCall *call, guint index, GType type)
 
   if (value == NULL)
     {
-      if (index < call->n_args && !smart_value_is_of_type (&call->args[index], type))
+      if (index < call->n_args && !smart_value_is_of_type (&get_args (call)[index], type))
         g_critical ("Argument %u of %s is null, not a %s", index, smart_call_get_label (call),
                     g_type_name (type));
       return NULL;
@@ -824,7 +860,7 @@ get_number (SmartCall *call, guint index, GType type, GValue *number)
 
   g_return_if_fail (SMART_IS_LIVE_CALL (call));
 
-  if (index < call->n_args && smart_value_convert_number (&call->args[index], type, number))
+  if (index < call->n_args && smart_value_convert_number (&get_args (call)[index], type, number))
     return;
 
   memset (number, 0, sizeof (GValue));
@@ -1086,8 +1122,11 @@ hold (SmartCall *call, GValue *value, GError *error, SmartOutcome *outcome)
       call->holding = TRUE;
       if (value != NULL)
         call->held_value = *value;
-      call->held_error = error;
-      call->held_outcome = outcome != NULL ? smart_outcome_ref (outcome) : NULL;
+      call->holds_outcome = outcome != NULL;
+      if (outcome != NULL)
+        call->held.outcome = smart_outcome_ref (outcome);
+      else
+        call->held.error = error;
     }
   g_mutex_unlock (&call->outcome->lock);
 
@@ -1515,7 +1554,7 @@ followed (SmartListener *base, gboolean run)
     }
   else
     {
-      smart_value_copy (&value, &outcome->value);
+      smart_value_copy (&value, smart_outcome_peek (outcome));
       publish (listener->call, &value, NULL, NULL);
     }
 

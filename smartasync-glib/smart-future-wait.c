@@ -229,6 +229,36 @@ interrupt (SmartOutcome *outcome, GError **refused)
           refused);
 }
 
+static void
+leave (SmartLead *lead)
+{
+  smart_outcome_settle (lead->waiting, NULL,
+                        g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED,
+                                             _ ("The wait was interrupted")),
+                        NULL);
+}
+
+/* The outermost first: while others wait for that, nothing further in may end. */
+static gboolean
+leave_flights (SmartLead *lead)
+{
+  if (lead == NULL)
+    return TRUE;
+  if (!leave_flights (lead->outer))
+    return FALSE;
+
+  leave (lead);
+  return !smart_outcome_is_pending (lead->flight) || smart_outcome_is_cancelled (lead->flight);
+}
+
+/* The interrupt hook of @thread, the calling one, said so: whether its wait may end.
+ * Not if it runs what others wait for, which he only leaves. */
+gboolean
+smart_wait_may_be_interrupted (SmartThread *thread)
+{
+  return leave_flights (thread->leads);
+}
+
 static gint64
 earlier (gint64 a, gint64 b)
 {
@@ -321,7 +351,10 @@ iterate_until_over (SmartOutcome *outcome,
   /* Who settles it elsewhere sets the status, then wakes the context up: to
    * find it pending and to sleep all the same is not possible. */
   while (!interrupted && !is_over (outcome, deadline, cancellable))
-    g_main_context_iteration (context, TRUE);
+    {
+      g_main_context_iteration (context, TRUE);
+      interrupted = interrupted && smart_wait_may_be_interrupted (wait->thread);
+    }
 
   g_mutex_lock (&outcome->lock);
   for (SmartPoller **link = &outcome->pollers; *link != NULL; link = &(*link)->next)
@@ -493,17 +526,34 @@ smart_outcome_wait (SmartOutcome *outcome,
                     GError **error)
 {
   GMainContext *current = g_main_context_ref_thread_default ();
-  gboolean is_ours;
+  SmartThread *thread = smart_thread_get ();
+  gboolean is_at_home, comes_here;
   GError *refused = NULL;
 
   g_mutex_lock (&outcome->lock);
-  is_ours = outcome->home.context == current && outcome->home_thread == smart_thread_peek ();
+  is_at_home = outcome->home.context == current && outcome->home_thread == thread;
+  comes_here = outcome->back_to == current && outcome->home_thread == thread;
   g_mutex_unlock (&outcome->lock);
 
-  if (is_ours && !g_main_context_is_owner (current))
-    wait_at_home (outcome, current, deadline, cancellable, &refused);
+  if (g_main_context_is_owner (current))
+    is_at_home = comes_here = FALSE;
+  /* A worker's is the default one, and has nothing to do there. */
+  if (thread->is_worker || thread->pool != NULL)
+    comes_here = FALSE;
+
+  if (is_at_home)
+    {
+      wait_at_home (outcome, current, deadline, cancellable, &refused);
+    }
+  else if (comes_here && g_main_context_acquire (current))
+    {
+      smart_outcome_iterate (outcome, current, deadline, cancellable, FALSE, &refused);
+      g_main_context_release (current);
+    }
   else
-    smart_outcome_block (outcome, deadline, cancellable, &refused);
+    {
+      smart_outcome_block (outcome, deadline, cancellable, &refused);
+    }
 
   g_main_context_unref (current);
   if (refused == NULL)
@@ -523,10 +573,10 @@ smart_outcome_wait (SmartOutcome *outcome,
  *
  * Makes this thread wait until @future has settled.
  *
- * Where this thread began the asynchronous call, in its thread-default main
- * context, and nobody owns that, the context is acquired and iterated
- * meanwhile: so a call begun at the top level of a program can be waited for
- * before its main loop runs. Otherwise the thread blocks. A wait that could
+ * Where this thread began the call, in its thread-default main context, and
+ * nobody owns that, the context is acquired and iterated meanwhile: so a call
+ * begun at the top level of a program can be waited for before its main loop
+ * runs. Otherwise the thread blocks. A wait that could
  * never end, since the call goes on in a main context that this very thread
  * owns, is refused with %SMART_ERROR_WOULD_DEADLOCK; the future is as before.
  *

@@ -40,6 +40,7 @@ gboolean smart_wait_begin             (SmartWait     *wait,
                                        gboolean       runs_it,
                                        GError       **error);
 void     smart_wait_end               (SmartWait     *wait);
+gboolean smart_wait_may_be_interrupted (SmartThread  *thread);
 void     smart_wait_report_if_long    (SmartWait     *wait);
 GSource *smart_wait_attach_report     (SmartWait     *wait,
                                        GMainContext  *context);

@@ -145,7 +145,7 @@ void b1_negative () throws Error {
 	refused ("timeout_usec", () => caught (() => future.wait (-2)));
 	refused ("timeout_usec", () => caught (() => future.wait_for<int> (int64.MIN)));
 	var executor = new SmartAsync.Executor.pool ("some", 1);
-	refused ("max_pending", () => executor.max_pending = (uint) -1);
+	refused ("max_pending", () => executor.max_pending = uint.MAX);
 	assert (executor.max_pending == 0);
 }
 

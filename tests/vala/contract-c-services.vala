@@ -22,10 +22,28 @@ class DoublerService : Object {
 
 const string BUS_NAME = "org.example.SmartAsync.Check";
 
+// Of nobody, for localhost, and for a hundred years.
+const string CERTIFICATE = "-----BEGIN CERTIFICATE-----\n"
+	+ "MIIBmjCCAUGgAwIBAgIURAec4W9SbdnP7lFs5C1K0sbtlTswCgYIKoZIzj0EAwIw\n"
+	+ "FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyMjE1MDMxMFoYDzIxMjYxMDI5\n"
+	+ "MTUwMzEwWjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO\n"
+	+ "PQMBBwNCAAT/D+IFT/U9ImNnyQogij1p8hycdBntJRv18sl7YMXclA97aKOzqlTS\n"
+	+ "9Ov+nBjg05Ay81sEHADy9rYhm1pAjLO/o28wbTAdBgNVHQ4EFgQUhuYKjfQsxy8Z\n"
+	+ "rz8rYEuVv8al6E0wHwYDVR0jBBgwFoAUhuYKjfQsxy8Zrz8rYEuVv8al6E0wDwYD\n"
+	+ "VR0TAQH/BAUwAwEB/zAaBgNVHREEEzARgglsb2NhbGhvc3SHBH8AAAEwCgYIKoZI\n"
+	+ "zj0EAwIDRwAwRAIgerDQLC7gyBU0WMJlPNwNKJnBR2jifzVgrx510kYYndwCIAUO\n"
+	+ "q08btcIHda3wVQyjIWoz/MRRdjAc9dPp8e97LKlh\n"
+	+ "-----END CERTIFICATE-----\n"
+	+ "-----BEGIN PRIVATE KEY-----\n"
+	+ "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgpUKHoh9GgpmEexv1\n"
+	+ "0w7yxKXbdt7ZjOjM02x4MpQglv2hRANCAAT/D+IFT/U9ImNnyQogij1p8hycdBnt\n"
+	+ "JRv18sl7YMXclA97aKOzqlTS9Ov+nBjg05Ay81sEHADy9rYhm1pAjLO/\n"
+	+ "-----END PRIVATE KEY-----\n";
+
 // A D-Bus service and a web server, on a thread that has a loop.
 class Services {
 	public uint port;
-	public int n_connections;
+	public uint safe_port;
 	MainContext context = new MainContext ();
 	Gate ready = new Gate ();
 
@@ -44,6 +62,15 @@ class Services {
 		});
 		server.listen_local (0, Soup.ServerListenOptions.IPV4_ONLY);
 		port = server.get_uris ().data.get_port ();
+
+		// Over TLS it speaks HTTP/2.
+		var safe = new Soup.Server ("tls-certificate", new TlsCertificate.from_pem (CERTIFICATE, -1), null);
+		safe.add_handler ("/", (it, message, path, query) => {
+			message.set_status (200, null);
+			message.set_response ("text/plain", Soup.MemoryUse.COPY, "served".data);
+		});
+		safe.listen_local (0, Soup.ServerListenOptions.IPV4_ONLY | Soup.ServerListenOptions.HTTPS);
+		safe_port = safe.get_uris ().data.get_port ();
 
 		var bus = new_bus ();
 		bus.register_object ("/", new DoublerService ());
@@ -132,8 +159,13 @@ void c7_bus () throws Error {
 async bool download (Soup.Session? kept) throws Error {
 	var session = kept ?? new Soup.Session ();
 	for (var n = 0; n < 2; n++) {
-		var message = new Soup.Message ("GET", @"http://127.0.0.1:$(services.port)/");
+		// One that is kept is an HTTP/2 session.
+		var uri = kept != null ? @"https://127.0.0.1:$(services.safe_port)/" : @"http://127.0.0.1:$(services.port)/";
+		var message = new Soup.Message ("GET", uri);
+		message.accept_certificate.connect (() => true);
 		var bytes = yield session.send_and_read_async (message, Priority.DEFAULT, null);
+		if (kept != null) printerr ("VERSION %d %s\n", message.get_http_version (), uri);
+		assert (kept == null || message.get_http_version () == Soup.HTTPVersion.@2_0);
 		assert (message.status_code == 200 && (string) bytes.get_data () != null && bytes.length == 6);
 	}
 	return true;

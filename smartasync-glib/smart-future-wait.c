@@ -32,18 +32,18 @@ find_owned (SmartWait *wait, SmartOutcome *outcome)
   wait->owned[0] = g_main_context_is_owner (context) ? context : NULL;
   wait->owned[1] = source != NULL ? g_source_get_context (source) : NULL;
   wait->owned[2] = NULL;
+  wait->owned[3] = wait->thread->loop;
 
   if (outcome == NULL)
     return;
 
   g_mutex_lock (&outcome->lock);
-  if (outcome->home != NULL)
-    home = g_main_context_ref (outcome->home);
+  home = smart_home_ref_context (&outcome->home);
   g_mutex_unlock (&outcome->lock);
 
   if (home != NULL)
     {
-      /* It is compared only, and the outcome keeps it as long as it matters. */
+      /* It is compared only, and this thread keeps what it owns. */
       if (g_main_context_is_owner (home))
         wait->owned[2] = home;
       g_main_context_unref (home);
@@ -163,12 +163,15 @@ static void
 wake (GCancellable *cancellable, gpointer data)
 {
   SmartOutcome *outcome = data;
+  GMainContext *poller;
 
   g_mutex_lock (&outcome->lock);
   if (outcome->n_blocked > 0)
     g_cond_broadcast (&outcome->settled);
-  smart_outcome_wake_pollers (outcome);
+  poller = smart_outcome_wake_pollers (outcome);
   g_mutex_unlock (&outcome->lock);
+
+  smart_poller_wake (poller);
 }
 
 static void
@@ -248,6 +251,26 @@ sleep_until_over (SmartOutcome *outcome,
   return taken_over;
 }
 
+/* If @thread waits for @outcome by iterating, @parcel is delivered there when the
+ * wait is over. Nobody is woken up for it. */
+gboolean
+smart_outcome_leave_to_poller (SmartOutcome *outcome, SmartThread *thread, SmartParcel *parcel)
+{
+  SmartPoller *poller;
+
+  g_mutex_lock (&outcome->lock);
+  for (poller = outcome->pollers; poller != NULL; poller = poller->next)
+    if (poller->thread == thread)
+      {
+        parcel->next = poller->left;
+        poller->left = parcel;
+        break;
+      }
+  g_mutex_unlock (&outcome->lock);
+
+  return poller != NULL;
+}
+
 /* Iterates @context, which this thread owns, until @outcome has settled, and so
  * on. Returns whether the interrupt hook has ended it. */
 static gboolean
@@ -257,7 +280,7 @@ iterate_until_over (SmartOutcome *outcome,
                     gint64 deadline,
                     GCancellable *cancellable)
 {
-  SmartPoller poller = { .context = context };
+  SmartPoller poller = { .thread = wait->thread, .context = context };
   gboolean interrupted = FALSE;
   GSource *alarm = NULL;
   GSource *report_alarm = smart_wait_attach_report (wait, context);
@@ -286,6 +309,14 @@ iterate_until_over (SmartOutcome *outcome,
         break;
       }
   g_mutex_unlock (&outcome->lock);
+
+  while (poller.left != NULL)
+    {
+      SmartParcel *parcel = poller.left;
+
+      poller.left = parcel->next;
+      parcel->deliver (parcel, TRUE);
+    }
 
   clear_source (&alarm);
   clear_source (&report_alarm);
@@ -444,7 +475,7 @@ smart_outcome_wait (SmartOutcome *outcome,
   GError *refused = NULL;
 
   g_mutex_lock (&outcome->lock);
-  is_ours = outcome->home == current && outcome->home_thread == smart_thread_peek ();
+  is_ours = outcome->home.context == current && outcome->home_thread == smart_thread_peek ();
   g_mutex_unlock (&outcome->lock);
 
   if (is_ours && !g_main_context_is_owner (current))

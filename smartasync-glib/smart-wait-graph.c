@@ -227,21 +227,19 @@ is_pool_stuck (Search *search, SmartPool *pool, const char *what)
   return TRUE;
 }
 
-static gpointer
-ref_outcome (gconstpointer outcome, gpointer unused)
-{
-  return smart_outcome_ref ((SmartOutcome *) outcome);
-}
-
 static char *
 describe (SmartOutcome *outcome)
 {
   const char *label = outcome->call != NULL ? smart_call_get_label (outcome->call) : NULL;
+  const char *made_at = g_atomic_pointer_get (&outcome->made_at);
+  const char *name = outcome->name != NULL ? outcome->name : made_at;
 
-  if (outcome->name != NULL && label != NULL && !g_str_equal (outcome->name, label))
-    return g_strdup_printf ("%s (%s)", label, outcome->name);
+  if (name != NULL && label != NULL && !g_str_equal (name, label))
+    return g_strdup_printf ("%s (%s)", label, name);
   if (outcome->name != NULL || label != NULL)
     return g_strdup (outcome->name != NULL ? outcome->name : label);
+  if (made_at != NULL)
+    return g_strdup_printf (_ ("a future (%s)"), made_at);
   if (outcome->awaited_turns != NULL)
     return g_strdup (_ ("a sync call"));
 
@@ -271,13 +269,15 @@ look_at (SmartOutcome *outcome, GPtrArray *looks)
         needs->call.turns = outcome->awaited_turns;
 
       needs->what = describe (outcome);
-      if (outcome->home != NULL)
-        needs->home = g_main_context_ref (outcome->home);
-      if (outcome->needs != NULL)
+      needs->home = smart_home_ref_context (&outcome->home);
+      if (outcome->need != NULL)
         {
-          needs->needs = g_ptr_array_copy (outcome->needs, ref_outcome, NULL);
-          g_ptr_array_set_free_func (needs->needs, (GDestroyNotify) smart_outcome_unref);
+          needs->needs = g_ptr_array_new_with_free_func ((GDestroyNotify) smart_outcome_unref);
+          g_ptr_array_add (needs->needs, smart_outcome_ref (outcome->need));
         }
+      for (guint i = 0; outcome->more_needs != NULL && i < outcome->more_needs->len; i++)
+        g_ptr_array_add (needs->needs,
+                         smart_outcome_ref (g_ptr_array_index (outcome->more_needs, i)));
       needs->any = outcome->needs_any;
     }
 
@@ -415,13 +415,13 @@ is_free (SmartWait *wait)
 
   g_mutex_lock (&outcome->lock);
   needs_nothing = !smart_outcome_is_pending (outcome) || outcome->by_hand || outcome->timer != NULL;
-  if (!needs_nothing && outcome->call != NULL && outcome->needs == NULL)
+  if (!needs_nothing && outcome->call != NULL && outcome->need == NULL)
     {
       smart_call_get_needs (outcome->call, &call);
       /* Not the last reference: the call has one, and settles before it goes. */
       g_clear_object (&call.func);
       if (call.runner == NULL)
-        needs_nothing = outcome->home == NULL && call.turns == NULL && call.pool == NULL;
+        needs_nothing = outcome->home.context == NULL && call.turns == NULL && call.pool == NULL;
     }
   g_mutex_unlock (&outcome->lock);
 

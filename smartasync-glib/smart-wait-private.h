@@ -8,7 +8,7 @@ G_BEGIN_DECLS
 
 typedef struct _SmartWait SmartWait;
 
-#define SMART_WAIT_N_OWNED 3
+#define SMART_WAIT_N_OWNED 4
 
 /* A thread that waits; on its stack. */
 struct _SmartWait

@@ -16,6 +16,7 @@ namespace Check {
 	unowned Thread<void*>? main_thread;
 	GenericArray<Case> cases;
 	string[] arguments;
+	string program;
 
 	class Case {
 		public string path;
@@ -133,6 +134,7 @@ namespace Check {
 
 	public void init (ref unowned string[] args) {
 		main_thread = Thread.self<void*> ();
+		program = Path.get_basename (args[0]);
 		cases = new GenericArray<Case> ();
 		if (Environment.get_variable ("SMART_TEST_THOROUGH") != null) {
 			arguments = args;
@@ -163,7 +165,7 @@ namespace Check {
 
 	// What is no clause of the contract is named by its program.
 	string root () {
-		return Environment.get_prgname ().has_prefix ("contract-") ? "/contract" : "/vala";
+		return program.has_prefix ("contract-") ? "/contract" : "/vala";
 	}
 
 	// On the main thread, and on one of its own. Those with large counts run once only.

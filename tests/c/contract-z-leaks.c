@@ -12,8 +12,9 @@
 #define MANY             1000
 #define LONG_ENOUGH_USEC (5 * G_USEC_PER_SEC)
 
-/* What is left of the C library's own, in its caches, from one round to the next. */
-#define MEMORY_TOLERANCE (64 * 1024)
+/* What the caches of the C library, and of threads, may differ by. In 2,000 times,
+ * one of our smallest objects left behind each time is more. */
+#define MEMORY_TOLERANCE (200 * 1024)
 
 static int n_alive;           /* atomic: of the objects that are watched */
 static GMainContext *context; /* the scenario's own, its thread's default */
@@ -553,7 +554,7 @@ no_object (void)
   for (guint i = 0; i < G_N_ELEMENTS (scenarios); i++, finding++)
     {
       g_test_message ("%s", scenarios[i].name);
-      g_assert_cmpuint (finding->last[1].memory, <, finding->last[0].memory + MEMORY_TOLERANCE);
+      g_assert_cmpuint (finding->last[1].memory, <, finding->first.memory + MEMORY_TOLERANCE);
     }
 }
 

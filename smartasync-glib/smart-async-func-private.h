@@ -80,6 +80,7 @@ char       *smart_call_site_label         (const char      *args,
                                            const char      *where);
 
 /* smart-dispatch.c */
+gboolean    smart_dispatch_is_here        (SmartAsyncFunc  *func);
 void        smart_dispatch                (SmartAsyncFunc  *func,
                                            SmartOutcome    *outcome,
                                            GMainContext    *home,

@@ -16,6 +16,7 @@ namespace Check {
 	unowned Thread<void*>? main_thread;
 	GenericArray<Case> cases;
 	string[] arguments;
+	string program;
 
 	class Case {
 		public string path;
@@ -133,6 +134,7 @@ namespace Check {
 
 	public void init (ref unowned string[] args) {
 		main_thread = Thread.self<void*> ();
+		program = Path.get_basename (args[0]);
 		cases = new GenericArray<Case> ();
 		if (Environment.get_variable ("SMART_TEST_THOROUGH") != null) {
 			arguments = args;
@@ -161,20 +163,25 @@ namespace Check {
 		Test.add_data_func (it.path, it.run);
 	}
 
+	// What is no clause of the contract is named by its program.
+	string root () {
+		return program.has_prefix ("contract-") ? "/contract" : "/vala";
+	}
+
 	// On the main thread, and on one of its own. Those with large counts run once only.
 	public void add (string clause, Scenario scenario, bool once = false) {
-		register (@"/contract/$clause/main", true, false, null, once, () => scenario ());
-		register (@"/contract/$clause/thread", false, false, null, once, () => scenario ());
+		register (@"$(root ())/$clause/main", true, false, null, once, () => scenario ());
+		register (@"$(root ())/$clause/thread", false, false, null, once, () => scenario ());
 	}
 
 	public void add_main (string clause, Scenario scenario) {
-		register (@"/contract/$clause/main", true, false, null, false, () => scenario ());
+		register (@"$(root ())/$clause/main", true, false, null, false, () => scenario ());
 	}
 
 	// In a process of its own, which must say what the pattern says, or nothing, and end well.
 	public void add_subprocess (string clause, Scenario scenario, string? said = null) {
-		register (@"/contract/$clause/main", true, true, said, false, () => scenario ());
-		register (@"/contract/$clause/thread", false, true, said, false, () => scenario ());
+		register (@"$(root ())/$clause/main", true, true, said, false, () => scenario ());
+		register (@"$(root ())/$clause/thread", false, true, said, false, () => scenario ());
 	}
 
 	// Errors

@@ -93,7 +93,7 @@ void d2_sources () throws Error {
 	var signalled = new Sight ();
 	var over = false;
 	in_loop (() => {
-		var context = MainContext.current_source ().get_context ();
+		var subscribed = MainContext.current_source ().get_context ();
 		var bus = Bus.get_sync (BusType.SESSION);
 		uint id = 0;
 		id = bus.signal_subscribe (null, "org.example.Check", "Ping", null, null, DBusSignalFlags.NONE,
@@ -106,7 +106,7 @@ void d2_sources () throws Error {
 					over = true;
 					return Source.REMOVE;
 				});
-				last.attach (context);
+				last.attach (subscribed);
 			});
 		bus.emit_signal (null, "/", "org.example.Check", "Ping", null);
 	}, () => over);

@@ -67,12 +67,15 @@ void in_notify () throws Error {
 
 void in_progress () throws Error {
 	SmartAsync.Future? future = null;
+	var connected = new Gate ();
 	in_loop (() => {
 		future = blocking ((call) => {
+			connected.wait ();
 			call.report_progress (1);
 			call.return_none ();
 		}).callv ();
 		future.notify["progress"].connect (() => assert (1 + 1 == 3));
+		connected.open ();
 	}, () => future.status != PENDING);
 }
 

@@ -65,14 +65,14 @@ namespace Check {
 			var most = once ? 1 : 1000;
 
 			run_once ();
-			wait_until (() => stat ("tickets") == 0 && stat ("queued") == 0);
+			wait_until (all_at_rest);
 			var before = Holdings.take ();
 			retired = null;
 			for (var n = 0; n < most && (n < 3 || get_monotonic_time () < until); n++)
 				run_once ();
 			wait_until (() => {
 				iterate_retired ();
-				return stat ("tickets") == 0 && stat ("queued") == 0;
+				return all_at_rest ();
 			});
 			iterate_retired ();
 			retired = null;
@@ -84,6 +84,11 @@ namespace Check {
 					&& after.n_threads <= before.n_threads && after.n_sources <= before.n_sources;
 			}, () => @"$path leaves $after, and held $before before");
 		}
+	}
+
+	// No worker of the shared pool has anything left to do.
+	bool all_at_rest () {
+		return stat ("tickets") == 0 && stat ("queued") == 0 && stat ("threads") == stat ("threads-idle");
 	}
 
 	// What the process holds when the library has let go of what it keeps to use again.
@@ -444,9 +449,30 @@ namespace Check {
 		public int n_running;
 
 		void run (SmartAsync.Call call) {
-			AtomicInt.inc (ref n_running);
+			actors_lock.lock ();
+			var is_over = act == null;
+			if (!is_over)
+				n_running++;
+			actors_lock.unlock ();
+			if (is_over)
+				return;
+
 			act (call);
-			AtomicInt.add (ref n_running, -1);
+
+			actors_lock.lock ();
+			n_running--;
+			actors_lock.unlock ();
+		}
+
+		// Whether nobody is in it: then nobody will be.
+		public bool end () {
+			Act? over = null;
+			actors_lock.lock ();
+			var ends = n_running == 0;
+			if (ends)
+				over = (owned) act;
+			actors_lock.unlock ();
+			return ends;
 		}
 
 		public void now (SmartAsync.Call call) {
@@ -483,8 +509,7 @@ namespace Check {
 		actors_lock.unlock ();
 		for (var n = 0; over != null && n < over.length; n++) {
 			var actor = over[n];
-			wait_until (() => AtomicInt.get (ref actor.n_running) == 0);
-			actor.act = null;
+			wait_until (() => actor.end ());
 		}
 	}
 

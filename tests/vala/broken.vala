@@ -99,5 +99,5 @@ int main (string[] args) {
 	add_main ("progress", in_progress);
 	add_main ("thread", in_thread);
 
-	return Test.run ();
+	return Check.run ();
 }

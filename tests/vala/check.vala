@@ -77,12 +77,22 @@ namespace Check {
 			iterate_retired ();
 			retired = null;
 			Holdings? after = null;
+			var deadline = get_monotonic_time () + DEADLINE;
 			// Threads end by themselves, but not at once.
-			wait_until (() => {
+			do {
 				after = Holdings.take ();
-				return after.n_objects <= before.n_objects && after.n_fds <= before.n_fds
-					&& after.n_threads <= before.n_threads && after.n_sources <= before.n_sources;
-			}, () => @"$path leaves $after, and held $before before");
+			} while (!after.is_within (before) && get_monotonic_time () < deadline);
+
+			n_measured++;
+			var says = @"$path leaves $after, and held $before before";
+			if (after.n_objects > before.n_objects)
+				fail (says);
+			if (after.n_fds > before.n_fds)
+				leaves_fds = says;
+			if (after.n_threads > before.n_threads)
+				leaves_threads = says;
+			if (after.n_sources > before.n_sources)
+				leaves_sources = says;
 		}
 	}
 
@@ -111,12 +121,38 @@ namespace Check {
 			return it;
 		}
 
+		public bool is_within (Holdings other) {
+			return n_objects <= other.n_objects && n_fds <= other.n_fds
+				&& n_threads <= other.n_threads && n_sources <= other.n_sources;
+		}
+
 		public string to_string () {
 			return @"$n_objects objects, $n_fds fds, $n_threads threads, $n_sources sources";
 		}
 	}
 
 	int n_tracked;
+
+	// The scenarios that Z1 has looked at, and what one of them has left.
+	int n_measured;
+	string? leaves_fds;
+	string? leaves_threads;
+	string? leaves_sources;
+
+	void judge (string? leaves) {
+		assert (n_measured > 0);
+		if (leaves != null)
+			fail (leaves);
+	}
+
+	public int run () {
+		if (leaks_wanted ()) {
+			Test.add_func (@"/contract/Z1.b/$program", () => judge (leaves_fds));
+			Test.add_func (@"/contract/Z1.c/$program", () => judge (leaves_threads));
+			Test.add_func (@"/contract/Z1.d/$program", () => judge (leaves_sources));
+		}
+		return Test.run ();
+	}
 
 	// Counts it among the objects that a scenario must not leave behind.
 	public T track<T> (owned T object) {

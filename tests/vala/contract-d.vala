@@ -390,5 +390,5 @@ int main (string[] args) {
 	add ("D4.a", d4_reason);
 	add ("D4.b", d4_source);
 
-	return Test.run ();
+	return Check.run ();
 }

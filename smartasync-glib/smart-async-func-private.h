@@ -73,6 +73,13 @@ SmartAsyncFunc *
 
 gboolean    smart_async_func_may_run_here (SmartAsyncFunc  *func);
 
+/* smart-async-func-pair.c */
+void        smart_pair_invoke             (GCallback        function,
+                                           gpointer         last_argument,
+                                           GValue          *return_value,
+                                           GValue          *args,
+                                           guint            n_args);
+
 /* smart-dispatch.c */
 void        smart_dispatch                (SmartAsyncFunc  *func,
                                            SmartOutcome    *outcome,

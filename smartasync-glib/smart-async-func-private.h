@@ -36,6 +36,8 @@ struct _SmartAsyncFunc
   GType                  *params;
   guint                   n_params;
 
+  const char             *made_with; /* by what line of C; immutable, static, nullable */
+  const char             *made_at;
   char                   *label;   /* atomic; set once, where there is no name */
   int                     called;  /* atomic */
 };
@@ -80,7 +82,12 @@ void        smart_pair_invoke             (GCallback        function,
                                            GValue          *args,
                                            guint            n_args);
 
+/* smart-call-site.c */
+char       *smart_call_site_label         (const char      *args,
+                                           const char      *where);
+
 /* smart-dispatch.c */
+gboolean    smart_dispatch_is_here        (SmartAsyncFunc  *func);
 void        smart_dispatch                (SmartAsyncFunc  *func,
                                            SmartOutcome    *outcome,
                                            GMainContext    *home,

@@ -108,7 +108,7 @@ smart_async_func_get_property (GObject *object, guint prop_id, GValue *value, GP
   switch (prop_id)
     {
     case PROP_NAME:
-      g_value_set_string (value, func->name);
+      g_value_set_string (value, smart_async_func_get_name (func));
       break;
     case PROP_KIND:
       g_value_set_enum (value, smart_async_func_get_kind (func));
@@ -445,6 +445,8 @@ derive (SmartAsyncFunc *func)
   if (func->bodies != NULL)
     derived->bodies = g_atomic_rc_box_acquire (func->bodies);
   derived->name = g_strdup (func->name);
+  derived->made_with = func->made_with;
+  derived->made_at = func->made_at;
   derived->priority = func->priority;
   derived->timeout = func->timeout;
   derived->abandon_on_cancel = func->abandon_on_cancel;
@@ -577,7 +579,8 @@ smart_async_func_set_signature (SmartAsyncFunc *func,
  * smart_async_func_get_name:
  * @func: a function
  *
- * What messages call it.
+ * What messages call it. In C, one that was given no name is called like its
+ * body, or like the line that made it.
  *
  * Returns: (transfer none) (nullable): its name
  *
@@ -588,7 +591,7 @@ smart_async_func_get_name (SmartAsyncFunc *func)
 {
   g_return_val_if_fail (SMART_IS_ASYNC_FUNC (func), NULL);
 
-  return func->name;
+  return func->name == NULL && func->made_at == NULL ? NULL : smart_async_func_get_label (func);
 }
 
 /**
@@ -1007,7 +1010,8 @@ smart_async_func_get_label (SmartAsyncFunc *func)
 
   if (g_atomic_pointer_get (&func->label) == NULL)
     {
-      label = g_strdup_printf ("SmartAsyncFunc %p", (gpointer) func);
+      label = func->made_at != NULL ? smart_call_site_label (func->made_with, func->made_at)
+                                    : g_strdup_printf ("SmartAsyncFunc %p", (gpointer) func);
       if (!g_atomic_pointer_compare_and_exchange (&func->label, NULL, label))
         g_free (label);
     }
@@ -1142,7 +1146,8 @@ smart_async_func_callv (SmartAsyncFunc *func,
 
   /* Who is given a pending future can cancel it. */
   outcome = smart_outcome_new (smart_async_func_inherit (func, cancellable),
-                               home != NULL || func->timeout > 0);
+                               home != NULL || func->timeout > 0 ||
+                                   smart_thread_get ()->interrupt != NULL);
   future = smart_future_new_for_outcome (outcome);
   smart_dispatch (func, outcome, home, source, args, n_args, NULL);
 
@@ -1258,11 +1263,11 @@ smart_async_func_call_sync (SmartAsyncFunc *func,
   g_return_val_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable), FALSE);
 
   thread = smart_thread_get ();
-  outcome = smart_outcome_new_spare (thread, smart_async_func_inherit (func, cancellable),
-                                     func->timeout > 0 || thread->interrupt != NULL);
+  outcome = smart_outcome_new (smart_async_func_inherit (func, cancellable),
+                               func->timeout > 0 || thread->interrupt != NULL);
   smart_dispatch (func, outcome, NULL, source, args, n_args, NULL);
   success = smart_outcome_take (outcome, result, error);
-  smart_outcome_release_spare (thread, outcome);
+  smart_outcome_unref (outcome);
 
   return success;
 }

@@ -8,7 +8,12 @@ G_BEGIN_DECLS
 
 typedef struct _SmartWait SmartWait;
 
-#define SMART_WAIT_N_OWNED 3
+#define SMART_WAIT_N_OWNED 4
+
+/* Without it only in benchmarks/wait-costs.c, which compares. */
+#ifndef SMART_HAS_WAIT_GRAPH
+#define SMART_HAS_WAIT_GRAPH TRUE
+#endif
 
 /* A thread that waits; on its stack. */
 struct _SmartWait
@@ -35,6 +40,7 @@ gboolean smart_wait_begin             (SmartWait     *wait,
                                        gboolean       runs_it,
                                        GError       **error);
 void     smart_wait_end               (SmartWait     *wait);
+gboolean smart_wait_may_be_interrupted (SmartThread  *thread);
 void     smart_wait_report_if_long    (SmartWait     *wait);
 GSource *smart_wait_attach_report     (SmartWait     *wait,
                                        GMainContext  *context);

@@ -19,5 +19,7 @@
 #include <smartasync-glib/smart-receiver.h>
 #include <smartasync-glib/smart-sync-call.h>
 #include <smartasync-glib/smart-debug.h>
+#include <smartasync-glib/smart-call-site.h>
+#include <smartasync-glib/smart-vala.h>
 
 #undef SMARTASYNC_GLIB_INSIDE

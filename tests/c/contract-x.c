@@ -136,6 +136,7 @@ typedef struct
 {
   guint n;
   gboolean closed; /* or the last one waits for nobody */
+  gint64 usec;     /* or so long; -1: without a deadline */
   SmartAsyncFunc *funcs[MAX_RING];
   SmartFuture *futures[MAX_RING];
   SmartTestGate all;
@@ -159,8 +160,17 @@ ring_body (SmartCall *call, gpointer data)
   smart_test_gate_wait (&ring->all);
   if (ring->closed || member->index + 1 < ring->n)
     {
-      if (!smart_future_wait (ring->futures[(member->index + 1) % ring->n], -1, NULL, NULL, &error))
+      gint64 usec = member->index + 1 < ring->n ? -1 : ring->usec;
+
+      if (!smart_future_wait (ring->futures[(member->index + 1) % ring->n], usec, NULL, NULL,
+                              &error))
         {
+          if (usec >= 0)
+            {
+              g_assert_error (error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT);
+              smart_call_return_uint (call, member->index);
+              return;
+            }
           assert_refused (error);
           g_atomic_int_inc (&ring->n_refused);
           ring->message = g_strdup (error->message);
@@ -170,9 +180,9 @@ ring_body (SmartCall *call, gpointer data)
 }
 
 static void
-run_ring (guint n, gboolean closed)
+run_ring (guint n, gboolean closed, gint64 usec)
 {
-  Ring ring = { .n = n, .closed = closed };
+  Ring ring = { .n = n, .closed = closed, .usec = usec };
   Member members[MAX_RING];
 
   smart_test_gate_init (&ring.all);
@@ -186,15 +196,15 @@ run_ring (guint n, gboolean closed)
     }
   smart_test_gate_open (&ring.all);
 
-  /* Exactly one is refused; all others then go on. */
+  /* Exactly one is refused, unless one has a deadline; all others then go on. */
   for (guint i = 0; i < n; i++)
     {
       g_assert_true (
           smart_future_wait (ring.futures[i], SMART_TEST_DEADLINE_USEC, NULL, NULL, NULL));
       g_assert_cmpuint (smart_future_get_uint (ring.futures[i], NULL), ==, i);
     }
-  g_assert_cmpint (g_atomic_int_get (&ring.n_refused), ==, closed ? 1 : 0);
-  for (guint i = 0; closed && i < n; i++)
+  g_assert_cmpint (g_atomic_int_get (&ring.n_refused), ==, closed && usec < 0 ? 1 : 0);
+  for (guint i = 0; closed && usec < 0 && i < n; i++)
     g_assert_nonnull (strstr (ring.message, smart_async_func_get_name (ring.funcs[i])));
 
   for (guint i = 0; i < n; i++)
@@ -209,17 +219,17 @@ run_ring (guint n, gboolean closed)
 static void
 test_two (void)
 {
-  run_ring (2, FALSE);
+  run_ring (2, FALSE, -1);
   for (guint i = 0; i < smart_test_scale (100, 5); i++)
-    run_ring (2, TRUE);
+    run_ring (2, TRUE, -1);
 }
 
 static void
 test_five (void)
 {
-  run_ring (5, FALSE);
+  run_ring (5, FALSE, -1);
   for (guint i = 0; i < smart_test_scale (100, 5); i++)
-    run_ring (5, TRUE);
+    run_ring (5, TRUE, -1);
 }
 
 /* X2: two functions, each of which holds what the other one needs: a turn, or
@@ -734,11 +744,19 @@ test_no_false_alarm (void)
     g_clear_object (&tree_funcs[i]);
 }
 
+/* What would be a ring, had not one of those in it a deadline. */
+static void
+test_deadline (void)
+{
+  for (guint i = 0; i < smart_test_scale (20, 3); i++)
+    run_ring (2 + i % (MAX_RING - 1), TRUE, 20 * G_TIME_SPAN_MILLISECOND);
+}
+
 static void
 test_planted (void)
 {
   for (guint n = 2; n <= MAX_RING; n++)
-    run_ring (n, TRUE);
+    run_ring (n, TRUE, -1);
 }
 
 /* X4: the dump */
@@ -784,10 +802,10 @@ shows_all (gpointer unused)
 
   return g_regex_match_simple ("thread \\d+ waits, for \\d+\\.\\d s[^\\n]*, for:\\n"
                                "  outer, running on thread \\d+\\n"
-                               "    inner, running on thread \\d+\\n",
+                               "    inner \\(\\S+contract-x\\.c:\\d+\\), running on thread \\d+\\n",
                                dump, 0, 0) &&
          g_regex_match_simple ("thread \\d+ waits, for \\d+\\.\\d s, for:\\n"
-                               "  inner, running on thread \\d+\\n",
+                               "  inner \\(\\S+contract-x\\.c:\\d+\\), running on thread \\d+\\n",
                                dump, 0, 0) &&
          g_regex_match_simple ("iterating main context 0x[0-9a-f]+, for:\\n"
                                "  lonely, in main context 0x[0-9a-f]+\\n",
@@ -863,6 +881,7 @@ main (int argc, char **argv)
   smart_test_add ("/contract/X2.c/combined", test_combined);
   smart_test_add ("/contract/X2.c/returned", test_returned);
   smart_test_add ("/contract/X3.a", test_no_false_alarm);
+  smart_test_add ("/contract/X3.a/deadline", test_deadline);
   smart_test_add ("/contract/X3.b", test_planted);
   smart_test_add ("/contract/X4.a", test_dump);
   smart_test_add_subprocess ("/contract/X4.b", NULL, wait_for_long,

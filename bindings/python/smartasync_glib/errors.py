@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+"""Exceptions that cross the C library: the same object goes in and comes out.
+
+A GLib.Error goes as it is. Any other exception goes as a GError of a domain of
+its own, whose code is a key to the outcome that has it. That is kept by the
+futures that the error may come to, and by nobody else: PyGObject makes of a
+GError no more than domain, code and message, and tells nobody when it is freed.
+"""
+
+import asyncio
+import collections
+import contextlib
+import itertools
+import sys
+import threading
+import weakref
+
+from gi.repository import Gio, GLib
+
+DOMAIN = 'smartasync-python-exception-quark'
+_IO = GLib.quark_to_string(Gio.io_error_quark())
+
+
+class Outcome:
+    """What came of one call: a value, or an exception. Nobody reads it before it is there."""
+
+    __slots__ = ('value', 'error', 'done', 'unseen', '__weakref__')
+
+    def __init__(self):
+        self.value = None
+        self.error = None
+        self.done = False
+        self.unseen = False  # an error that is reported if nobody ever asks
+
+    def resolve(self, value):
+        self.value = value
+        self.done = True
+
+    def reject(self, error):
+        self.error = error
+        self.done = True
+
+    def __del__(self):
+        if self.unseen:
+            report(self.error)
+
+
+def report(error):
+    """Tells of an exception that nobody else will see, as PyGObject does of those in callbacks."""
+    sys.excepthook(type(error), error, error.__traceback__)
+
+
+class _Local(threading.local):
+    raised = None  # by a body that this thread has run, until who waits for it has seen it
+
+
+local = _Local()
+
+# What bodies have raised that take a SmartCall. Nobody knows their futures here, so for a while these
+# are kept in case that somebody asks.
+_recent = collections.deque(maxlen=32)
+_keys = itertools.count(1)
+_outcomes = weakref.WeakValueDictionary()  # key: Outcome
+
+
+@contextlib.contextmanager
+def translated(*outcomes):
+    """A GLib.Error that is raised within comes out as the exception that it stands for."""
+    try:
+        yield
+    except GLib.Error as error:
+        found = from_gerror(error, *outcomes)
+        if found is error:
+            raise
+        raise found from None
+    finally:
+        local.raised = None
+
+
+def to_gerror(error, outcome):
+    """What stands for the exception in C, as long as somebody holds the outcome."""
+    if isinstance(error, GLib.Error) and error.domain and GLib.quark_try_string(error.domain):
+        return error
+    if isinstance(error, asyncio.CancelledError):
+        return make_cancelled()
+    key = next(_keys) & 0x7fffffff
+    _outcomes[key] = outcome
+    return GLib.Error(f'{type(error).__name__}: {error}', DOMAIN, key)
+
+
+def from_gerror(error, *outcomes):
+    """The exception that a GLib.Error of the library's stands for."""
+    for outcome in outcomes:
+        outcome.unseen = False
+    if error.domain == DOMAIN:
+        outcome = _outcomes.get(error.code)
+        if outcome is not None and outcome.error is not None:
+            outcome.unseen = False
+            with contextlib.suppress(ValueError):
+                _recent.remove(outcome)
+            return outcome.error
+    for outcome in outcomes:
+        own = outcome.error
+        if isinstance(own, GLib.Error) and (own.domain, own.code, own.message) == (
+                error.domain, error.code, error.message):
+            return own
+    return error
+
+
+def keep(outcome):
+    """For a caller who waits here, and for a while for others."""
+    local.raised = outcome
+    _recent.append(outcome)
+
+
+def unbox(value):
+    """What `value` stands for, if it is the outcome that those who waited for a flight share."""
+    if not isinstance(value, Outcome):
+        return value
+    if value.error is not None:
+        raise value.error
+    return value.value
+
+
+def make_outcome(error):
+    """One of somebody who has nothing but an exception."""
+    outcome = Outcome()
+    outcome.reject(error)
+    return outcome
+
+
+@contextlib.contextmanager
+def because_of(cause):
+    """What is raised within has `cause` as its cause."""
+    try:
+        yield
+    except BaseException as error:
+        raise error from cause
+
+
+# Errors of GIO's
+
+def make_cancelled():
+    return GLib.Error('The operation was cancelled', _IO, int(Gio.IOErrorEnum.CANCELLED))
+
+
+def make_timed_out():
+    return GLib.Error('The operation took too long', _IO, int(Gio.IOErrorEnum.TIMED_OUT))
+
+
+def is_cancelled(error):
+    return isinstance(error, GLib.Error) and error.matches(Gio.io_error_quark(),
+                                                           Gio.IOErrorEnum.CANCELLED)

@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+"""Smart calls under a running asyncio loop: coroutines."""
+
+import asyncio
+import types
+import weakref
+
+from . import detect, errors
+from .cancellation import CallWatch, Watch
+from .future import watch
+from .homes import home_of
+from .work import Work, fail, finish
+
+
+async def settle(loop, begin, abandon):
+    """What the future that `begin` starts comes to. Cancelled, it waits for its end all the same."""
+    with home_of(loop):
+        future = begin()
+    cancelled = None
+    while not future.done():
+        try:
+            await watch(future, loop)
+        except asyncio.CancelledError as error:
+            future.cancel()
+            if abandon:
+                raise
+            cancelled = error
+    if cancelled is not None:
+        future._forget_error()
+        raise cancelled
+    return future.result()
+
+
+async def call_in_library(function, args, kwargs):
+    """Has the library call it, and awaits the result."""
+    loop = detect.get_asyncio_loop()
+    if loop is None:
+        return await function._begin(args, kwargs)
+    return await settle(loop, lambda: function._begin(args, kwargs, True), function._abandons)
+
+
+# Coroutines, in the caller's own task
+
+async def call_coroutine(function, args, kwargs):
+    """Runs a coroutine function in this task, as a call of the library's."""
+    loop = detect.get_asyncio_loop()
+    if loop is None:
+        return await function._begin(args, kwargs)
+    if function._runs_elsewhere:
+        return await call_in_library(function, args, kwargs)
+
+    work = Work(function._function, args, kwargs, plain=True)
+    work.granted = loop.create_future()
+    with home_of(loop):
+        future = function._start(work)
+    if work.call is None:
+        await _wait_for_turn(loop, work, future)
+    try:
+        return await _run_here(loop, work, future)
+    finally:
+        work.call = None
+
+
+async def _wait_for_turn(loop, work, future):
+    """Until it has been begun, or refused."""
+    def on_settled(_):
+        if not work.granted.done():
+            work.granted.set_result(None)
+
+    settled = watch(future, loop)
+    settled.add_done_callback(on_settled)
+    try:
+        await work.granted
+    except asyncio.CancelledError:
+        future.cancel()
+        future._forget_error()
+        raise
+    finally:
+        settled.cancel()
+    if work.call is None:
+        future.result()
+
+
+async def _run_here(loop, work, future):
+    call = work.call
+    frame = detect.Frame(detect.COROUTINE_BODY, None, loop)
+    frame.call = hash(call)
+    frame.owner = weakref.ref(call)
+    previous = detect.top.get()
+    detect.top.set(frame)
+    watch_ = CallWatch(call, future, loop)
+    try:
+        value = await within_call(call, work.function(*work.args, **work.kwargs), watch_)
+    except BaseException as error:
+        call.return_none()
+        if watch_.end():
+            # What comes of a call that was cancelled, or took too long, is that.
+            with errors.because_of(error):
+                future.result()
+        raise
+    finally:
+        detect.top.set(previous)
+    call.return_none()
+    if watch_.end():
+        future.result()
+    return value
+
+
+@types.coroutine
+def within_call(call, coroutine, watch_=None):
+    """Runs `coroutine`, with `call` as the current one in each of its steps."""
+    step, value, thrown = coroutine.send, None, None
+    while True:
+        call.enter()
+        try:
+            yielded = step(value)
+        except StopIteration as stop:
+            return stop.value
+        finally:
+            call.leave()
+        if watch_ is not None:
+            if not watch_.handler:
+                watch_.begin()
+            elif watch_.has_cancelled and thrown is not None:
+                # It goes on all the same: without us.
+                watch_.loop.create_task(_go_on(call, coroutine, yielded))
+                raise thrown
+        try:
+            step, value = coroutine.send, (yield yielded)
+        except GeneratorExit:
+            coroutine.close()
+            raise
+        except BaseException as error:
+            if watch_ is not None and isinstance(error, asyncio.CancelledError):
+                watch_.cancel_call()
+                thrown = error
+            step, value = coroutine.throw, error
+
+
+async def _go_on(call, coroutine, yielded):
+    """The rest of a coroutine that has yielded this."""
+    try:
+        await _wait_for(yielded)
+    except BaseException as error:
+        coroutine = _throw(coroutine, error)
+    await within_call(call, coroutine)
+
+
+@types.coroutine
+def _wait_for(yielded):
+    yield yielded
+
+
+class _throw:
+    """A coroutine whose first step raises."""
+
+    def __init__(self, coroutine, error):
+        self.coroutine = coroutine
+        self.error = error
+        self.throw = coroutine.throw
+        self.close = coroutine.close
+
+    def send(self, value):
+        error, self.error = self.error, None
+        return self.coroutine.throw(error) if error is not None else self.coroutine.send(value)
+
+
+# Coroutines, in a task of their own: a lock's flights
+
+async def _run_within(call, coroutine):
+    return await within_call(call, coroutine)
+
+
+def begin_task(loop, call, work):
+    """The asynchronous body of a coroutine function, where asyncio runs: a task."""
+    coroutine = work.begin(call)
+    task = work.context.run(loop.create_task, _run_within(call, coroutine))
+    watch_ = Watch(call.get_cancellable(), loop, task)
+
+    def on_done(task):
+        watch_.end()
+        if task.cancelled():
+            fail(call, work, asyncio.CancelledError())
+        elif task.exception() is not None:
+            fail(call, work, task.exception())
+        else:
+            finish(call, work, task.result())
+
+    task.add_done_callback(on_done)
+    watch_.begin()
+
+
+def begin_here(call, work):
+    """Its turn has come: the caller's own task goes on with it."""
+    work.call = call
+    if not work.granted.done():
+        work.granted.set_result(None)

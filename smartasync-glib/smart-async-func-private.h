@@ -79,6 +79,13 @@ gboolean    smart_async_func_may_run_here (SmartAsyncFunc  *func);
 char       *smart_call_site_label         (const char      *args,
                                            const char      *where);
 
+/* smart-async-func-pair.c */
+void        smart_pair_invoke             (GCallback        function,
+                                           gpointer         last_argument,
+                                           GValue          *return_value,
+                                           GValue          *args,
+                                           guint            n_args);
+
 /* smart-dispatch.c */
 void        smart_dispatch                (SmartAsyncFunc  *func,
                                            SmartOutcome    *outcome,

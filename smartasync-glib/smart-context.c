@@ -217,6 +217,29 @@ smart_context_is_async (void)
 }
 
 /**
+ * smart_context_is_explicit:
+ *
+ * Whether one of the first two steps of the rule decides here: a mode that was
+ * pushed, or a blocking body. If not, [func@SmartAsync.context_is_async] speaks
+ * for main contexts only, and a language that has loops of its own, such as
+ * Python, has to ask these before it believes that the context is a sync one.
+ *
+ * May be called from any thread, and speaks for that thread.
+ *
+ * Returns: %TRUE if a mode or a blocking body decides
+ *
+ * Since: 1.0
+ */
+gboolean
+smart_context_is_explicit (void)
+{
+  Reason reason;
+
+  detect (&reason);
+  return reason == BY_MODE || reason == BY_BLOCKING_BODY;
+}
+
+/**
  * smart_context_describe:
  *
  * Says in one line what [func@SmartAsync.context_is_async] finds here, and why.

@@ -9,6 +9,9 @@ G_BEGIN_DECLS
 SMART_AVAILABLE_IN_1_0
 gboolean  smart_context_is_async  (void);
 SMART_AVAILABLE_IN_1_0
+gboolean  smart_context_is_explicit
+                                  (void);
+SMART_AVAILABLE_IN_1_0
 char     *smart_context_describe  (void);
 SMART_AVAILABLE_IN_1_0
 void      smart_context_push_mode (SmartMode mode);

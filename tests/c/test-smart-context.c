@@ -528,6 +528,46 @@ test_home (void)
   assert_home (NULL);
 }
 
+/* What is decided before any loop is looked at. */
+
+static void
+body_explicit (SmartCall *call, gpointer data)
+{
+  g_assert_cmpint (smart_context_is_explicit (), ==, GPOINTER_TO_INT (data));
+  smart_call_return_none (call);
+}
+
+static void
+explicit_in_callback_cb (gpointer data)
+{
+  g_assert_true (smart_context_is_async ());
+  g_assert_false (smart_context_is_explicit ());
+  *(gboolean *) data = TRUE;
+}
+
+static void
+test_explicit (void)
+{
+  g_autoptr (GMainContext) context = g_main_context_new ();
+  gboolean called = FALSE;
+
+  g_assert_false (smart_context_is_explicit ());
+
+  smart_context_push_mode (SMART_MODE_SYNC);
+  g_assert_true (smart_context_is_explicit ());
+  smart_test_invoke (context, explicit_in_callback_cb, &called);
+  while (!called)
+    g_main_context_iteration (context, TRUE);
+  smart_context_push_mode (SMART_MODE_AUTO);
+  g_assert_false (smart_context_is_explicit ());
+  smart_context_pop_mode ();
+  smart_context_pop_mode ();
+
+  check_in_body (smart_async_func_new_blocking (body_explicit, GINT_TO_POINTER (TRUE), NULL));
+  check_in_body (smart_async_func_new (body_explicit, GINT_TO_POINTER (FALSE), NULL));
+  assert_no_frames ();
+}
+
 int
 main (int argc, char **argv)
 {
@@ -550,6 +590,7 @@ main (int argc, char **argv)
   smart_test_add ("/context/current/cancellables-hidden", test_cancellables_hidden);
   smart_test_add ("/context/describe", test_describe);
   smart_test_add ("/context/home", test_home);
+  smart_test_add ("/context/explicit", test_explicit);
 
   return g_test_run ();
 }

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+"""Drives coroutines where there is a GLib loop and no asyncio."""
+
+import asyncio
+from asyncio import _get_running_loop, _set_running_loop
+
+import gi
+from gi.repository import GLib, GObject, SmartAsync
+
+from . import detect, errors, under_asyncio
+from .work import fail, finish, get_work
+
+_Async = getattr(gi._gi, 'Async', None)  # Gio's awaitables, in PyGObject 3.50 and newer
+
+_ADVICE = ('needs asyncio, and GLib alone runs here; '
+           + ('start the program with asyncio: run it within gi.events.GLibEventLoopPolicy()'
+              if gi.version_info >= (3, 50) else
+              'PyGObject has asyncio for GLib from 3.50 on')
+           + ', or use what the library has, such as SmartAsync.sleep()')
+
+
+class LoopOfGLib(detect.LoopOfGLib):
+    """What asyncio finds as its loop in a step of a coroutine that GLib drives.
+
+    It is what PyGObject needs for Gio's awaitables. For anything else it says
+    that there is no asyncio.
+    """
+
+    def __init__(self, context):
+        self._context = context
+
+    def call_soon(self, callback, *args, context=None):
+        run_soon(self._context, lambda: context.run(callback, *args) if context else callback(*args))
+
+    def call_exception_handler(self, details):
+        if 'exception' in details:
+            errors.report(details['exception'])
+
+    def get_debug(self):
+        return False
+
+    def is_running(self):
+        return True
+
+    def __getattr__(self, name):
+        if name.startswith('__'):
+            raise AttributeError(name)
+        raise RuntimeError(f'asyncio ({name}) {_ADVICE}')
+
+
+def run_soon(context, function):
+    """Calls `function` in the next iteration of the context."""
+    def on_idle(*_):
+        function()
+        return GLib.SOURCE_REMOVE
+
+    source = GLib.idle_source_new()
+    source.set_priority(GLib.PRIORITY_DEFAULT)
+    source.set_name('smartasync coroutine')
+    source.set_callback(on_idle)
+    source.attach(context)
+
+
+class Driver:
+    """One coroutine. What it waits for keeps it alive."""
+
+    def __init__(self, call, work, coroutine):
+        self.call = call
+        self.work = work
+        self.coroutine = coroutine
+        self.main_context = call.get_context()
+        self.loop = LoopOfGLib(self.main_context)
+        self.waits_for = None
+        self.handler = 0
+        self.cancel_next = False
+
+    def step(self, error=None):
+        """Runs it until it suspends or ends."""
+        outer = _get_running_loop()
+        _set_running_loop(self.loop)
+        try:
+            if error is not None:
+                yielded = self.work.context.run(self.coroutine.throw, error)
+            else:
+                yielded = self.work.context.run(self.coroutine.send, None)
+        except StopIteration as stop:
+            self.end()
+            finish(self.call, self.work, stop.value)
+        except BaseException as raised:
+            self.end()
+            fail(self.call, self.work, raised)
+        else:
+            self.suspend(yielded)
+        finally:
+            _set_running_loop(outer)
+
+    def resume(self, error=None):
+        """The same, after a suspension: in its call again."""
+        self.waits_for = None
+        if self.cancel_next:
+            self.cancel_next = False
+            error = asyncio.CancelledError()
+        self.call.enter()
+        try:
+            self.step(error)
+        finally:
+            self.call.leave()
+
+    def suspend(self, yielded):
+        if not self.handler:
+            self.watch_cancellable()
+        if isinstance(yielded, SmartAsync.Future):
+            self.waits_for = yielded
+            yielded._wait_quietly(lambda *_: self.resume())
+        elif yielded is None:
+            run_soon(self.main_context, self.resume)
+        elif _Async is not None and isinstance(yielded, _Async):
+            self.waits_for = yielded
+            yielded._asyncio_future_blocking = False
+            yielded.add_done_callback(lambda _: self.resume(), context=self.work.context.copy())
+        else:
+            error = RuntimeError(f'{yielded!r} {_ADVICE}')
+            run_soon(self.main_context, lambda: self.resume(error))
+        if self.cancel_next and self.waits_for is not None:
+            self.waits_for.cancel()
+
+    # Cancellation: of the call's cancellable, from any thread
+
+    def watch_cancellable(self):
+        cancellable = self.call.get_cancellable()
+        if cancellable is None:
+            return
+        self.handler = GObject.Object.connect(cancellable, 'cancelled', self.on_cancelled)
+        if cancellable.is_cancelled():
+            self.on_cancelled(cancellable)
+
+    def on_cancelled(self, _):
+        run_soon(self.main_context, self.cancel)
+
+    def cancel(self):
+        if not self.handler or self.cancel_next:
+            return
+        self.cancel_next = True
+        if self.waits_for is not None:
+            self.waits_for.cancel()
+
+    def end(self):
+        if self.handler:
+            GObject.Object.disconnect(self.call.get_cancellable(), self.handler)
+            self.handler = 0
+
+
+def begin_coroutine(call, *_):
+    """The asynchronous body of every coroutine function."""
+    work = get_work(call)
+    loop = detect.get_asyncio_loop()
+    try:
+        if loop is not None:
+            under_asyncio.begin_task(loop, call, work)
+            return
+        coroutine = work.begin()
+    except BaseException as error:
+        fail(call, work, error)
+        return
+    Driver(call, work, coroutine).step()

@@ -1,0 +1,332 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+"""What `smartasync` makes of a function."""
+
+import functools
+import inspect
+from asyncio import _get_running_loop
+from types import CoroutineType
+
+from gi.repository import GLib, SmartAsync
+
+from . import detect, driver, errors, interrupt, loops, under_asyncio, values
+from .detect import ASYNCIO, PLAIN_BODY, SYNC, find_context
+from .native import context_is_async, current_call
+from .work import Work, run_blocking
+
+_get_top = detect.top.get
+_set_top = detect.top.set
+_reset_top = detect.top.reset
+
+OPTIONS = {'executor', 'timeout', 'max_concurrency', 'abandon_on_cancel', 'context', 'name',
+           'cancellable'}
+
+
+def smartasync(function):
+    """Makes a function that can be called in any context.
+
+    As a decorator, or inline around a function that one did not write. In a sync context a call
+    gives the value, in an async one something to await, whether `function` is a plain one or a
+    coroutine function. Of a coroutine object, it gives the value or the awaitable at once.
+    """
+    if isinstance(function, SmartFunction):
+        return function
+    if isinstance(function, classmethod):
+        return make_function(function.__func__, binding=_bind_class)
+    if isinstance(function, staticmethod):
+        return make_function(function.__func__, binding=_bind_nothing)
+    if type(function) is CoroutineType:
+        return CoroutineFunction(_give_back)(function)
+    return make_function(function)
+
+
+async def _give_back(coroutine):
+    return await coroutine
+
+
+def make_function(function, binding=None, **options):
+    from . import pairs
+
+    if isinstance(function, SmartAsync.AsyncFunc):
+        kind = pairs.LibraryFunction
+    elif pairs.is_introspected(function):
+        kind = pairs.PairFunction
+    elif not callable(function):
+        raise TypeError(f'smartasync() takes a callable, not {function!r}')
+    elif _is_async_generator(function):
+        raise TypeError(f'{function!r} is an async generator: there is no one value to give')
+    elif is_coroutine_function(function):
+        kind = CoroutineFunction
+    else:
+        kind = PlainFunction
+    return kind(function, options, binding)
+
+
+def _unwrap_partial(function):
+    while isinstance(function, functools.partial):
+        function = function.func
+    return function
+
+
+def is_coroutine_function(function):
+    function = _unwrap_partial(function)
+    return (inspect.iscoroutinefunction(function)
+            or inspect.iscoroutinefunction(getattr(function, '__call__', None)))
+
+
+def _is_async_generator(function):
+    function = _unwrap_partial(function)
+    return (inspect.isasyncgenfunction(function)
+            or inspect.isasyncgenfunction(getattr(function, '__call__', None)))
+
+
+# Methods
+
+def _bind_instance(function, instance, owner):
+    return function if instance is None else BoundFunction(function, instance)
+
+
+def _bind_class(function, instance, owner):
+    return BoundFunction(function, owner)
+
+
+def _bind_nothing(function, instance, owner):
+    return function
+
+
+class SmartFunction:
+    """A function that can be called in any context: see smartasync().
+
+    `sync()` always waits and gives the value, `aio()` always gives a coroutine, and `options()`
+    gives the same function with other options.
+    """
+
+    kind = SmartAsync.AsyncFuncKind.ASYNC
+
+    def __init__(self, function, options=None, binding=None):
+        functools.update_wrapper(self, function)
+        self._function = function
+        self._options = options or {}
+        self._binding = binding or _bind_instance
+        self._func = None
+        self._abandons = bool(self._options.get('abandon_on_cancel'))
+        self._cancellable = self._options.get('cancellable')
+
+    def __get__(self, instance, owner=None):
+        return self._binding(self, instance, owner)
+
+    def __repr__(self):
+        return f'<smartasync {getattr(self, "__qualname__", None) or self._function!r}>'
+
+    def __reduce__(self):
+        # By its name, as a function is pickled.
+        return self.__qualname__
+
+    def __call__(self, /, *args, **kwargs):
+        return self._call(args, kwargs)
+
+    def sync(self, /, *args, **kwargs):
+        """Calls it and waits for the value, in every context."""
+        return self._call_sync(args, kwargs)
+
+    def aio(self, /, *args, **kwargs):
+        """A coroutine that calls it, in every context."""
+        return self._call_aio(args, kwargs)
+
+    def options(self, **options):
+        """The same function with other options.
+
+        executor: the SmartAsync.Executor to run in; timeout: in milliseconds; max_concurrency: how
+        many calls may run at once; abandon_on_cancel: whether a caller who is cancelled leaves at
+        once; context: a SmartAsync.MainContextPolicy, or the GLib.MainContext to run in; name: in
+        messages; cancellable: the Gio.Cancellable that cancels its calls.
+        """
+        unknown = options.keys() - OPTIONS
+        if unknown:
+            raise TypeError(f'{sorted(unknown)[0]!r} is not an option; these are: '
+                            f'{", ".join(sorted(OPTIONS))}')
+        _check_options(options)
+        return type(self)(self._function, {**self._options, **options}, self._binding)
+
+    # The table
+
+    def _call(self, args, kwargs):
+        context = find_context()
+        if context is SYNC:
+            return self._call_sync(args, kwargs)
+        if context is ASYNCIO:
+            return self._call_under_asyncio(args, kwargs)
+        return self._begin(args, kwargs)
+
+    def _begin(self, args, kwargs, plain=False):
+        """Starts it in the caller's main context: a SmartAsync.Future."""
+        work = Work(self._function, args, kwargs, plain)
+        with detect.in_c(True):
+            future = self._get_func()._callv(None, [values.box(work)], self._cancellable)
+        future._outcome = work.outcome
+        return future
+
+    def _make_arguments(self, args, kwargs, boxed=False):
+        """What the library's function is called with."""
+        return [values.box(Work(self._function, args, kwargs, boxed=boxed))]
+
+    def _run_in_c(self, args, kwargs):
+        """Calls it by way of the library, and waits."""
+        work = Work(self._function, args, kwargs, plain=True)
+        outcome = work.outcome
+        try:
+            interrupt.call(self._get_func().call_sync, None, [values.box(work)], self._cancellable)
+        except GLib.Error as error:
+            found = errors.from_gerror(error, outcome)
+            if found is error:
+                raise
+            raise found from None
+        return outcome.value
+
+    # The library's function
+
+    def _get_func(self):
+        func = self._func
+        if func is None:
+            func = self._make_func()
+            self._set_options(func)
+            self._func = func
+        return func
+
+    def _set_options(self, func):
+        options = self._options
+        func.set_name(options.get('name') or getattr(self, '__qualname__', None)
+                      or repr(self._function))
+        if options.get('executor') is not None:
+            func.set_executor(options['executor'])
+        if options.get('timeout'):
+            func.set_timeout(options['timeout'])
+        if options.get('max_concurrency'):
+            func.set_max_concurrency(options['max_concurrency'])
+        if options.get('abandon_on_cancel'):
+            func.set_abandon_on_cancel(True)
+        context = options.get('context')
+        if isinstance(context, GLib.MainContext):
+            func.set_executor(SmartAsync.Executor.new_for_context(context))
+        elif context is not None:
+            func.set_main_context_policy(context)
+
+    def _is_plain(self):
+        """Whether no option asks for the library where the caller can run it himself."""
+        return not any(self._options.get(name) for name in OPTIONS - {'name'})
+
+
+def _check_options(options):
+    for name in ('timeout', 'max_concurrency'):
+        value = options.get(name)
+        if value is not None and (type(value) is not int or value < 0):
+            unit = ', in milliseconds' if name == 'timeout' else ''
+            raise TypeError(f'{name} is a whole number{unit}, not {value!r}')
+    executor = options.get('executor')
+    if executor is not None and not isinstance(executor, SmartAsync.Executor):
+        raise TypeError(f'executor is a SmartAsync.Executor, not {executor!r}')
+    context = options.get('context')
+    if context is not None and not isinstance(context, (GLib.MainContext,
+                                                        SmartAsync.MainContextPolicy)):
+        raise TypeError('context is a SmartAsync.MainContextPolicy or a GLib.MainContext, '
+                        f'not {context!r}')
+
+
+class PlainFunction(SmartFunction):
+    """Of a `def`: in an async context a worker runs it."""
+
+    kind = SmartAsync.AsyncFuncKind.BLOCKING
+
+    def __init__(self, function, options=None, binding=None):
+        super().__init__(function, options, binding)
+        self._direct = self._is_plain()
+
+    def __call__(self, /, *args, **kwargs):
+        # The common case first: a sync context, and nothing around it that the library knows of.
+        if (_get_top() is None and self._direct and not context_is_async()
+                and _get_running_loop() is None and current_call() is None):
+            token = _set_top(PLAIN_BODY)
+            try:
+                result = self._function(*args, **kwargs)
+            finally:
+                _reset_top(token)
+            if type(result) is CoroutineType:
+                return loops.run_coroutine(result)
+            return result
+        return self._call(args, kwargs)
+
+    def _call_sync(self, args, kwargs):
+        return self._run_in_c(args, kwargs)
+
+    def _call_aio(self, args, kwargs):
+        return under_asyncio.call_in_library(self, args, kwargs)
+
+    _call_under_asyncio = _call_aio
+
+    def _make_func(self):
+        return SmartAsync.AsyncFunc.new_blocking(run_blocking)
+
+
+class CoroutineFunction(SmartFunction):
+    """Of an `async def`."""
+
+    def __init__(self, function, options=None, binding=None):
+        super().__init__(function, options, binding)
+        self._direct = self._is_plain()
+
+    def _call_sync(self, args, kwargs):
+        if self._direct and current_call() is None:
+            return loops.run_coroutine(self._function(*args, **kwargs))
+        return self._run_in_c(args, kwargs)
+
+    def _call_aio(self, args, kwargs):
+        return under_asyncio.call_coroutine(self._function, args, kwargs)
+
+    _call_under_asyncio = _call_aio
+
+    def _make_func(self):
+        return SmartAsync.AsyncFunc.new_dual(driver.begin_coroutine, (), run_blocking)
+
+
+class BoundFunction:
+    """A smart function with its first argument, as a method."""
+
+    __slots__ = ('__func__', '__self__', '__weakref__')
+
+    def __init__(self, function, instance):
+        self.__func__ = function
+        self.__self__ = instance
+
+    def __call__(self, /, *args, **kwargs):
+        return self.__func__(self.__self__, *args, **kwargs)
+
+    def sync(self, /, *args, **kwargs):
+        return self.__func__._call_sync((self.__self__, *args), kwargs)
+
+    def aio(self, /, *args, **kwargs):
+        return self.__func__._call_aio((self.__self__, *args), kwargs)
+
+    def options(self, **options):
+        return BoundFunction(self.__func__.options(**options), self.__self__)
+
+    def __eq__(self, other):
+        return (isinstance(other, BoundFunction) and self.__func__ is other.__func__
+                and self.__self__ is other.__self__)
+
+    def __hash__(self):
+        return hash((self.__func__, id(self.__self__)))
+
+    def __getattr__(self, name):
+        return getattr(self.__func__, name)
+
+    @property
+    def __doc__(self):
+        return self.__func__.__doc__
+
+    @property
+    def __signature__(self):
+        signature = inspect.signature(self.__func__)
+        return signature.replace(parameters=list(signature.parameters.values())[1:])
+
+    def __repr__(self):
+        return f'<bound {self.__func__!r} of {self.__self__!r}>'

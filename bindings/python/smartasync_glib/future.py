@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+"""SmartFutures, awaited under any loop."""
+
+import asyncio
+
+from . import detect
+from .homes import home_of
+
+
+def watch(future, loop):
+    """An asyncio future that is done when `future` is settled."""
+    waiter = loop.create_future()
+
+    def on_settled(*_):
+        if not waiter.done():
+            waiter.set_result(None)
+
+    with home_of(loop):
+        future._wait_quietly(on_settled)
+    return waiter
+
+
+def await_future(future):
+    """What __await__ gives: waits for it under the loop that runs."""
+    if not future.done():
+        loop = detect.get_asyncio_loop()
+        if loop is None:
+            yield future
+        else:
+            try:
+                yield from watch(future, loop).__await__()
+            except asyncio.CancelledError:
+                # As asyncio does with a future that a task waits for.
+                future.cancel()
+                raise
+    return future.result()

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+"""Where the library's results come under an asyncio loop that iterates no main context.
+
+Each such loop gets a context of its own, in which nothing but the library's
+results and deadlines comes, and which the loop iterates when it is woken up.
+"""
+
+import contextlib
+import ctypes
+import weakref
+
+from gi.repository import GLib
+
+from . import native
+
+_homes = weakref.WeakKeyDictionary()  # loop: _Home
+_NOTHING_TO_DO = contextlib.nullcontext()
+
+
+def iterates_default(loop):
+    """Whether the loop iterates this thread's default main context: PyGObject's, or one of ours."""
+    context = getattr(loop, '_context', None)
+    if not isinstance(context, GLib.MainContext):
+        return False
+    return hash(context) == (native.get_thread_default() or native.default_context())
+
+
+def home_of(loop):
+    """A context manager: what is called within has its results come where `loop` sees to them."""
+    if iterates_default(loop):
+        return _NOTHING_TO_DO
+    home = _homes.get(loop)
+    if home is None:
+        home = _homes[loop] = _Home(loop)
+    return home
+
+
+class _Home:
+    def __init__(self, loop):
+        self.loop = weakref.ref(loop)
+        # Its descriptor becomes readable whoever adds something, and though nobody owns it.
+        self.context = GLib.MainContext.new_with_flags(GLib.MainContextFlags.OWNERLESS_POLLING)
+        self.address = hash(self.context)
+        self.timer = None
+        self.timeout = ctypes.c_int()
+        self.fds = (native.PollFD * 8)()
+        self.query()
+        loop.add_reader(self.fds[0].fd, self.iterate)
+
+    def __enter__(self):
+        native.push_thread_default(self.address)
+
+    def __exit__(self, *_):
+        native.pop_thread_default(self.address)
+
+    def query(self):
+        """When the context wants to be iterated next."""
+        priority = ctypes.c_int()
+        native.context_prepare(self.address, ctypes.byref(priority))
+        native.context_query(self.address, priority, ctypes.byref(self.timeout), self.fds,
+                             len(self.fds))
+        return self.timeout.value
+
+    def iterate(self):
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
+        with self:
+            while native.context_iteration(self.address, False):
+                pass
+            milliseconds = self.query()
+        loop = self.loop()
+        if milliseconds >= 0 and loop is not None:
+            self.timer = loop.call_later(milliseconds / 1000, self.iterate)

@@ -1,0 +1,313 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+"""A thread's own asyncio loops, in which sync callers have coroutines run.
+
+Such a loop is asyncio's, but for the place where it waits: there it iterates a
+GMainContext of its own as well. So what is asyncio's, GIO's and the library's
+settles in it alike, with every release of PyGObject. As for PyGObject's
+GLibEventLoop, the context is its `_context`, by which Gio's awaitables know it;
+but there is nothing to set up and to tear down for each run, which is what
+makes GLibEventLoop take ten times as long as asyncio for a short one.
+
+A thread keeps its loops, one for each depth of nested sync calls, and closes
+them when it ends.
+"""
+
+import asyncio
+import collections.abc
+import contextvars
+import ctypes
+import os
+import select
+import selectors
+import signal
+import sys
+import threading
+from asyncio import _get_running_loop, _set_running_loop
+from asyncio.tasks import _enter_task, _leave_task, current_task
+
+from gi.repository import GLib
+
+from . import native
+
+# So many iterations a loop is given for what a body leaves behind. What is not
+# done by then goes on at this thread's next sync call.
+MAX_DRAIN = 16
+
+_NOTHING = object()
+
+
+class _Selector(selectors.EpollSelector):
+    """Waits for the file descriptors and for the sources of a GMainContext."""
+
+    def __init__(self, context):
+        super().__init__()
+        self._context = hash(context)
+        self._priority = ctypes.c_int()
+        self._timeout = ctypes.c_int()
+        self._allocate(8)
+
+    def _allocate(self, n):
+        self._fds = (native.PollFD * n)()
+
+    def select(self, timeout=None):
+        if timeout is None or timeout > 0:
+            self._wait(timeout)
+        else:
+            native.context_iteration(self._context, False)
+        return super().select(0)
+
+    def _wait(self, timeout):
+        """Dispatches the context's sources that are ready, or waits until something is."""
+        context, priority = self._context, self._priority
+        native.context_prepare(context, ctypes.byref(priority))
+        while True:
+            n = native.context_query(context, priority, ctypes.byref(self._timeout),
+                                     self._fds, len(self._fds))
+            if n <= len(self._fds):
+                break
+            self._allocate(n)
+
+        fds = self._fds
+        poll = select.poll()
+        poll.register(self.fileno(), select.POLLIN)
+        wanted = {}
+        for i in range(n):
+            # A descriptor may be there more than once.
+            wanted[fds[i].fd] = wanted.get(fds[i].fd, 0) | fds[i].events
+            fds[i].revents = 0
+        for fd, events in wanted.items():
+            poll.register(fd, events)
+
+        # What KeyboardInterrupt ends is not dispatched: the next iteration begins anew.
+        milliseconds = self._timeout.value
+        if timeout is not None:
+            own = int(timeout * 1000) + 1
+            milliseconds = own if milliseconds < 0 else min(own, milliseconds)
+        ready = dict(poll.poll(milliseconds))
+        for i in range(n):
+            if fds[i].fd in ready:
+                fds[i].revents = ready[fds[i].fd] & (fds[i].events | select.POLLERR
+                                                     | select.POLLHUP | select.POLLNVAL)
+        if native.context_check(context, priority, fds, n):
+            native.context_dispatch(context)
+
+
+class _Run(collections.abc.Coroutine):
+    """What the task of a run executes: a coroutine that has begun already."""
+
+    __slots__ = ('coroutine', 'context', 'first', '__weakref__')
+
+    def send(self, value):
+        if self.first is not _NOTHING:
+            first, self.first = self.first, _NOTHING
+            return first
+        return self.context.run(self.coroutine.send, value)
+
+    def throw(self, *error):
+        self.first = _NOTHING
+        return self.context.run(self.coroutine.throw, *error)
+
+    def close(self):
+        self.coroutine.close()
+
+    def __await__(self):
+        raise RuntimeError('this is for its task alone')
+
+
+class ThreadLoop(asyncio.SelectorEventLoop):
+    """See above."""
+
+    def __init__(self):
+        self._context = GLib.MainContext.new()
+        self._context_address = hash(self._context)
+        super().__init__(_Selector(self._context))
+        self._firstiter = self._asyncgen_firstiter_hook
+        self._finalizer = self._asyncgen_finalizer_hook
+        self._thread = threading.get_ident()
+        self._pid = os.getpid()
+        self._spare = None
+
+    # Running
+
+    def run(self, coroutine):
+        """What `coroutine` returns.
+
+        The first step is driven right here, as if by the task that asyncio would make of it; and
+        by that very task, if it suspends. Most of what costs time is the loop's, so a coroutine
+        that has nothing to wait for costs a tenth.
+        """
+        outer = _get_running_loop()
+        if outer is None:
+            return self._run(coroutine)
+
+        outer_task = current_task(outer)
+        if outer_task is not None:
+            _leave_task(outer, outer_task)
+        _set_running_loop(None)
+        try:
+            return self._run(coroutine)
+        finally:
+            _set_running_loop(outer)
+            if outer_task is not None:
+                _enter_task(outer, outer_task)
+
+    def _run(self, coroutine):
+        task = self._spare
+        if task is None:
+            task = self._make_spare()
+        context = contextvars.copy_context()
+        hooks = sys.get_asyncgen_hooks()
+
+        native.push_thread_default(self._context_address)
+        _set_running_loop(self)
+        self._thread_id = self._thread
+        _enter_task(self, task)
+        sys.set_asyncgen_hooks(self._firstiter, self._finalizer)
+        try:
+            yielded = context.run(coroutine.send, None)
+        except StopIteration as stop:
+            value = stop.value
+        except BaseException:
+            self._leave(task, hooks)
+            self._ended(task)
+            native.pop_thread_default(self._context_address)
+            raise
+        else:
+            self._leave(task, hooks)
+            try:
+                return self._go_on(task, coroutine, context, yielded)
+            finally:
+                native.pop_thread_default(self._context_address)
+        self._leave(task, hooks)
+        self._ended(task)
+        native.pop_thread_default(self._context_address)
+        return value
+
+    def _leave(self, task, hooks):
+        sys.set_asyncgen_hooks(*hooks)
+        _leave_task(self, task)
+        self._thread_id = None
+        _set_running_loop(None)
+
+    def _ended(self, task):
+        """`task` has not been needed, and will do for the next run."""
+        if task.cancelling() or task._callbacks:
+            self._spare = None
+        if self._ready:
+            self._drain()
+
+    def _go_on(self, task, coroutine, context, yielded):
+        self._spare = None
+        run = self._spare_run
+        run.coroutine, run.context, run.first = coroutine, context, yielded
+        task.add_done_callback(self._on_done)
+        callback, step_context = self._spare_step
+        self.call_soon(callback, context=step_context)
+
+        wakeup_fd = self._watch_signals()
+        try:
+            self.run_forever()
+        except BaseException:
+            if not task.done():
+                # As asyncio.run() does: the body sees that it is cancelled.
+                task.cancel()
+                self.run_forever()
+                if not task.cancelled():
+                    task.exception()  # seen
+            raise
+        finally:
+            if wakeup_fd is not None:
+                signal.set_wakeup_fd(wakeup_fd)
+        if self._ready:
+            self._drain()
+        return task.result()
+
+    def _on_done(self, _):
+        self.stop()
+
+    def _make_spare(self):
+        """A task whose first step nobody has scheduled yet."""
+        steps = []
+
+        def keep(callback, *_, context=None):
+            steps.append((callback, context))
+
+        self._spare_run = _Run()
+        self.call_soon = keep
+        try:
+            self._spare = asyncio.Task(self._spare_run, loop=self)
+        finally:
+            del self.call_soon
+        self._spare_step = steps[0]
+        return self._spare
+
+    def _watch_signals(self):
+        """Signals wake the loop up, so that Python's handlers run in time."""
+        if threading.current_thread() is not threading.main_thread():
+            return None
+        return signal.set_wakeup_fd(self._csock.fileno(), warn_on_full_buffer=False)
+
+    def _drain(self):
+        """Lets what is ready go on for a while."""
+        for _ in range(MAX_DRAIN):
+            self.stop()
+            self.run_forever()
+            if not self._ready:
+                break
+
+    # Ending
+
+    def end(self):
+        """Closes it, with what is left in it."""
+        if self._pid != os.getpid():
+            return  # it is the parent's, and so is its epoll descriptor's kernel side
+        if not self.is_closed() and not self.is_running():
+            self.close()
+
+
+class _Loops(threading.local):
+    """A thread's loops: those that are not in use."""
+
+    def __init__(self):
+        self.free = []
+
+    def __del__(self):
+        for loop in self.free:
+            loop.end()
+
+
+_loops = _Loops()
+
+
+def borrow():
+    """A loop of this thread's that is not in use."""
+    free = _loops.free
+    return free.pop() if free else ThreadLoop()
+
+
+def give_back(loop):
+    _loops.free.append(loop)
+
+
+def reset():
+    """Closes the loops of this thread that are not in use."""
+    free = _loops.free
+    while free:
+        free.pop().end()
+
+
+def _abandon():
+    _loops.free = []
+
+
+os.register_at_fork(after_in_child=_abandon)
+
+
+def run_coroutine(coroutine):
+    """What the coroutine returns; a loop of this thread's runs it."""
+    loop = borrow()
+    try:
+        return loop.run(coroutine)
+    finally:
+        give_back(loop)

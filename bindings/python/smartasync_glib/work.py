@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+"""What travels through the C library for a call of a Python function.
+
+The function's SmartAsyncFunc has one body for all of its calls, and a call's
+single argument is its Work: what to call, and where to put what came of it. C
+holds it until it releases the call, which it does where the call was made; so
+that is where the arguments go, too. Whoever waits holds the Outcome.
+"""
+
+import contextvars
+from types import CoroutineType
+
+from . import detect, errors, loops, values
+
+
+class Work:
+    __slots__ = ('function', 'args', 'kwargs', 'context', 'outcome', 'plain',
+                 'boxed')
+
+    def __init__(self, function, args, kwargs, plain=False, boxed=False):
+        self.function = function
+        self.args = args
+        self.kwargs = kwargs
+        self.context = contextvars.copy_context()
+        self.outcome = errors.Outcome()
+        self.plain = plain  # nobody in C looks at its value
+        self.boxed = boxed  # it returns its outcome, for several to share
+
+    def begin(self):
+        """What the function returns, called in the caller's context variables."""
+        return self.context.run(self._call, detect.COROUTINE_BODY)
+
+    def run(self):
+        """What comes of it in the end, for a body that blocks."""
+        return self.context.run(self._call_and_finish)
+
+    def _call(self, kind):
+        detect.top.set(detect.Frame(kind, None, detect.get_asyncio_loop()))
+        return self.function(*self.args, **self.kwargs)
+
+    def _call_and_finish(self):
+        result = self._call(detect.BLOCKING_BODY)
+        if type(result) is CoroutineType:
+            result = loops.run_coroutine(result)
+        return result
+
+
+def get_work(call):
+    return call.get_value(0)
+
+
+def finish(call, work, value):
+    """The body has returned this."""
+    work.outcome.resolve(value)
+    if work.boxed:
+        call.return_value(values.box(work.outcome))
+    elif work.plain or value is None:
+        call.return_none()
+    else:
+        call.return_value(values.to_gvalue(value))
+
+
+def fail(call, work, error):
+    """The body has raised this."""
+    work.outcome.reject(error)
+    if work.boxed:
+        call.return_value(values.box(work.outcome))
+        return
+    call.return_error(errors.to_gerror(error, work.outcome))
+
+
+def run_blocking(call, *_):
+    """The blocking body of every Python function."""
+    work = get_work(call)
+    try:
+        value = work.run()
+    except BaseException as error:
+        fail(call, work, error)
+    else:
+        finish(call, work, value)

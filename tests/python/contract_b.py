@@ -28,7 +28,7 @@ def make_raw(begun, result='return_int', value=7):
         getattr(call, result)(value)
 
     for func in (SmartAsync.AsyncFunc.new(body), SmartAsync.AsyncFunc.new_blocking(body),
-                 SmartAsync.AsyncFunc.new_dual(body, None, body, None)):
+                 SmartAsync.AsyncFunc.new_dual(body, (), body)):
         func.set_name('checked')
         func.set_signature(GObject.TYPE_INT, [GObject.TYPE_STRING, GObject.TYPE_INT])
         yield func

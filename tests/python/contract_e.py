@@ -5,6 +5,7 @@
 
 import asyncio
 import gc
+import select
 import signal
 import subprocess
 import sys
@@ -151,9 +152,9 @@ def body_sees_it():
             assert not own.is_cancelled()
             inside.open()
             # At once: this descriptor tells without polling.
-            poll = GLib.PollFD()
-            assert own.make_pollfd(poll)
-            assert GLib.poll([poll], harness.DEADLINE * 1000) == 1
+            poll = select.poll()
+            poll.register(own.get_fd(), select.POLLIN)
+            assert poll.poll(harness.DEADLINE * 1000)
             own.release_fd()
             seen.append(own.is_cancelled())
             return 7
@@ -370,11 +371,8 @@ def current_in_tasks():
             note()
             await child()
             # A task of asyncio's belongs to the call that made it.
-            try:
-                asyncio.get_running_loop()
-            except RuntimeError:
-                return
-            await asyncio.create_task(child())
+            if isinstance(asyncio.get_running_loop(), asyncio.AbstractEventLoop):
+                await asyncio.create_task(child())
 
         caller(body.options(cancellable=Gio.Cancellable()))
         assert len(seen) >= 4, name
@@ -794,7 +792,7 @@ class Rude(BaseException):
 
 @test('/contract/E6.e')
 def every_exception_arrives():
-    for name, make, caller in each_cell(PYTHON_KINDS):
+    for name, make, caller in each_cell():
         for kind in (ValueError, StopIteration, StopAsyncIteration, asyncio.InvalidStateError,
                      TimeoutError, Rude):
             def act(n):

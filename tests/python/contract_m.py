@@ -739,7 +739,7 @@ def make_dual(seen):
         seen.append(('blocking', get_ident()))
         cells.answer(call, double)
 
-    return SmartAsync.AsyncFunc.new_dual(begin, None, body, None)
+    return SmartAsync.AsyncFunc.new_dual(begin, (), body)
 
 
 @test('/contract/M11.a')

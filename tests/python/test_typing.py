@@ -20,7 +20,7 @@ TYPING = Path(__file__).resolve().parent / 'typing'
 
 # "file.py:38: error: Argument … [arg-type]"
 ERROR = re.compile(r'^(?P<file>[^:]+):(?P<line>\d+):(?:\d+:)? error: .*\[(?P<code>[a-z-]+)\]$')
-MARK = re.compile(r'# error: (?P<codes>[a-z -]+)$')
+MARK = re.compile(r'# error(?P<newer> from 3\.12)?: (?P<codes>[a-z -]+)$')
 
 
 def run_mypy(*arguments, status=0):
@@ -67,7 +67,7 @@ def find_marks(path):
     marks = {}
     for number, line in enumerate(path.read_text(encoding='utf-8').splitlines(), 1):
         match = MARK.search(line)
-        if match:
+        if match and (not match['newer'] or sys.version_info >= (3, 12)):
             marks[number] = set(match['codes'].split())
     return marks
 

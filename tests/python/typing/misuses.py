@@ -39,7 +39,7 @@ async def main(store: Store, future: SmartAsync.Future[int]) -> None:
     load()  # error: call-arg
     load.sync('a', limit='b')  # error: arg-type
     await fetch('a', retires=1)  # error: call-arg
-    await store.load.aio(7)  # error: arg-type
+    await store.load.aio(7)  # error from 3.12: arg-type
     # Results
     text: str = load.sync('a')  # error: assignment
     text = await fetch('a')  # error: assignment

@@ -12,6 +12,7 @@
 # What belongs to GLib, GObject and Gio is described by what it must be able to do. These stubs say
 # the same whether or not PyGObject-stubs is installed.
 
+import sys
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
 from contextlib import AbstractContextManager
 from contextvars import Context
@@ -118,9 +119,16 @@ class _SmartFunction(Generic[_P, _R_co, _T_co]):
     # As a method.
     @overload
     def __get__(self, instance: None, owner: type[object]) -> Self: ...
-    @overload
-    def __get__(self: Callable[Concatenate[_S, _Q], object], instance: _S,
-                owner: type[object] | None = ...) -> _SmartFunction[_Q, _R_co, _T_co]: ...
+    # The mypy of Debian's Python 3.11 infers nothing from `self` that takes parameters: there the
+    # arguments of methods go unchecked.
+    if sys.version_info >= (3, 12):
+        @overload
+        def __get__(self: Callable[Concatenate[_S, _Q], object], instance: _S,
+                    owner: type[object] | None = ...) -> _SmartFunction[_Q, _R_co, _T_co]: ...
+    else:
+        @overload
+        def __get__(self, instance: object,
+                    owner: type[object] | None = ...) -> _SmartFunction[..., _R_co, _T_co]: ...
 
 @overload
 def smartasync(function: AsyncFunc) -> _SmartFunction[..., object, object]: ...

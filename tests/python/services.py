@@ -4,13 +4,19 @@
 
 import contextlib
 import http.server
+import queue
 import socket
 import socketserver
 import threading
 
+import gi
+
+import harness
 from harness import start_thread
 
-from gi.repository import Gio
+with contextlib.suppress(ValueError):
+    gi.require_version('Soup', '3.0')
+from gi.repository import Gio, GLib
 
 
 def make_bus_pair():
@@ -83,3 +89,60 @@ def serve(server):
         finally:
             server.shutdown()
             thread.join()
+
+
+def make_soup_server(certificate=None):
+    """A server of libsoup's, which speaks HTTP/2 over TLS; to be made where it is to answer."""
+    from gi.repository import Soup
+
+    def on_request(server, message, path, query, *_):
+        message.set_status(200, None)
+        message.set_response('text/plain', Soup.MemoryUse.COPY, path.encode())
+
+    server = Soup.Server(tls_certificate=certificate) if certificate else Soup.Server()
+    server.add_handler(None, on_request)
+    options = Soup.ServerListenOptions.HTTPS if certificate else 0
+    server.listen_local(0, Soup.ServerListenOptions(options))
+    return server
+
+
+@contextlib.contextmanager
+def serve_soup(certificate=None):
+    """The address on which libsoup answers, from a thread with a loop of its own."""
+    context = GLib.MainContext.new()
+    loop = GLib.MainLoop.new(context, False)
+    addresses = queue.Queue()
+
+    def run():
+        context.push_thread_default()
+        server = make_soup_server(certificate)
+        addresses.put(server.get_uris()[0].to_string())
+        loop.run()
+        server.disconnect()
+        while context.pending():
+            context.iteration(False)
+        context.pop_thread_default()
+
+    thread = start_thread(run)
+    try:
+        yield addresses.get(timeout=harness.DEADLINE)
+    finally:
+        loop.quit()
+        thread.join()
+
+
+@contextlib.contextmanager
+def serve_bus():
+    """The address of a bus with nobody on it."""
+    bus = Gio.TestDBus.new(Gio.TestDBusFlags.NONE)
+    bus.up()
+    try:
+        yield bus.get_bus_address()
+    finally:
+        bus.stop()
+
+
+def connect_to_bus(address):
+    flags = (Gio.DBusConnectionFlags.AUTHENTICATION_CLIENT
+             | Gio.DBusConnectionFlags.MESSAGE_BUS_CONNECTION)
+    return Gio.DBusConnection.new_for_address_sync(address, flags, None, None)

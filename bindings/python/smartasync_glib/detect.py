@@ -43,7 +43,7 @@ COROUTINE_BODY = 'coroutine body'
 class Frame:
     """Some code: a body, or what runs in a mode."""
 
-    __slots__ = ('kind', 'below', 'thread', 'depth', 'call', 'loop')
+    __slots__ = ('kind', 'below', 'thread', 'depth', 'call', 'loop', 'made')
 
     def __init__(self, kind, below=None, loop=None):
         self.kind = kind
@@ -52,6 +52,7 @@ class Frame:
         self.depth = native.main_depth()
         self.call = native.current_call()
         self.loop = loop
+        self.made = None  # its SmartCall, where one was asked for
 
     def is_here(self):
         """Whether this is (perhaps with another loop) the code that it was made in."""
@@ -69,6 +70,7 @@ class _PlainBody(Frame):
         self.depth = 0
         self.call = None
         self.loop = None
+        self.made = None
 
     def is_here(self):
         return native.main_depth() == 0 and native.current_call() is None
@@ -115,6 +117,26 @@ def _find_body(frame):
     while frame is not None and frame.kind in (MODE_AUTO, MODE_SYNC, MODE_ASYNC):
         frame = frame.below
     return frame
+
+
+def find_body():
+    """The frame of the body that this is part of, if it was called without the library."""
+    frame = top.get()
+    if frame is not None and not frame.is_here():
+        return None
+    frame = _find_body(frame)
+    if frame is None and not is_run(_get_running_loop()):
+        return None
+    if frame is None or frame is PLAIN_BODY:
+        loop = get_asyncio_loop()
+        frame = Frame(COROUTINE_BODY if loop is not None else BLOCKING_BODY, None, loop)
+        top.set(frame)
+    return frame
+
+
+def is_run(loop):
+    """Whether the loop runs a coroutine for a sync caller; loops.py says."""
+    return False
 
 
 def find_context():

@@ -154,6 +154,9 @@ class Driver:
 def begin_coroutine(call, *_):
     """The asynchronous body of every coroutine function."""
     work = get_work(call)
+    if work.granted is not None:
+        under_asyncio.begin_here(call, work)
+        return
     loop = detect.get_asyncio_loop()
     try:
         if loop is not None:

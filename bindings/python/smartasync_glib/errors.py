@@ -3,21 +3,22 @@
 """Exceptions that cross the C library: the same object goes in and comes out.
 
 A GLib.Error goes as it is. Any other exception goes as a GError of a domain of
-its own, whose code is the key under which its outcome is found again.
+its own, whose code is a key to the outcome that has it. That is kept by the
+futures that the error may come to, and by nobody else: PyGObject makes of a
+GError no more than domain, code and message, and tells nobody when it is freed.
 """
 
 import asyncio
+import contextlib
 import itertools
 import sys
+import threading
 import weakref
 
 from gi.repository import Gio, GLib
 
 DOMAIN = 'smartasync-python-exception-quark'
 _IO = GLib.quark_to_string(Gio.io_error_quark())
-
-_keys = itertools.count(1)
-_outcomes = weakref.WeakValueDictionary()  # key: Outcome
 
 
 class Outcome:
@@ -49,42 +50,92 @@ def report(error):
     sys.excepthook(type(error), error, error.__traceback__)
 
 
-def make_cancelled(message='The operation was cancelled'):
-    return GLib.Error(message, _IO, int(Gio.IOErrorEnum.CANCELLED))
+class _Local(threading.local):
+    raised = None  # by a body that this thread has run, until who waits for it has seen it
 
 
-def make_timed_out(message='The deadline has passed'):
-    return GLib.Error(message, _IO, int(Gio.IOErrorEnum.TIMED_OUT))
+local = _Local()
+_keys = itertools.count(1)
+_outcomes = weakref.WeakValueDictionary()  # key: Outcome
+
+
+@contextlib.contextmanager
+def translated(*outcomes):
+    """A GLib.Error that is raised within comes out as the exception that it stands for."""
+    try:
+        yield
+    except GLib.Error as error:
+        found = from_gerror(error, *outcomes)
+        if found is error:
+            raise
+        raise found from None
+    finally:
+        local.raised = None
+
+
+def to_gerror(error, outcome):
+    """What stands for the exception in C, as long as somebody holds the outcome."""
+    if isinstance(error, GLib.Error) and error.domain and GLib.quark_try_string(error.domain):
+        return error
+    if isinstance(error, asyncio.CancelledError):
+        return make_cancelled()
+    key = next(_keys) & 0x7fffffff
+    _outcomes[key] = outcome
+    return GLib.Error(f'{type(error).__name__}: {error}', DOMAIN, key)
+
+
+def from_gerror(error, *outcomes):
+    """The exception that a GLib.Error of the library's stands for."""
+    for outcome in outcomes:
+        outcome.unseen = False
+    if error.domain == DOMAIN:
+        outcome = _outcomes.get(error.code)
+        if outcome is not None and outcome.error is not None:
+            outcome.unseen = False
+            return outcome.error
+    for outcome in outcomes:
+        own = outcome.error
+        if isinstance(own, GLib.Error) and (own.domain, own.code, own.message) == (
+                error.domain, error.code, error.message):
+            return own
+    return error
+
+
+def unbox(value):
+    """What `value` stands for, if it is the outcome that those who waited for a flight share."""
+    if not isinstance(value, Outcome):
+        return value
+    if value.error is not None:
+        raise value.error
+    return value.value
+
+
+def make_outcome(error):
+    """One of somebody who has nothing but an exception."""
+    outcome = Outcome()
+    outcome.reject(error)
+    return outcome
+
+
+@contextlib.contextmanager
+def because_of(cause):
+    """What is raised within has `cause` as its cause."""
+    try:
+        yield
+    except BaseException as error:
+        raise error from cause
+
+
+# Errors of GIO's
+
+def make_cancelled():
+    return GLib.Error('The operation was cancelled', _IO, int(Gio.IOErrorEnum.CANCELLED))
+
+
+def make_timed_out():
+    return GLib.Error('The operation took too long', _IO, int(Gio.IOErrorEnum.TIMED_OUT))
 
 
 def is_cancelled(error):
     return isinstance(error, GLib.Error) and error.matches(Gio.io_error_quark(),
                                                            Gio.IOErrorEnum.CANCELLED)
-
-
-def to_gerror(error, outcome):
-    """What stands for the exception in C."""
-    if isinstance(error, GLib.Error) and GLib.quark_try_string(error.domain):
-        return error
-    if isinstance(error, asyncio.CancelledError):
-        return make_cancelled()
-    key = next(_keys)
-    _outcomes[key] = outcome
-    return GLib.Error(f'{type(error).__name__}: {error}', DOMAIN, key)
-
-
-def from_gerror(error, outcome=None):
-    """The exception that a GLib.Error of the library's stands for."""
-    if error.domain == DOMAIN:
-        found = _outcomes.get(error.code)
-        if found is not None and found.error is not None:
-            found.unseen = False
-            return found.error
-    elif outcome is not None and outcome.done and isinstance(outcome.error, GLib.Error):
-        own = outcome.error
-        if (own.domain, own.code, own.message) == (error.domain, error.code, error.message):
-            outcome.unseen = False
-            return own
-    if outcome is not None:
-        outcome.unseen = False
-    return error

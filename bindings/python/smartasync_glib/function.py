@@ -111,6 +111,8 @@ class SmartFunction:
         self._func = None
         self._abandons = bool(self._options.get('abandon_on_cancel'))
         self._cancellable = self._options.get('cancellable')
+        self._runs_elsewhere = (self._options.get('executor') is not None
+                                or isinstance(self._options.get('context'), GLib.MainContext))
 
     def __get__(self, instance, owner=None):
         return self._binding(self, instance, owner)
@@ -160,7 +162,9 @@ class SmartFunction:
 
     def _begin(self, args, kwargs, plain=False):
         """Starts it in the caller's main context: a SmartAsync.Future."""
-        work = Work(self._function, args, kwargs, plain)
+        return self._start(Work(self._function, args, kwargs, plain))
+
+    def _start(self, work):
         with detect.in_c(True):
             future = self._get_func()._callv(None, [values.box(work)], self._cancellable)
         future._outcome = work.outcome
@@ -174,13 +178,9 @@ class SmartFunction:
         """Calls it by way of the library, and waits."""
         work = Work(self._function, args, kwargs, plain=True)
         outcome = work.outcome
-        try:
-            interrupt.call(self._get_func().call_sync, None, [values.box(work)], self._cancellable)
-        except GLib.Error as error:
-            found = errors.from_gerror(error, outcome)
-            if found is error:
-                raise
-            raise found from None
+        with errors.translated(outcome):
+            interrupt.call(self._get_func()._call_sync, None, [values.box(work)],
+                           self._cancellable)
         return outcome.value
 
     # The library's function
@@ -264,7 +264,7 @@ class PlainFunction(SmartFunction):
     _call_under_asyncio = _call_aio
 
     def _make_func(self):
-        return SmartAsync.AsyncFunc.new_blocking(run_blocking)
+        return SmartAsync.AsyncFunc._new_blocking(run_blocking)
 
 
 class CoroutineFunction(SmartFunction):
@@ -280,12 +280,18 @@ class CoroutineFunction(SmartFunction):
         return self._run_in_c(args, kwargs)
 
     def _call_aio(self, args, kwargs):
-        return under_asyncio.call_coroutine(self._function, args, kwargs)
+        return under_asyncio.call_coroutine(self, args, kwargs)
 
     _call_under_asyncio = _call_aio
 
     def _make_func(self):
-        return SmartAsync.AsyncFunc.new_dual(driver.begin_coroutine, (), run_blocking)
+        executor = self._options.get('executor')
+        if executor is not None and executor.get_context() is None:
+            # A pool's threads have no loop: there it is run to its end, by a loop of theirs.
+            return SmartAsync.AsyncFunc._new_blocking(run_blocking)
+        if self._options.get('context') == SmartAsync.MainContextPolicy.CURRENT:
+            return SmartAsync.AsyncFunc._new(driver.begin_coroutine)
+        return SmartAsync.AsyncFunc._new_dual(driver.begin_coroutine, (), run_blocking)
 
 
 class BoundFunction:

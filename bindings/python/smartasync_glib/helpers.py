@@ -2,9 +2,13 @@
 
 """smartawait() and smartcontinuation()."""
 
+import asyncio
 import inspect
 
-from .function import CoroutineFunction
+from gi.repository import GLib, SmartAsync
+
+from . import detect
+from .function import CoroutineFunction, smartasync
 
 
 async def _resolve(value):
@@ -37,3 +41,24 @@ def smartcontinuation(value, on_resolved, /, *args, **kwargs):
     if not inspect.isawaitable(value):
         return on_resolved(value, *args, **kwargs)
     return _smart_apply(value, on_resolved, args, kwargs)
+
+
+@smartasync
+async def sleep(seconds):
+    """Waits so many seconds, under every loop."""
+    if detect.get_asyncio_loop() is not None:
+        await asyncio.sleep(seconds)
+        return
+    over = SmartAsync.Future.new(None)
+
+    def on_timeout(*_):
+        over.resolve(None)
+        return GLib.SOURCE_REMOVE
+
+    source = GLib.timeout_source_new(max(0, round(seconds * 1000)))
+    source.set_callback(on_timeout)
+    source.attach(GLib.MainContext.ref_thread_default())
+    try:
+        await over
+    finally:
+        source.destroy()

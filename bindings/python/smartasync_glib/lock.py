@@ -2,10 +2,9 @@
 
 """SmartLock.run_once() of Python's functions: see SmartAsync.Lock."""
 
-from gi.repository import GLib, SmartAsync
+from gi.repository import SmartAsync
 
 from . import detect, errors, function, interrupt, under_asyncio, values
-from .errors import Outcome
 from .work import Work
 
 
@@ -28,86 +27,73 @@ class Flights:
             return self._wait(func, args, kwargs)
         if context is detect.ASYNCIO:
             return self._await(func, args, kwargs)
-        return self._begin(func, args, kwargs).then(_unbox)
+        flight = self._begin(func, args, kwargs)
+        # All who wait for the flight share its outcome; what is its error is this future's, too.
+        outcome = errors.Outcome()
+        result = flight.then(lambda call, flight: _take(call, flight, outcome))
+        result._outcome = outcome
+        return result
 
     def forget(self):
         """Has the next call execute, though one is in flight."""
         self._lock.forget(self._key)
 
     def _wait(self, func, args, kwargs):
-        call = _Call(func, args, kwargs)
-        with detect.in_c(False):
-            try:
-                result = interrupt.call(self._lock.run_once_sync, self._key, call.func, None,
-                                        call.args, None)
-            except GLib.Error as error:
-                raise errors.from_gerror(error) from None
-        return unbox(result[1] if isinstance(result, tuple) else result)
+        func, arguments = _prepare(func, args, kwargs)
+        with detect.in_c(False), errors.translated():
+            result = interrupt.call(self._lock._run_once_sync, self._key, func, None, arguments,
+                                    None)
+        return errors.unbox(result[1])
 
     async def _await(self, func, args, kwargs):
         loop = detect.get_asyncio_loop()
         return await under_asyncio.settle(loop, lambda: self._begin(func, args, kwargs), True)
 
     def _begin(self, func, args, kwargs):
-        call = _Call(func, args, kwargs)
+        func, arguments = _prepare(func, args, kwargs)
         with detect.in_c(True):
-            return self._lock._run_once(self._key, call.func, None, call.args, None)
+            return self._lock._run_once(self._key, func, None, arguments, None)
 
 
-class _Call:
-    """What a lock is given to call."""
-
-    def __init__(self, func, args, kwargs):
-        smart = function.smartasync(func) if not callable(func) else func
-        if isinstance(smart, function.BoundFunction):
-            smart, args = smart.__func__, (smart.__self__, *args)
-        if isinstance(smart, SmartAsync.AsyncFunc):
-            smart = function.smartasync(smart)
-        if isinstance(smart, function.SmartFunction):
-            self.func = smart._get_func()
-            self.args = smart._make_arguments(args, kwargs, boxed=True)
-            return
-        self.func = (_get_coroutine_func() if function.is_coroutine_function(smart)
-                     else _get_plain_func())
-        self.args = [values.box(Work(smart, args, kwargs, boxed=True))]
+def convert(args):
+    """The plain form's arguments, after the key: a function, a source, a list, a cancellable."""
+    return [*args[:2], values.to_gvalues(args[2]), *args[3:]] if len(args) > 2 else args
 
 
-_funcs = {}
+def _prepare(func, args, kwargs):
+    """The library's function, and its arguments."""
+    if isinstance(func, function.BoundFunction):
+        func, args = func.__func__, (func.__self__, *args)
+    if isinstance(func, SmartAsync.AsyncFunc) or not callable(func):
+        func = function.smartasync(func)
+    if isinstance(func, function.SmartFunction):
+        return func._get_func(), func._make_arguments(args, kwargs, boxed=True)
+    kind = (function.CoroutineFunction if function.is_coroutine_function(func)
+            else function.PlainFunction)
+    return _get_func(kind), [values.box(Work(func, args, kwargs, boxed=True))]
 
 
-def _get_coroutine_func():
-    return _get_func('coroutine', lambda: function.CoroutineFunction(_call))
+_funcs = {}  # kind: SmartAsync.AsyncFunc
 
 
-def _get_plain_func():
-    return _get_func('plain', lambda: function.PlainFunction(_call))
-
-
-def _get_func(kind, make):
+def _get_func(kind):
+    """What calls what nobody has decorated."""
     if kind not in _funcs:
-        _funcs[kind] = make()._get_func()
+        _funcs[kind] = kind(_run_once)._get_func()
     return _funcs[kind]
 
 
-def _call():
-    """Whatever a lock calls that nobody has decorated."""
+def _run_once():
+    """It gives them its name."""
 
 
-def unbox(result):
-    """What a flight came to: everyone who waited for it has the same outcome."""
-    if not isinstance(result, Outcome):
-        return result
-    if result.error is not None:
-        raise result.error
-    return result.value
-
-
-def _unbox(call, settled):
+def _take(call, flight, outcome):
     try:
-        value = settled.result()
+        value = flight.result()
     except BaseException as error:
-        outcome = Outcome()
         outcome.reject(error)
+        outcome.unseen = True
         call.return_error(errors.to_gerror(error, outcome))
     else:
+        outcome.resolve(value)
         call.return_value(values.to_gvalue(value))

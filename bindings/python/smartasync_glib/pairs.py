@@ -2,7 +2,7 @@
 
 """Functions of the library's, and of introspected libraries."""
 
-from gi.repository import GLib, GObject, SmartAsync
+from gi.repository import GObject, SmartAsync
 
 from . import detect, errors, interrupt, under_asyncio, values
 from .function import SmartFunction
@@ -53,12 +53,10 @@ class LibraryFunction(SmartFunction):
         return self._elsewhere
 
     def _run_in_c(self, args, kwargs):
-        try:
-            result = interrupt.call(self._get_func().call_sync, None,
+        with errors.translated():
+            result = interrupt.call(self._get_func()._call_sync, None,
                                     self._make_arguments(args, kwargs), self._cancellable)
-        except GLib.Error as error:
-            raise errors.from_gerror(error) from None
-        return result[1] if isinstance(result, tuple) else result
+        return result[1]
 
     _call_sync = _run_in_c
 

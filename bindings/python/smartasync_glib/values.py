@@ -76,3 +76,10 @@ def to_gvalue(value):
 def box(value):
     """A GObject.Value with the very object, whatever it is."""
     return _box(value)
+
+
+def to_gvalues(arguments):
+    """The same of a list of arguments."""
+    if not arguments:
+        return arguments or []
+    return [to_gvalue(argument) for argument in arguments]

@@ -8,6 +8,7 @@ holds it until it releases the call, which it does where the call was made; so
 that is where the arguments go, too. Whoever waits holds the Outcome.
 """
 
+import asyncio
 import contextvars
 from types import CoroutineType
 
@@ -15,8 +16,8 @@ from . import detect, errors, loops, values
 
 
 class Work:
-    __slots__ = ('function', 'args', 'kwargs', 'context', 'outcome', 'plain',
-                 'boxed')
+    __slots__ = ('function', 'args', 'kwargs', 'context', 'outcome', 'plain', 'boxed',
+                 'call', 'granted')
 
     def __init__(self, function, args, kwargs, plain=False, boxed=False):
         self.function = function
@@ -24,8 +25,10 @@ class Work:
         self.kwargs = kwargs
         self.context = contextvars.copy_context()
         self.outcome = errors.Outcome()
-        self.plain = plain  # nobody in C looks at its value
-        self.boxed = boxed  # it returns its outcome, for several to share
+        self.plain = plain   # nobody in C looks at its value
+        self.boxed = boxed   # it returns its outcome, which several will share
+        self.call = None     # of a task that runs itself: see under_asyncio.py
+        self.granted = None
 
     def begin(self):
         """What the function returns, called in the caller's context variables."""
@@ -63,11 +66,13 @@ def finish(call, work, value):
 
 def fail(call, work, error):
     """The body has raised this."""
-    work.outcome.reject(error)
+    outcome = work.outcome
+    outcome.reject(error)
     if work.boxed:
-        call.return_value(values.box(work.outcome))
+        call.return_value(values.box(outcome))
         return
-    call.return_error(errors.to_gerror(error, work.outcome))
+    outcome.unseen = not work.plain and not isinstance(error, asyncio.CancelledError)
+    call.return_error(errors.to_gerror(error, outcome))
 
 
 def run_blocking(call, *_):

@@ -1,8 +1,14 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""What Python adds to the library. The modules of smartasync_glib do it."""
+"""What Python adds to the library: the modules of smartasync_glib do it.
+
+The classes keep their methods' signatures. What a body raises becomes its
+call's error, and what a future has as its error is raised as the exception
+that it was.
+"""
 
 import asyncio
+import contextvars
 
 from gi.repository import GLib
 
@@ -14,39 +20,99 @@ SmartAsync = get_introspection_module('SmartAsync')
 __all__ = []
 
 
+class Call(SmartAsync.Call):
+    """A call in flight: what a body receives."""
+
+    @staticmethod
+    def get_current():
+        return calls.get_current()
+
+
+Call = override(Call)
+__all__.append('Call')
+
+
 class AsyncFunc(SmartAsync.AsyncFunc):
+    """A function that can be called in any context. `smartasync()` makes them of Python's."""
+
+    _new = SmartAsync.AsyncFunc.new
+    _new_blocking = SmartAsync.AsyncFunc.new_blocking
+    _new_dual = SmartAsync.AsyncFunc.new_dual
     _callv = SmartAsync.AsyncFunc.callv
+    _call_sync = SmartAsync.AsyncFunc.call_sync
+
+    @staticmethod
+    def new(begin, *begin_data):
+        return SmartAsync.AsyncFunc.new(bodies.guard(begin), *begin_data)
+
+    @staticmethod
+    def new_blocking(body, *body_data):
+        return SmartAsync.AsyncFunc.new_blocking(bodies.guard(body), *body_data)
 
     @staticmethod
     def new_dual(begin, begin_data, body, *body_data):
         # PyGObject takes the first function's data as a tuple only.
         if not isinstance(begin_data, tuple):
             begin_data = (begin_data,)
-        return SmartAsync.AsyncFunc.new_dual(begin, begin_data, body, *body_data)
+        return SmartAsync.AsyncFunc.new_dual(bodies.guard(begin), begin_data, bodies.guard(body),
+                                             *body_data)
+
+    def callv(self, source=None, args=None, cancellable=None):
+        with detect.in_c(detect.is_async_context()):
+            return super().callv(source, values.to_gvalues(args), cancellable)
+
+    def call_sync(self, source=None, args=None, cancellable=None):
+        with errors.translated():
+            return interrupt.call(super().call_sync, source, values.to_gvalues(args), cancellable)
+
+    def call_async(self, source=None, args=None, cancellable=None, callback=None, *user_data):
+        super().call_async(source, values.to_gvalues(args), cancellable, callback, *user_data)
+
+    def call_finish(self, async_result):
+        with errors.translated():
+            return super().call_finish(async_result)
 
 
 AsyncFunc = override(AsyncFunc)
 __all__.append('AsyncFunc')
 
 
-class Future(SmartAsync.Future):
-    """Awaitable under every loop, and with the names that asyncio's futures have."""
+def _unboxed(result):
+    """`result` is (True, value)."""
+    value = errors.unbox(result[1])
+    return result if value is result[1] else (result[0], value)
 
-    _outcome = None
+
+class Future(SmartAsync.Future):
+    """A value or an error, now or later.
+
+    It is awaitable under every loop, and has the methods of asyncio's futures, too.
+    """
+
+    _outcome = None  # of a function of Python's
+    _sources = ()    # the outcomes whose errors it may come to
 
     def __await__(self):
         return future.await_future(self)
 
-    __iter__ = None
-
     def _wait_quietly(self, callback):
-        """The callback comes in this context once it is settled."""
         super().wait_async(None, callback)
 
     def _forget_error(self):
-        """Somebody has seen its error, or does not want to."""
-        if self._outcome is not None:
-            self._outcome.unseen = False
+        """Somebody sees to its error, or it does not matter."""
+        for outcome in self._get_outcomes():
+            outcome.unseen = False
+
+    def _get_outcomes(self):
+        return self._sources if self._outcome is None else (self._outcome, *self._sources)
+
+    def _make_child(self, child):
+        """`child` may come to the same error: it keeps it, and sees to it."""
+        child._sources = self._get_outcomes()
+        self._forget_error()
+        return child
+
+    # As of asyncio's futures
 
     def done(self):
         return self.get_status() != SmartAsync.FutureStatus.PENDING
@@ -55,101 +121,195 @@ class Future(SmartAsync.Future):
         return self.done() and errors.is_cancelled(self.exception())
 
     def result(self):
-        """Its value; raises its error, or asyncio.InvalidStateError while there is none."""
-        if not self.done():
+        """Its value; raises its error, or asyncio.InvalidStateError while there is neither."""
+        status = self.get_status()
+        if status == SmartAsync.FutureStatus.PENDING:
             raise asyncio.InvalidStateError('the future is pending')
+        outcome = self._outcome
+        if status == SmartAsync.FutureStatus.RESOLVED and outcome is not None:
+            return outcome.value
         return self.get_value()[1]
 
     def exception(self):
-        """Its error, or None."""
+        """Its error, or None; raises asyncio.InvalidStateError while it is pending."""
+        if not self.done():
+            raise asyncio.InvalidStateError('the future is pending')
         try:
-            self.result()
-        except asyncio.InvalidStateError:
-            if not self.done():
-                raise
+            self.get_value()
         except BaseException as error:
             return error
         return None
 
-    def get_value(self):
-        try:
-            found = super().get_value()
-        except GLib.Error as error:
-            raise self._translate(error) from None
-        outcome = self._outcome
-        if outcome is not None and outcome.done and outcome.error is None:
-            return (found[0], outcome.value)
-        return (found[0], lock.unbox(found[1]))
-
-    def _translate(self, error):
-        return errors.from_gerror(error, self._outcome)
-
     def add_done_callback(self, callback, *, context=None):
-        """Has callback(future) called in this context once it is settled."""
-        import contextvars
-        context = context or contextvars.copy_context()
+        """Has `callback(future)` called in this context when it is settled."""
         self._forget_error()
+        context = context or contextvars.copy_context()
         super().wait_async(None, lambda *_: context.run(callback, self))
 
+    # What gives its value, or raises its error
+
+    def get_value(self):
+        with errors.translated(*self._get_outcomes()):
+            return _unboxed(super().get_value())
+
+    def wait(self, timeout_usec=-1, cancellable=None):
+        with errors.translated(*self._get_outcomes()):
+            return _unboxed(interrupt.call(super().wait, timeout_usec, cancellable))
+
+    def wait_finish(self, result):
+        with errors.translated(*self._get_outcomes()):
+            return _unboxed(super().wait_finish(result))
+
+    def wait_async(self, cancellable=None, callback=None, *user_data):
+        self._forget_error()
+        super().wait_async(cancellable, callback, *user_data)
+
+    # What settles it
+
+    @staticmethod
+    def new_for_value(value):
+        return SmartAsync.Future.new_for_value(values.to_gvalue(value))
+
+    @staticmethod
+    def new_for_error(error):
+        outcome = errors.make_outcome(error)
+        future = SmartAsync.Future.new_for_error(errors.to_gerror(error, outcome))
+        future._sources = (outcome,)
+        return future
+
+    def resolve(self, value):
+        return super().resolve(values.to_gvalue(value))
+
+    def reject(self, error):
+        outcome = errors.make_outcome(error)
+        self._sources = (outcome, *self._sources)
+        return super().reject(errors.to_gerror(error, outcome))
+
+    # What goes on with it
+
+    def then(self, continuation, *user_data):
+        return self._make_child(super().then(bodies.guard(continuation), *user_data))
+
+    def catch(self, continuation, *user_data):
+        return self._make_child(super().catch(bodies.guard(continuation), *user_data))
+
+    def finally_(self, continuation, *user_data):
+        return self._make_child(super().finally_(bodies.guard(continuation), *user_data))
+
+    def with_timeout(self, msec):
+        return self._make_child(super().with_timeout(msec))
+
+    @staticmethod
+    def allv(futures):
+        return _combine(SmartAsync.Future.allv, futures)
+
+    @staticmethod
+    def anyv(futures):
+        return _combine(SmartAsync.Future.anyv, futures)
+
+    @staticmethod
+    def racev(futures):
+        return _combine(SmartAsync.Future.racev, futures)
+
+
+def _combine(combine, futures):
+    combined = combine(futures)
+    combined._sources = [outcome for future in futures for outcome in future._get_outcomes()]
+    for future in futures:
+        future._forget_error()
+    return combined
+
+
+def _add_getter(name):
+    getter = getattr(SmartAsync.Future, name)
+
+    def get(self):
+        with errors.translated(*self._get_outcomes()):
+            return getter(self)
+
+    get.__name__ = name
+    setattr(Future, name, get)
+
+
+for _name in ('boolean', 'int', 'uint', 'int64', 'uint64', 'double', 'string', 'object',
+              'variant'):
+    _add_getter(f'get_{_name}')
 
 Future = override(Future)
 __all__.append('Future')
 
 
 class Lock(SmartAsync.Lock):
-    """`run_once(f, *args, **kwargs)`, and by key: `lock["user:42"].run_once(f, *args, **kwargs)`."""
+    """Has concurrent calls of the same share one execution, and its result.
+
+    `run_once(f, *args, **kwargs)`, and by key `lock['user:42'].run_once(f, *args, **kwargs)`, with
+    any function: the value in a sync context, something to await in an async one.
+    """
 
     _run_once = SmartAsync.Lock.run_once
-
-    def run_once(self, first, /, *args, **kwargs):
-        if first is None or isinstance(first, str):
-            return super().run_once(first, *args, **kwargs)
-        return lock.Flights(self, None).run_once(first, *args, **kwargs)
+    _run_once_sync = SmartAsync.Lock.run_once_sync
 
     def __getitem__(self, key):
         return lock.Flights(self, key)
+
+    def run_once(self, first, /, *args, **kwargs):
+        if first is not None and not isinstance(first, str):
+            return lock.Flights(self, None).run_once(first, *args, **kwargs)
+        with detect.in_c(detect.is_async_context()):
+            return super().run_once(first, *lock.convert(args), **kwargs)
+
+    def run_once_sync(self, key, func, source, args, cancellable):
+        with errors.translated():
+            return interrupt.call(super().run_once_sync, key, func, source,
+                                  values.to_gvalues(args), cancellable)
+
+    def run_once_async(self, key, func, source, args, cancellable, callback=None, *user_data):
+        super().run_once_async(key, func, source, values.to_gvalues(args), cancellable, callback,
+                               *user_data)
+
+    def run_once_finish(self, async_result):
+        with errors.translated():
+            return super().run_once_finish(async_result)
 
 
 SmartLock = Lock = override(Lock)
 __all__ += ['Lock', 'SmartLock']
 
-from smartasync_glib import detect, errors, function, future, helpers, lock, loops  # noqa: E402
+# These look at the classes above.
+from smartasync_glib import (bodies, calls, detect, errors, future, interrupt, lock,  # noqa: E402
+                             loops, values)
+from smartasync_glib.detect import (async_mode, is_async_context, set_async, set_sync,  # noqa: E402
+                                    sync_mode)
 from smartasync_glib.function import smartasync  # noqa: E402
-from smartasync_glib.helpers import smartawait, smartcontinuation  # noqa: E402
+from smartasync_glib.helpers import sleep, smartawait, smartcontinuation  # noqa: E402
 
-context_is_async = is_async_context = detect.is_async_context
+__all__ += ['smartasync', 'smartawait', 'smartcontinuation', 'sleep', 'is_async_context',
+            'set_sync', 'set_async', 'sync_mode', 'async_mode', 'reset_smartasync_cache']
+
+context_is_async = detect.is_async_context
 context_describe = detect.describe
 context_push_mode = detect.push_mode
 context_pop_mode = detect.pop_mode
-set_sync, set_async = detect.set_sync, detect.set_async
-sync_mode, async_mode = detect.sync_mode, detect.async_mode
-__all__ += ['smartasync', 'context_is_async', 'is_async_context', 'context_describe',
-            'context_push_mode', 'context_pop_mode', 'set_sync', 'set_async', 'sync_mode',
-            'async_mode', 'reset_smartasync_cache', 'sleep', 'smartawait', 'smartcontinuation']
+__all__ += ['context_is_async', 'context_describe', 'context_push_mode', 'context_pop_mode']
 
 
 def reset_smartasync_cache():
-    """Closes what the library keeps for this thread's next calls."""
+    """Frees what is kept for this thread's next calls: loops and contexts that are not in use."""
     loops.reset()
     SmartAsync.async_reset()
 
 
-@smartasync
-async def sleep(seconds):
-    """Waits so many seconds, under every loop."""
-    if detect.get_asyncio_loop() is not None:
-        await asyncio.sleep(seconds)
-        return
-    until = SmartAsync.Future.new(None)
+def run_blocking(body, *args):
+    """A one-off call of a blocking body; the cancellable comes last, after the body's data."""
+    return SmartAsync.run_blocking(bodies.guard(body), *args)
 
-    def on_timeout(*_):
-        until.resolve(None)
-        return GLib.SOURCE_REMOVE
 
-    source = GLib.timeout_source_new(max(0, int(seconds * 1000)))
-    source.set_callback(on_timeout)
-    source.attach(GLib.MainContext.ref_thread_default())
-    try:
-        await until
-    finally:
-        source.destroy()
+def await_(value, cancellable=None):
+    return SmartAsync.await_(values.to_gvalue(value), cancellable)
+
+
+def continuation(value, function, *user_data):
+    return SmartAsync.continuation(values.to_gvalue(value), bodies.guard(function), *user_data)
+
+
+__all__ += ['run_blocking', 'await_', 'continuation']

@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+"""Bodies that take a SmartCall: what they raise becomes the call's error."""
+
+import functools
+
+from . import errors
+
+
+def guard(body):
+    """`body`, whose exceptions reach the caller, where PyGObject would only print them."""
+    if body is None:
+        return None
+
+    @functools.wraps(body)
+    def guarded(call, *args):
+        try:
+            body(call, *args)
+        except BaseException as error:
+            # As long as the call is alive, and for a caller who waits here.
+            call._outcome = errors.local.raised = errors.make_outcome(error)
+            call.return_error(errors.to_gerror(error, call._outcome))
+    return guarded

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
 """Lines that must not pass a type checker, each marked with the kind of its error: see
-test_typing.py. It is never run."""
+contract_m_types.py. It is never run."""
 
 import gi
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""Typical uses, and what a type checker must make of each: see test_typing.py. It is never run."""
+"""Typical uses, and what a type checker must make of each: see contract_m_types.py. It is never run."""
 
 import asyncio
 from collections.abc import Coroutine

@@ -114,6 +114,9 @@ class _Run(collections.abc.Coroutine):
     def __await__(self):
         raise RuntimeError('this is for its task alone')
 
+    def __repr__(self):
+        return repr(self.coroutine)
+
 
 class ThreadLoop(asyncio.SelectorEventLoop):
     """See above."""
@@ -125,7 +128,6 @@ class ThreadLoop(asyncio.SelectorEventLoop):
         self._firstiter = self._asyncgen_firstiter_hook
         self._finalizer = self._asyncgen_finalizer_hook
         self._thread = threading.get_ident()
-        self._pid = os.getpid()
         self._spare = None
 
     # Running
@@ -201,6 +203,7 @@ class ThreadLoop(asyncio.SelectorEventLoop):
         self._spare = None
         run = self._spare_run
         run.coroutine, run.context, run.first = coroutine, context, yielded
+        task._log_destroy_pending = True
         task.add_done_callback(self._on_done)
         callback, step_context = self._spare_step
         self.call_soon(callback, context=step_context)
@@ -233,13 +236,15 @@ class ThreadLoop(asyncio.SelectorEventLoop):
         def keep(callback, *_, context=None):
             steps.append((callback, context))
 
-        self._spare_run = _Run()
+        self._spare_run = run = _Run()
+        run.coroutine = run.context = None
         self.call_soon = keep
         try:
             self._spare = asyncio.Task(self._spare_run, loop=self)
         finally:
             del self.call_soon
         self._spare_step = steps[0]
+        self._spare._log_destroy_pending = False
         return self._spare
 
     def _watch_signals(self):
@@ -260,14 +265,12 @@ class ThreadLoop(asyncio.SelectorEventLoop):
 
     def end(self):
         """Closes it, with what is left in it."""
-        if self._pid != os.getpid():
-            return  # it is the parent's, and so is its epoll descriptor's kernel side
         if not self.is_closed() and not self.is_running():
             self.close()
 
 
-class _Loops(threading.local):
-    """A thread's loops: those that are not in use."""
+class _Loops:
+    """A thread's loops that are not in use; they are closed when the thread ends."""
 
     def __init__(self):
         self.free = []
@@ -277,30 +280,38 @@ class _Loops(threading.local):
             loop.end()
 
 
-_loops = _Loops()
+class _Local(threading.local):
+    def __init__(self):
+        self.loops = _Loops()
+
+
+_local = _Local()
 
 
 def borrow():
     """A loop of this thread's that is not in use."""
-    free = _loops.free
+    free = _local.loops.free
     return free.pop() if free else ThreadLoop()
 
 
 def give_back(loop):
-    _loops.free.append(loop)
+    _local.loops.free.append(loop)
 
 
 def reset():
     """Closes the loops of this thread that are not in use."""
-    free = _loops.free
+    free = _local.loops.free
     while free:
         free.pop().end()
 
 
 def _abandon():
-    _loops.free = []
+    # What the parent's loops are registered for, in the kernel, is still the parent's.
+    _inherited.append(_local.loops)
+    _local.loops = _Loops()
 
 
+_inherited = []  # in a child: never freed
 os.register_at_fork(after_in_child=_abandon)
 
 

@@ -39,18 +39,29 @@ def make_later(act):
     return later
 
 
+def get_arguments(call):
+    return [call.get_int(i) for i in range(call.get_n_args())]
+
+
 def answer(call, act):
     """Settles with what `act` makes of the call's integers."""
     try:
-        call.return_int(act(*(call.get_int(i) for i in range(call.get_n_args()))))
+        call.return_int(act(*get_arguments(call)))
     except GLib.Error as error:
         call.return_error(error)
 
 
 def answer_later(call, act):
+    """The same, in a later callback."""
+    try:
+        settle, outcome = call.return_int, act(*get_arguments(call))
+    except GLib.Error as error:
+        settle, outcome = call.return_error, error
+
     def on_timeout():
-        answer(call, act)
+        settle(outcome)
         return GLib.SOURCE_REMOVE
+
     call.add_timeout(1, on_timeout)
 
 

@@ -137,7 +137,7 @@ def cancelled_while_queued():
         if name in BLOCKING_KINDS:
             gate.open()
         assert home.settle(first) == 1
-        assert begun == [1], name
+        assert begun == [1], (name, begun)
 
 
 @test('/contract/E2.d')
@@ -267,6 +267,7 @@ def abandoned_at_once():
             # It returns although the body is still at the gate.
             expect_error(caller, function, 7, code=CANCELLED)
             canceller.join()
+            assert not ended.is_open, (name, caller_name)
             gate.open()
             ended.wait()
 

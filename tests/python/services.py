@@ -4,6 +4,7 @@
 
 import contextlib
 import http.server
+import os
 import queue
 import socket
 import socketserver
@@ -13,6 +14,9 @@ import gi
 
 import harness
 from harness import start_thread
+
+# Without which libsoup's server does not offer HTTP/2.
+os.environ['SOUP_SERVER_HTTP2'] = '1'
 
 with contextlib.suppress(ValueError):
     gi.require_version('Soup', '3.0')

@@ -27,6 +27,11 @@ smart_thread_free (gpointer data)
 {
   SmartThread *thread = data;
 
+  /* It was ended within a body, as Python does when the process ends. Of its stack, where the
+   * frames are, nothing is left; what it had borrowed is abandoned. */
+  if (thread->n_bodies > 0)
+    return;
+
   smart_frame_clear (thread);
   g_clear_pointer (&thread->inbox, smart_inbox_unref);
   smart_context_pool_clear (thread);

@@ -29,6 +29,7 @@ from asyncio.tasks import _enter_task, _leave_task, current_task
 from gi.repository import GLib
 
 from . import native
+from .cancellation import Watch
 
 # So many iterations a loop is given for what a body leaves behind. What is not
 # done by then goes on at this thread's next sync call.
@@ -132,7 +133,7 @@ class ThreadLoop(asyncio.SelectorEventLoop):
 
     # Running
 
-    def run(self, coroutine):
+    def run(self, coroutine, cancellable=None):
         """What `coroutine` returns.
 
         The first step is driven right here, as if by the task that asyncio would make of it; and
@@ -141,20 +142,20 @@ class ThreadLoop(asyncio.SelectorEventLoop):
         """
         outer = _get_running_loop()
         if outer is None:
-            return self._run(coroutine)
+            return self._run(coroutine, cancellable)
 
         outer_task = current_task(outer)
         if outer_task is not None:
             _leave_task(outer, outer_task)
         _set_running_loop(None)
         try:
-            return self._run(coroutine)
+            return self._run(coroutine, cancellable)
         finally:
             _set_running_loop(outer)
             if outer_task is not None:
                 _enter_task(outer, outer_task)
 
-    def _run(self, coroutine):
+    def _run(self, coroutine, cancellable):
         task = self._spare
         if task is None:
             task = self._make_spare()
@@ -178,7 +179,7 @@ class ThreadLoop(asyncio.SelectorEventLoop):
         else:
             self._leave(task, hooks)
             try:
-                return self._go_on(task, coroutine, context, yielded)
+                return self._go_on(task, coroutine, context, yielded, cancellable)
             finally:
                 native.pop_thread_default(self._context_address)
         self._leave(task, hooks)
@@ -199,7 +200,7 @@ class ThreadLoop(asyncio.SelectorEventLoop):
         if self._ready:
             self._drain()
 
-    def _go_on(self, task, coroutine, context, yielded):
+    def _go_on(self, task, coroutine, context, yielded, cancellable):
         self._spare = None
         run = self._spare_run
         run.coroutine, run.context, run.first = coroutine, context, yielded
@@ -209,6 +210,8 @@ class ThreadLoop(asyncio.SelectorEventLoop):
         self.call_soon(callback, context=step_context)
 
         wakeup_fd = self._watch_signals()
+        watch = Watch(cancellable, self, task)
+        watch.begin()
         try:
             self.run_forever()
         except BaseException:
@@ -220,6 +223,7 @@ class ThreadLoop(asyncio.SelectorEventLoop):
                     task.exception()  # seen
             raise
         finally:
+            watch.end()
             if wakeup_fd is not None:
                 signal.set_wakeup_fd(wakeup_fd)
         if self._ready:
@@ -315,10 +319,10 @@ _inherited = []  # in a child: never freed
 os.register_at_fork(after_in_child=_abandon)
 
 
-def run_coroutine(coroutine):
+def run_coroutine(coroutine, cancellable=None):
     """What the coroutine returns; a loop of this thread's runs it."""
     loop = borrow()
     try:
-        return loop.run(coroutine)
+        return loop.run(coroutine, cancellable)
     finally:
         give_back(loop)

@@ -10,6 +10,7 @@ that is where the arguments go, too. Whoever waits holds the Outcome.
 
 import asyncio
 import contextvars
+import weakref
 from types import CoroutineType
 
 from . import detect, errors, loops, values
@@ -30,22 +31,24 @@ class Work:
         self.call = None     # of a task that runs itself: see under_asyncio.py
         self.granted = None
 
-    def begin(self):
+    def begin(self, call):
         """What the function returns, called in the caller's context variables."""
-        return self.context.run(self._call, detect.COROUTINE_BODY)
+        return self.context.run(self._call, call, detect.COROUTINE_BODY)
 
-    def run(self):
+    def run(self, call):
         """What comes of it in the end, for a body that blocks."""
-        return self.context.run(self._call_and_finish)
+        return self.context.run(self._call_and_finish, call)
 
-    def _call(self, kind):
-        detect.top.set(detect.Frame(kind, None, detect.get_asyncio_loop()))
+    def _call(self, call, kind):
+        frame = detect.Frame(kind, None, detect.get_asyncio_loop())
+        frame.owner = weakref.ref(call)
+        detect.top.set(frame)
         return self.function(*self.args, **self.kwargs)
 
-    def _call_and_finish(self):
-        result = self._call(detect.BLOCKING_BODY)
+    def _call_and_finish(self, call):
+        result = self._call(call, detect.BLOCKING_BODY)
         if type(result) is CoroutineType:
-            result = loops.run_coroutine(result)
+            result = loops.run_coroutine(result, call.get_cancellable())
         return result
 
 
@@ -79,7 +82,7 @@ def run_blocking(call, *_):
     """The blocking body of every Python function."""
     work = get_work(call)
     try:
-        value = work.run()
+        value = work.run(call)
     except BaseException as error:
         fail(call, work, error)
     else:

@@ -133,9 +133,9 @@ def cancelled_while_queued():
 
         first, second = home.call(begin)
         cancellable.cancel()
-        expect_error(home.settle, second, code=CANCELLED)
         if name in BLOCKING_KINDS:
             gate.open()
+        expect_error(home.settle, second, code=CANCELLED)
         assert home.settle(first) == 1
         assert begun == [1], (name, begun)
 
@@ -162,7 +162,7 @@ def body_sees_it():
         canceller = start_thread(lambda: (inside.wait(), cancellable.cancel()))
         expect_error(caller, blocking.options(cancellable=cancellable), code=CANCELLED)
         canceller.join()
-        assert seen == [True], caller_name
+        assert seen == [True], (caller_name, seen)
 
         @smartasync
         async def later():
@@ -178,7 +178,7 @@ def body_sees_it():
         canceller = start_thread(lambda: (inside.wait(), cancellable.cancel()))
         expect_error(caller, later.options(cancellable=cancellable), code=CANCELLED)
         canceller.join()
-        assert seen == [True], caller_name
+        assert seen == [True], (caller_name, seen)
 
 
 @test('/contract/E2.d/task')
@@ -379,7 +379,7 @@ def current_in_tasks():
         assert len(seen) >= 4, name
         call, cancellable = seen[0]
         assert call is not None and cancellable is not None, name
-        assert all(pair == (call, cancellable) for pair in seen), name
+        assert all(pair == (call, cancellable) for pair in seen), (name, seen)
         assert_none_is_current()
 
 
@@ -483,7 +483,8 @@ def nested_inherits():
 @test('/contract/E3.g')
 def nested_does_not_inherit():
     for name, make, caller in each_cell():
-        assert call_nested(make, False, caller) == [False, False], name
+        seen = call_nested(make, False, caller)
+        assert seen == [False, False], (name, seen)
 
 
 @test('/contract/E3.h')
@@ -630,10 +631,11 @@ def timed_out_is_abandoned():
 @test('/contract/E4.d')
 def timed_out_at_its_loop():
     for name, caller in CALLERS.items():
-        steps = []
+        steps, threads = [], []
 
         @smartasync
         async def stubborn():
+            threads.append(get_ident())
             # Keeps its loop for longer than the deadline, and looks at nothing.
             end = time.monotonic() + 0.03
             while time.monotonic() < end:
@@ -643,7 +645,8 @@ def timed_out_at_its_loop():
             steps.append('on')
 
         expect_error(caller, stubborn.options(timeout=0.01), code=TIMED_OUT)
-        assert steps == ['back'], (name, steps)
+        # An asynchronous body runs where the caller is, or in his loop.
+        assert threads == [get_ident()] and steps == ['back'], (name, steps)
 
 
 # E5: not on the thread that cancels

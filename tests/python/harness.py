@@ -219,20 +219,19 @@ class Home:
         return source
 
     def until(self, predicate, what='it never came to be', seconds=DEADLINE):
-        """Iterates until `predicate` holds."""
-        late = []
-        alarm = GLib.timeout_source_new(int(seconds * 1000))
-        alarm.set_callback(lambda *_: late.append(True))
-        alarm.attach(self.context)
+        """Iterates until `predicate` holds, be it by what another thread does."""
+        deadline = get_deadline(seconds)
+        # Not all that it may look at wakes this context up.
+        ticking = self.attach(GLib.timeout_source_new(5), lambda: GLib.SOURCE_CONTINUE)
         try:
             with self.pushed():
                 while not predicate():
                     strays.check()
-                    assert not late, what
+                    assert time.monotonic() < deadline, what
                     self.context.iteration(True)
             strays.check()
         finally:
-            alarm.destroy()
+            ticking.destroy()
 
     def call(self, function, *args):
         """What `function` returns, called by a source of this context."""

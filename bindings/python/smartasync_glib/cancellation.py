@@ -13,16 +13,32 @@ _RESOLVED = SmartAsync.FutureStatus.RESOLVED
 _watches = weakref.WeakKeyDictionary()  # task: its watches, the outermost first
 
 
+@contextlib.contextmanager
+def linked(outer, inner):
+    """`inner` is cancelled when `outer` is, which may be None."""
+    if outer is None:
+        yield
+        return
+    handler = GObject.Object.connect(outer, 'cancelled', lambda _: inner.cancel())
+    if outer.is_cancelled():
+        inner.cancel()
+    try:
+        yield
+    finally:
+        GObject.Object.disconnect(outer, handler)
+
+
 class Watch:
     """Cancels a task when a cancellable is."""
 
-    def __init__(self, cancellable, loop, task):
+    def __init__(self, cancellable, loop, task, outermost=False):
         self.cancellable = cancellable
         self.loop = loop
         self.task = task
         self.handler = 0
         self.has_cancelled = False
-        _watches.setdefault(task, []).append(self)
+        watches = _watches.setdefault(task, [])
+        watches.insert(0 if outermost else len(watches), self)
 
     def begin(self):
         if self.cancellable is None:

@@ -9,7 +9,7 @@ from types import CoroutineType
 
 from gi.repository import GLib, SmartAsync
 
-from . import calls, detect, driver, errors, interrupt, loops, under_asyncio, values
+from . import calls, cancellation, detect, driver, errors, interrupt, loops, under_asyncio, values
 from .detect import ASYNCIO, PLAIN_BODY, SYNC, find_context
 from .native import context_is_async, current_call
 from .work import Work, run_blocking
@@ -287,17 +287,41 @@ class PlainFunction(SmartFunction):
         return SmartAsync.AsyncFunc._new_blocking(run_blocking)
 
 
+def _get_cancellable_of_current_call():
+    call = SmartAsync.Call.get_current() if current_call() is not None else None
+    return call.get_cancellable() if call is not None else None
+
+
 class CoroutineFunction(SmartFunction):
     """Of an `async def`."""
 
     def __init__(self, function, options=None, binding=None):
         super().__init__(function, options, binding)
         self._direct = self._is_plain()
+        self._untimed = None
+        self._deadline = self._options.get('timeout')
+        for name in ('executor', 'max_concurrency', 'abandon_on_cancel', 'context'):
+            if self._options.get(name):
+                self._deadline = None
 
     def _call_sync(self, args, kwargs):
         if self._direct and current_call() is None:
             return loops.run_coroutine(self._function(*args, **kwargs))
+        if self._deadline:
+            return self._run_in_time(args, kwargs)
         return self._run_in_c(args, kwargs)
+
+    def _run_in_time(self, args, kwargs):
+        """The library would have a worker run what may have to be left behind: a loop need not."""
+        if self._untimed is None:
+            self._untimed = self.options(timeout=None)
+        work = Work(self._function, args, kwargs, plain=True)
+        work.deadline = deadline = loops.Deadline(self._deadline)
+        outer = self._get_cancellable() or _get_cancellable_of_current_call()
+        with cancellation.linked(outer, deadline.cancellable), errors.translated(work.outcome):
+            interrupt.call(self._untimed._get_func()._call_sync, None, [values.box(work)],
+                           deadline.cancellable)
+        return work.outcome.value
 
     def _call_aio(self, args, kwargs):
         return under_asyncio.call_coroutine(self, args, kwargs)

@@ -18,7 +18,7 @@ from . import detect, errors, loops, values
 
 class Work:
     __slots__ = ('function', 'args', 'kwargs', 'context', 'outcome', 'plain', 'boxed',
-                 'call', 'granted')
+                 'call', 'granted', 'deadline')
 
     def __init__(self, function, args, kwargs, plain=False, boxed=False):
         self.function = function
@@ -30,6 +30,7 @@ class Work:
         self.boxed = boxed   # it returns its outcome, which several will share
         self.call = None     # of a task that runs itself: see under_asyncio.py
         self.granted = None
+        self.deadline = None
 
     def begin(self, call):
         """What the function returns, called in the caller's context variables."""
@@ -48,7 +49,7 @@ class Work:
     def _call_and_finish(self, call):
         result = self._call(call, detect.BLOCKING_BODY)
         if type(result) is CoroutineType:
-            result = loops.run_coroutine(result, call.get_cancellable())
+            result = loops.run_coroutine(result, call.get_cancellable(), self.deadline)
         return result
 
 

@@ -23,18 +23,18 @@ RECURSION = SmartAsync.Error.RECURSION
 
 
 class Scene:
-    """A lock, and a function that ends when so many wait for it, or at a gate."""
+    """A lock, and a function that ends when n wait for it, or when its gate is open."""
 
-    def __init__(self, n=None, gate=None):
+    def __init__(self, n=None):
         self.lock = SmartLock()
         self.n = n
-        self.gate = gate
+        self.gate = Gate()
         self.executions = Counter()
         self.cancellables = []
         self.inside = Gate()
 
     def is_over(self):
-        if self.gate is not None:
+        if self.n is None:
             return self.gate.is_open
         return self.lock.get_n_waiters() >= self.n
 
@@ -64,10 +64,10 @@ class Scene:
         return self.make_blocking(), self.make_later()
 
 
-def each_scene(*args, **kwargs):
+def each_scene(n=None):
     """A scene and its function, for functions of both kinds."""
     for kind in ('make_blocking', 'make_later'):
-        scene = Scene(*args, **kwargs)
+        scene = Scene(n)
         yield scene, getattr(scene, kind)()
 
 
@@ -233,7 +233,7 @@ def error_is_not_kept():
 
 @test('/contract/L3.a')
 def waiter_leaves_alone():
-    for scene, function in each_scene(gate=Gate()):
+    for scene, function in each_scene():
         first = start_thread(scene.lock.run_once, function)
         scene.inside.wait()
 
@@ -254,7 +254,7 @@ def waiter_leaves_alone():
         assert first.join() == [7] and scene.executions.value == 1
 
     # With a cancellable of its own.
-    for scene, function in each_scene(gate=Gate()):
+    for scene, function in each_scene():
         first = start_thread(scene.lock.run_once, function)
         scene.inside.wait()
         cancellable = Gio.Cancellable()
@@ -271,7 +271,7 @@ def waiter_leaves_alone():
 @test('/contract/L3.b')
 def first_leaves_alone():
     for loop in harness.LOOPS:
-        for scene, function in each_scene(gate=Gate()):
+        for scene, function in each_scene():
             async def in_loop():
                 first = asyncio.create_task(scene.lock.run_once(function))
                 while not scene.inside.is_open:
@@ -289,7 +289,7 @@ def first_leaves_alone():
             assert run_asyncio(in_loop, loop=loop) == [[7]] * 3, loop
             assert scene.executions.value == 1
 
-    for scene, function in each_scene(gate=Gate()):
+    for scene, function in each_scene():
         home = Home()
         cancellable = Gio.Cancellable()
         first = home.call(lambda: scene.lock.run_once(function.options(cancellable=cancellable)))
@@ -303,7 +303,7 @@ def first_leaves_alone():
 
 @test('/contract/L3.c')
 def first_in_sync_runs_to_end():
-    for scene, function in each_scene(gate=Gate()):
+    for scene, function in each_scene():
         cancellable = Gio.Cancellable()
         ended = []
 
@@ -328,7 +328,7 @@ def first_in_sync_runs_to_end():
 @test('/contract/L3.d')
 def last_one_cancels_flight():
     for loop in harness.LOOPS:
-        for scene, function in each_scene(gate=Gate()):
+        for scene, function in each_scene():
             async def in_loop():
                 tasks = [asyncio.create_task(scene.lock.run_once(function)) for _ in range(3)]
                 while not (scene.inside.is_open and scene.lock.get_n_waiters() == 3):
@@ -405,7 +405,7 @@ def not_a_cancelled_flight():
 
 @test('/contract/L4.b')
 def not_a_forgotten_flight():
-    for scene, function in each_scene(gate=Gate()):
+    for scene, function in each_scene():
         old = begin_flight(scene, function)
         scene.lock.forget(None)
         assert assert_new_flight(scene, function, old) == [7]
@@ -413,7 +413,7 @@ def not_a_forgotten_flight():
 
 @test('/contract/L4.c')
 def not_a_reset_flight():
-    for scene, function in each_scene(gate=Gate()):
+    for scene, function in each_scene():
         old = begin_flight(scene, function)
         scene.lock.reset()
         assert assert_new_flight(scene, function, old) == 'cancelled'
@@ -421,7 +421,7 @@ def not_a_reset_flight():
 
 @test('/contract/L4.d')
 def no_second_execution():
-    for scene, function in each_scene(gate=Gate()):
+    for scene, function in each_scene():
         first = start_thread(scene.lock.run_once, function)
         scene.inside.wait()
         others = [start_thread(scene.lock.run_once, function) for _ in range(6)]
@@ -477,7 +477,7 @@ def keys_are_independent():
 
 @test('/contract/L5.b')
 def forget_a_key():
-    for scene, function in each_scene(gate=Gate()):
+    for scene, function in each_scene():
         key = scene.lock['k']
         old = start_thread(key.run_once, function)
         scene.executions.wait_for(1)
@@ -538,7 +538,7 @@ def begin_many(scene, function):
 
 @test('/contract/L6.a')
 def reset_cancels_waiters():
-    for scene, function in each_scene(gate=Gate()):
+    for scene, function in each_scene():
         leading, others, ended = begin_many(scene, function)
         scene.lock.reset()
         for thread in others:
@@ -551,7 +551,7 @@ def reset_cancels_waiters():
 
 @test('/contract/L6.b')
 def reset_cancels_flights():
-    for scene, function in each_scene(gate=Gate()):
+    for scene, function in each_scene():
         leading, others, _ = begin_many(scene, function)
         assert not scene.cancellables[0].is_cancelled()
         scene.lock.reset()
@@ -563,7 +563,7 @@ def reset_cancels_flights():
 
 @test('/contract/L6.c')
 def usable_at_once():
-    for scene, function in each_scene(gate=Gate()):
+    for scene, function in each_scene():
         leading, others, _ = begin_many(scene, function)
         scene.lock.reset()
         assert scene.lock.run_once(lambda: 8) == 8
@@ -706,7 +706,7 @@ def serves_loops():
 def serves_both():
     assert_one_flight(call_mixed, 16)
     # A sync call in an async context joins the flight of a thread's.
-    for scene, function in each_scene(gate=Gate()):
+    for scene, function in each_scene():
         first = start_thread(scene.lock.run_once, function)
         scene.inside.wait()
 

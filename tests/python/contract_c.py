@@ -118,10 +118,10 @@ def freed_with_thread():
 class Busy:
     """A source of the application's that is always ready."""
 
-    def __init__(self, context):
+    def __init__(self, context, priority=GLib.PRIORITY_HIGH):
         self.n = 0
         self.source = GLib.idle_source_new()
-        self.source.set_priority(GLib.PRIORITY_HIGH)
+        self.source.set_priority(priority)
         self.source.set_callback(self.on_ready)
         self.source.attach(context)
 
@@ -183,7 +183,8 @@ def current_is_iterated():
 def current_runs_sources():
     home = Home()
     with home.pushed():
-        busy = Busy(home.context)
+        # Not so busy that nobody else has a turn.
+        busy = Busy(home.context, GLib.PRIORITY_DEFAULT)
         func = later(lambda call: 7)
         func.set_main_context_policy(CURRENT)
         assert call_sync(func) == 7

@@ -294,7 +294,8 @@ executor_new (Kind kind, const char *name, guint max_threads)
  *   thread, in order
  *
  * Makes a pool of threads, which are started when they are needed. Idle ones end
- * after a while, but the thread of a pool of one stays.
+ * after a while, but the thread of a pool of one stays. While the system gives it
+ * no thread, calls wait, and it is tried again.
  *
  * Returns: (transfer full): an executor
  *

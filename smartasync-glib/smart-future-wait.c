@@ -458,6 +458,16 @@ smart_outcome_block (SmartOutcome *outcome,
                      GCancellable *cancellable,
                      GError **refused)
 {
+  /* What it waits for may not get a thread unless somebody tries again. */
+  while (G_UNLIKELY (smart_pool_any_is_stuck ()) && !is_over (outcome, deadline, cancellable))
+    {
+      block_or_take_over (outcome, NULL, earlier (deadline, smart_pool_get_retry_time ()),
+                          cancellable, refused);
+      if (refused != NULL && *refused != NULL)
+        return FALSE;
+      smart_pool_retry_stuck ();
+    }
+
   if (!is_over (outcome, deadline, cancellable))
     block_or_take_over (outcome, NULL, deadline, cancellable, refused);
 

@@ -39,5 +39,8 @@ gboolean   smart_pool_submit  (SmartPool  *pool,
 void       smart_pool_close   (SmartPool  *pool);
 SmartCall *smart_pool_empty   (SmartPool  *pool);
 guint      smart_pool_get_max_threads (SmartPool *pool);
+gboolean   smart_pool_any_is_stuck    (void);
+gint64     smart_pool_get_retry_time  (void);
+void       smart_pool_retry_stuck     (void);
 
 G_END_DECLS

@@ -22,6 +22,7 @@
 #include "smart-offload-private.h"
 
 #include "smart-context-pool-private.h"
+#include "smart-context-private.h"
 
 #include <time.h>
 
@@ -42,6 +43,9 @@
 /* So long the monitor goes on looking after the queue ran empty: to wake it up
  * costs the caller more than the looking does. */
 #define LINGER_USEC (50 * G_TIME_SPAN_MILLISECOND)
+
+/* How often a pool without any thread is to be tried again. */
+#define RETRY_MSEC 10
 
 /* So long an idle thread stays. */
 #define IDLE_USEC (5 * G_TIME_SPAN_SECOND)
@@ -107,6 +111,11 @@ static gboolean in_child; /* written in a child while it has one thread */
  * it ends, and that must not be the user's. */
 static GMutex sink_lock;
 static GMainContext *sink; /* sink_lock */
+
+/* The pools of executors whose first thread could not be started. */
+static GMutex stuck_lock;
+static GSList *stuck; /* stuck_lock; references; empty while somebody tries them */
+static int n_stuck;   /* atomic: those that are tried, too */
 
 static gpointer thread_main (gpointer data);
 static gpointer monitor_main (gpointer data);
@@ -740,6 +749,104 @@ wake_monitor (Pool *pool)
     }
 }
 
+/* Pools without a thread. The shared one has its monitor and GTask's threads; of
+ * an executor's pool, with its first thread refused, nobody would come back to the
+ * queue. So those who want a result try again: in their context, where they are
+ * called back, and while they wait. */
+
+/* HOLDS: pool->lock */
+static gboolean
+is_stuck (Pool *pool)
+{
+  return !is_shared (pool) && pool->head != NULL && pool->n_threads == 0;
+}
+
+/* Takes @pool. It counts already. */
+static void
+keep_stuck (Pool *pool)
+{
+  g_mutex_lock (&stuck_lock);
+  stuck = g_slist_prepend (stuck, pool);
+  g_mutex_unlock (&stuck_lock);
+}
+
+static gboolean
+on_retry (gpointer unused)
+{
+  smart_pool_retry_stuck ();
+
+  return smart_pool_any_is_stuck ();
+}
+
+static void
+has_stuck (Pool *pool)
+{
+  GMainContext *home = smart_context_ref_home ();
+  GSource *source;
+
+  g_atomic_int_inc (&n_stuck);
+  g_atomic_int_inc (&pool->ref_count);
+  keep_stuck (pool);
+
+  /* One for all that this context waits for. */
+  if (g_main_context_find_source_by_user_data (home, &stuck) == NULL)
+    {
+      source = g_timeout_source_new (RETRY_MSEC);
+      g_source_set_static_name (source, "smartasync retry");
+      g_source_set_callback (source, on_retry, &stuck, NULL);
+      g_source_attach (source, home);
+      g_source_unref (source);
+    }
+
+  g_main_context_unref (home);
+}
+
+gboolean
+smart_pool_any_is_stuck (void)
+{
+  return g_atomic_int_get (&n_stuck) > 0;
+}
+
+/* When who waits in another way than by iterating is to try again. */
+gint64
+smart_pool_get_retry_time (void)
+{
+  return g_get_monotonic_time () + RETRY_MSEC * G_TIME_SPAN_MILLISECOND;
+}
+
+void
+smart_pool_retry_stuck (void)
+{
+  GSList *pools;
+
+  g_mutex_lock (&stuck_lock);
+  pools = g_steal_pointer (&stuck);
+  g_mutex_unlock (&stuck_lock);
+
+  for (GSList *link = pools; link != NULL; link = link->next)
+    {
+      Pool *pool = link->data;
+      gboolean still;
+
+      g_mutex_lock (&pool->lock);
+      if (is_stuck (pool))
+        summon (pool, FALSE);
+      still = is_stuck (pool);
+      g_mutex_unlock (&pool->lock);
+
+      if (still)
+        {
+          keep_stuck (pool);
+        }
+      else
+        {
+          g_atomic_int_add (&n_stuck, -1);
+          pool_unref (pool);
+        }
+    }
+  g_slist_free (pools);
+}
+
 /* For the callers */
 
 /* Takes @call if there are less than @max_pending (0: no limit) that wait, and the
@@ -748,6 +855,7 @@ gboolean
 smart_pool_submit (SmartPool *pool, SmartCall *call, guint max_pending)
 {
   gboolean may_issue = !smart_thread_get ()->is_worker;
+  gboolean no_thread;
   Summons summons;
 
   smart_call_set_next (call, NULL);
@@ -771,6 +879,7 @@ smart_pool_submit (SmartPool *pool, SmartCall *call, guint max_pending)
     smart_call_set_pool (call, pool);
 
   summons = summon (pool, may_issue);
+  no_thread = is_stuck (pool);
   if (is_shared (pool))
     wake_monitor (pool);
   else
@@ -779,6 +888,8 @@ smart_pool_submit (SmartPool *pool, SmartCall *call, guint max_pending)
   g_mutex_unlock (&pool->lock);
 
   send (pool, summons);
+  if (G_UNLIKELY (no_thread))
+    has_stuck (pool);
   if (!is_shared (pool))
     pool_unref (pool);
 
@@ -911,6 +1022,9 @@ smart_offload_forget_all (void)
   g_atomic_pointer_set (&the_pool, NULL);
   g_mutex_init (&sink_lock);
   sink = NULL;
+  g_mutex_init (&stuck_lock);
+  stuck = NULL;
+  n_stuck = 0;
 }
 
 void

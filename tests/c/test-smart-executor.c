@@ -6,6 +6,11 @@
 
 #include <smartasync-glib/smartasync-glib.h>
 
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
 static void
 return_body (SmartCall *call, gpointer data)
 {
@@ -32,6 +37,104 @@ func_in (SmartExecutor *executor, gboolean blocking)
   g_object_unref (executor);
 
   return func;
+}
+
+/* Threads that cannot be started, each in a process of its own */
+
+typedef struct
+{
+  SmartAsyncFunc *func;
+  SmartFuture *future;
+  struct rlimit before;
+  int n_refused;
+} Shortage;
+
+/* The second one was refused to somebody who tried again. */
+static void
+relieve (const char *domain, GLogLevelFlags level, const char *message, gpointer data)
+{
+  Shortage *shortage = data;
+
+  if (strstr (message, "No thread") != NULL && ++shortage->n_refused == 2)
+    g_assert_cmpint (setrlimit (RLIMIT_NPROC, &shortage->before), ==, 0);
+}
+
+/* A user who may not have so many processes: root always may. */
+static void
+begin_shortage (Shortage *shortage)
+{
+  struct rlimit none;
+
+  shortage->func = func_in (smart_executor_new_pool ("scarce", 1), TRUE);
+  g_log_set_handler ("SmartAsync", G_LOG_LEVEL_DEBUG, relieve, shortage);
+
+  if (geteuid () == 0)
+    {
+      g_assert_cmpint (setuid (1), ==, 0);
+      /* For the leak detector, which traces it. */
+      g_assert_cmpint (prctl (PR_SET_DUMPABLE, 1), ==, 0);
+    }
+  g_assert_cmpint (getrlimit (RLIMIT_NPROC, &shortage->before), ==, 0);
+  none = shortage->before;
+  none.rlim_cur = 0;
+  g_assert_cmpint (setrlimit (RLIMIT_NPROC, &none), ==, 0);
+}
+
+static void
+end_shortage (Shortage *shortage)
+{
+  g_assert_cmpint (g_atomic_int_get (&shortage->n_refused), >=, 2);
+  g_clear_object (&shortage->future);
+  g_object_unref (shortage->func);
+}
+
+static void
+sync_call_gets_thread_later (gconstpointer unused)
+{
+  Shortage shortage = { NULL };
+
+  begin_shortage (&shortage);
+  assert_call (shortage.func);
+  end_shortage (&shortage);
+}
+
+static void
+call_short (gpointer data)
+{
+  Shortage *shortage = data;
+
+  shortage->future = smart_async_func_callv (shortage->func, NULL, NULL, 0, NULL);
+}
+
+static gboolean
+short_is_settled (gpointer data)
+{
+  return smart_future_get_status (((Shortage *) data)->future) != SMART_FUTURE_PENDING;
+}
+
+static void
+async_call_gets_thread_later (gconstpointer unused)
+{
+  Shortage shortage = { NULL };
+
+  begin_shortage (&shortage);
+  smart_test_in_loop (call_short, short_is_settled, &shortage);
+  g_assert_true (smart_future_get_boolean (shortage.future, NULL));
+  end_shortage (&shortage);
+}
+
+/* Nobody iterates the context that it was called in. */
+static void
+wait_gets_thread_later (gconstpointer unused)
+{
+  Shortage shortage = { NULL };
+
+  begin_shortage (&shortage);
+  smart_context_push_mode (SMART_MODE_ASYNC);
+  call_short (&shortage);
+  smart_context_pop_mode ();
+  g_assert_true (smart_future_wait (shortage.future, -1, NULL, NULL, NULL));
+  end_shortage (&shortage);
 }
 
 /* Properties */
@@ -685,6 +788,9 @@ main (int argc, char **argv)
   smart_test_add ("/executor/closes-its-context", closes_its_context);
   smart_test_add ("/executor/times-out-within", times_out_within);
   smart_test_add ("/executor/refuses-misuse", refuses_misuse);
+  smart_test_add_subprocess ("/executor/shortage/sync", NULL, sync_call_gets_thread_later, NULL);
+  smart_test_add_subprocess ("/executor/shortage/async", NULL, async_call_gets_thread_later, NULL);
+  smart_test_add_subprocess ("/executor/shortage/wait", NULL, wait_gets_thread_later, NULL);
 
   return g_test_run ();
 }

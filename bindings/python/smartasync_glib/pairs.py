@@ -88,8 +88,6 @@ class LibraryFunction(SmartFunction):
     def _call_aio(self, args, kwargs):
         return under_asyncio.call_in_library(self, args, kwargs)
 
-    _call_under_asyncio = _call_aio
-
 
 # Introspected functions
 

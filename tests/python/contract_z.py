@@ -4,6 +4,7 @@
 """The contract's section Z: nothing is left behind, and the process ends in any state."""
 
 import collections
+import functools
 import gc
 import importlib
 import random
@@ -35,6 +36,7 @@ LONGEST, IN_ALL = (3600, 36000) if THOROUGH else (0.5, 40)
 AT_LEAST = 30
 
 
+@functools.cache
 def list_scenarios():
     """The tests of the other sections."""
     mine = list(harness._tests)
@@ -92,14 +94,9 @@ def is_for_here(case):
     return name not in IN_PROCESSES and (THOROUGH or name not in SLOW | ONCE)
 
 
-_found = None
-
-
+@functools.cache
 def find_leaks():
     """{kind: [what each scenario has left of it]}, found once for all four clauses."""
-    global _found
-    if _found is not None:
-        return _found
     seed = random.randrange(2 ** 32)
     print(f'# seed {seed}', flush=True)
     cases = [case for case in list_scenarios() if is_for_here(case)]
@@ -120,7 +117,6 @@ def find_leaks():
                 found[kind].append(f'{case[0]}: {more}')
     print(f'# {n_seen} of {len(cases)} scenarios', flush=True)
     assert n_seen >= AT_LEAST
-    _found = found
     return found
 
 
@@ -179,7 +175,7 @@ PRELUDE = '''
 import asyncio, os, sys, threading
 import gi
 gi.require_version('SmartAsync', '1.0')
-from gi.repository import GLib, GObject, SmartAsync
+from gi.repository import Gio, GLib, GObject, SmartAsync
 smartasync = SmartAsync.smartasync
 
 entered = threading.Semaphore(0)
@@ -226,7 +222,7 @@ STATES = {
     'types': ('a', 'SmartAsync.Future.new(None), SmartAsync.SmartLock(), SmartAsync.Executor.new_pool("p", 1)'),
     'sync': ('b', 'assert later() == 7 and quick() == 7'),
     'glib': ('b', 'in_callback(lambda: (later(), quick()))'),
-    'asyncio': ('b', 'asyncio.run(later()) and asyncio.run(quick.aio())'),
+    'asyncio': ('b', 'asyncio.run(later.aio()), asyncio.run(quick.aio())'),
     'reset': ('b', 'later(); SmartAsync.reset_smartasync_cache()'),
     'lock': ('b', 'SmartAsync.SmartLock().run_once(later)'),
     'threads': ('b', 'threads = [threading.Thread(target=later) for _ in range(8)]\n'

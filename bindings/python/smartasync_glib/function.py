@@ -10,7 +10,7 @@ from types import CoroutineType
 from gi.repository import GLib, SmartAsync
 
 from . import calls, cancellation, detect, driver, errors, interrupt, loops, under_asyncio, values
-from .detect import ASYNCIO, PLAIN_BODY, SYNC, find_context
+from .detect import GLIB, PLAIN_BODY, SYNC, find_context
 from .loops import run_coroutine
 from .native import context_is_async, current_call
 from .work import Work, run_blocking
@@ -162,9 +162,13 @@ class SmartFunction:
         context = find_context()
         if context is SYNC:
             return self._call_sync(args, kwargs)
-        if context is ASYNCIO:
-            return self._call_under_asyncio(args, kwargs)
-        return self._begin(args, kwargs)
+        if context is GLIB:
+            return self._begin(args, kwargs)
+        loop = detect.get_asyncio_loop()
+        coroutine = self._call_aio(args, kwargs)
+        if under_asyncio.is_in_callback(loop):
+            return under_asyncio.start(loop, coroutine)
+        return coroutine
 
     def _begin(self, args, kwargs, plain=False):
         """Starts it in the caller's main context: a SmartAsync.Future."""
@@ -282,8 +286,6 @@ class PlainFunction(SmartFunction):
     def _call_aio(self, args, kwargs):
         return under_asyncio.call_in_library(self, args, kwargs)
 
-    _call_under_asyncio = _call_aio
-
     def _make_func(self):
         return SmartAsync.AsyncFunc._new_blocking(run_blocking)
 
@@ -338,8 +340,6 @@ class CoroutineFunction(SmartFunction):
 
     def _call_aio(self, args, kwargs):
         return under_asyncio.call_coroutine(self, args, kwargs)
-
-    _call_under_asyncio = _call_aio
 
     def _make_func(self):
         executor = self._options.get('executor')

@@ -156,7 +156,7 @@ thread_many_peer (guint n)
 
 const BenchRow bench_async_rows[] = {
   { "A + async, settled in the body", "GTask made, returned, called back", async_at_once,
-    at_once_peer, 1.0, 0, BENCH_ONE_CORE },
+    at_once_peer, 1.0, 0, BENCH_ONE_CORE, NULL, TRUE },
   { "A + blocking, one at a time", "g_task_run_in_thread", offload_one, thread_one_peer, 1.1, 0,
     BENCH_BOTH },
   { "A + blocking, 1,000 in flight, a call", "g_task_run_in_thread", offload_many, thread_many_peer,

@@ -7,7 +7,7 @@
 
 #include "bench.h"
 
-#define CHAIN        40
+#define CHAIN        30
 #define N_SLEEPERS   30
 #define N_NEIGHBOURS 100
 #define NAP_USEC     200000
@@ -24,6 +24,7 @@ typedef struct
 {
   SmartAsyncFunc *func; /* NULL: the peer's side */
   SmartAsyncFunc *inner;
+  GMainContext *context;
   gint64 own_usec;
   Gate gate;
   guint pending;
@@ -268,6 +269,244 @@ chain_peer (guint n)
   return took;
 }
 
+/* --- The same with a GThreadPool without a limit, by hand --- */
+
+typedef struct
+{
+  Run *run;
+  int left; /* of a chain, the outermost with the most; of the nested ones: 1 is an outer one */
+  gint64 own_usec;
+  GMutex lock;
+  GCond ended;
+  gboolean done;
+} Job;
+
+static GThreadPool *unlimited_pool (void);
+
+static void
+wait_for_job (int left)
+{
+  Job job = { .left = left };
+
+  g_mutex_init (&job.lock);
+  g_cond_init (&job.ended);
+  g_thread_pool_push (unlimited_pool (), &job, NULL);
+  g_mutex_lock (&job.lock);
+  while (!job.done)
+    g_cond_wait (&job.ended, &job.lock);
+  g_mutex_unlock (&job.lock);
+  g_mutex_clear (&job.lock);
+  g_cond_clear (&job.ended);
+}
+
+static gboolean
+job_ready (gpointer run)
+{
+  one_done (run);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+run_job (gpointer data, gpointer unused)
+{
+  Job *job = data;
+
+  if (job->own_usec > 0)
+    gate_wait (&job->run->gate, job->own_usec);
+  if (job->left > 0)
+    wait_for_job (job->left - 1);
+
+  /* An outermost one is waited for by the loop. */
+  if (job->run != NULL)
+    {
+      g_autoptr (GSource) source = g_idle_source_new ();
+
+      g_source_set_priority (source, G_PRIORITY_DEFAULT);
+      g_source_set_callback (source, job_ready, job->run, NULL);
+      g_source_attach (source, job->run->context);
+      return;
+    }
+
+  g_mutex_lock (&job->lock);
+  job->done = TRUE;
+  g_cond_signal (&job->ended);
+  g_mutex_unlock (&job->lock);
+}
+
+static GThreadPool *
+unlimited_pool (void)
+{
+  static GThreadPool *pool = NULL;
+
+  if (g_once_init_enter (&pool))
+    g_once_init_leave (&pool, g_thread_pool_new (run_job, NULL, -1, FALSE, NULL));
+
+  return pool;
+}
+
+static gint64
+run_jobs (guint n_outer, int left, gint64 own_usec)
+{
+  GMainContext *context = bench_enter_loop ();
+  Run run = { .context = context, .pending = n_outer };
+  g_autofree Job *jobs = g_new0 (Job, n_outer);
+  gint64 start = bench_now ();
+  gint64 took;
+
+  for (guint i = 0; i < n_outer; i++)
+    {
+      jobs[i].run = &run;
+      jobs[i].left = left;
+      jobs[i].own_usec = own_usec;
+      g_thread_pool_push (unlimited_pool (), &jobs[i], NULL);
+    }
+  bench_iterate (context, &run.done);
+  took = bench_now () - start;
+  bench_leave_loop (context);
+
+  return took;
+}
+
+static gint64
+nested_64_unlimited (guint n)
+{
+  return run_jobs (64, 1, 1000);
+}
+
+static gint64
+chain_unlimited (guint n)
+{
+  return run_jobs (1, CHAIN - 1, 0);
+}
+
+/* --- Bodies whose inner call is made by a thread outside the pool, for which
+ * they wait with a GCond of their own: nobody sees what they wait for --- */
+
+#define N_OUTSIDE 32
+
+typedef struct
+{
+  SmartAsyncFunc *inner; /* NULL: the peer's side */
+  Gate answered;
+} Order;
+
+static void
+answer_in_thread (GTask *task, gpointer source, gpointer task_data, GCancellable *cancellable)
+{
+  Order *order = task_data;
+
+  gate_open (&order->answered);
+  g_task_return_boolean (task, TRUE);
+}
+
+static gpointer
+outside_main (gpointer queue)
+{
+  while (TRUE)
+    {
+      Order *order = g_async_queue_pop (queue);
+
+      if (order->inner != NULL)
+        {
+          GValue arg = G_VALUE_INIT;
+
+          g_value_init (&arg, G_TYPE_POINTER);
+          g_value_set_pointer (&arg, order);
+          smart_async_func_call_async (order->inner, NULL, &arg, 1, NULL, NULL, NULL);
+        }
+      else
+        {
+          g_autoptr (GTask) task = g_task_new (NULL, NULL, NULL, NULL);
+
+          g_task_set_task_data (task, order, NULL);
+          g_task_run_in_thread (task, answer_in_thread);
+        }
+    }
+
+  return NULL;
+}
+
+static void
+order_outside (SmartAsyncFunc *inner)
+{
+  static GAsyncQueue *queue = NULL;
+  Order order = { .inner = inner };
+
+  if (g_once_init_enter (&queue))
+    {
+      GAsyncQueue *made = g_async_queue_new ();
+
+      g_thread_unref (g_thread_new ("outside", outside_main, made));
+      g_once_init_leave (&queue, made);
+    }
+
+  g_async_queue_push (queue, &order);
+  gate_wait (&order.answered, G_USEC_PER_SEC * 60);
+  /* Until who answered is out of the gate. */
+  g_mutex_lock (&order.answered.lock);
+  g_mutex_unlock (&order.answered.lock);
+}
+
+static void
+answer_body (SmartCall *call, gpointer user_data)
+{
+  Order *order = smart_call_get_pointer (call, 0);
+
+  gate_open (&order->answered);
+  smart_call_return_boolean (call, TRUE);
+}
+
+static void
+outside_body (SmartCall *call, gpointer user_data)
+{
+  Run *run = user_data;
+
+  order_outside (run->inner);
+  smart_call_return_boolean (call, TRUE);
+}
+
+static gint64
+outside (guint n)
+{
+  GMainContext *context = bench_enter_loop ();
+  Run run = { NULL };
+  g_autoptr (SmartAsyncFunc) outer = smart_async_func_new_blocking (outside_body, &run, NULL);
+  g_autoptr (SmartAsyncFunc) inner = smart_async_func_new_blocking (answer_body, NULL, NULL);
+  gint64 start = bench_now ();
+  gint64 took;
+
+  run.inner = inner;
+  start_calls (&run, outer, N_OUTSIDE);
+  bench_iterate (context, &run.done);
+  took = bench_now () - start;
+  bench_leave_loop (context);
+
+  return took;
+}
+
+static void
+outside_in_thread (GTask *task, gpointer source, gpointer task_data, GCancellable *cancellable)
+{
+  order_outside (NULL);
+  g_task_return_boolean (task, TRUE);
+}
+
+static gint64
+outside_peer (guint n)
+{
+  GMainContext *context = bench_enter_loop ();
+  Run run = { NULL };
+  gint64 start = bench_now ();
+  gint64 took;
+
+  start_tasks (&run, outside_in_thread, N_OUTSIDE);
+  bench_iterate (context, &run.done);
+  took = bench_now () - start;
+  bench_leave_loop (context);
+
+  return took;
+}
+
 /* --- A short body behind sleeping ones: until it begins --- */
 
 static void
@@ -422,8 +661,14 @@ const BenchRow bench_worker_rows[] = {
     nested_100_peer, 0.1, 1, BENCH_ALL_CORES },
   { "64 bodies of 1 ms that each wait for an inner one", "g_task_run_in_thread", nested_64,
     nested_64_peer, 0.02, 1, BENCH_ALL_CORES },
-  { "a chain of 40 offloaded calls", "g_task_run_in_thread", chain, chain_peer, 0.002, 1,
+  { "64 bodies of 1 ms that each wait for an inner one, unlimited", "a GThreadPool without a limit",
+    nested_64, nested_64_unlimited, 1.5, 1, BENCH_ALL_CORES },
+  { "a chain of 30 offloaded calls", "g_task_run_in_thread", chain, chain_peer, 0.002, 1,
     BENCH_ALL_CORES },
+  { "a chain of 30 offloaded calls, unlimited", "a GThreadPool without a limit", chain,
+    chain_unlimited, 1.5, 1, BENCH_ALL_CORES },
+  { "32 bodies whose inner call a thread outside makes", "g_task_run_in_thread", outside,
+    outside_peer, 0.005, 1, BENCH_ALL_CORES },
   { "a short body behind 30 sleeping ones, until it begins", "g_task_run_in_thread",
     behind_sleepers, behind_sleepers_peer, 0.004, 1, BENCH_ALL_CORES },
   { "g_file_load_contents_async beside 100 sleeping bodies", "beside 100 GTasks that sleep",

@@ -23,12 +23,22 @@ static int opt_rounds = MIN_ROUNDS;
 static char *opt_json = NULL;
 static char *opt_match = NULL;
 static gboolean opt_list = FALSE;
+static gboolean opt_dex = FALSE;
+static gboolean opt_counted = FALSE;
+static char *opt_side = NULL;
+static int opt_times = 0;
 
 static const GOptionEntry option_entries[] = {
   { "rounds", 'r', 0, G_OPTION_ARG_INT, &opt_rounds, "Rounds a row, at least 7", "N" },
   { "json", 'j', 0, G_OPTION_ARG_FILENAME, &opt_json, "Write the rows to FILE", "FILE" },
   { "match", 'm', 0, G_OPTION_ARG_STRING, &opt_match, "Only rows with TEXT in their name", "TEXT" },
+  { "counted", 0, 0, G_OPTION_ARG_NONE, &opt_counted,
+    "With --list: only the rows on one thread, whose instructions can be counted", NULL },
+  { "side", 0, 0, G_OPTION_ARG_STRING, &opt_side,
+    "Run nothing but SIDE of the row that is called as --match says", "ours|peer" },
+  { "times", 0, 0, G_OPTION_ARG_INT, &opt_times, "With --side: so often", "N" },
   { "list", 'l', 0, G_OPTION_ARG_NONE, &opt_list, "Name the rows and end", NULL },
+  { "dex", 0, 0, G_OPTION_ARG_NONE, &opt_dex, "The rows beside libdex, and no others", NULL },
   G_OPTION_ENTRY_NULL,
 };
 
@@ -252,6 +262,15 @@ run_row (const char *what, const BenchRow *row, BenchPlace place)
 static void
 run_named_row (const char *what, const BenchRow *row, BenchPlace place)
 {
+  if (opt_side != NULL)
+    {
+      if (g_strcmp0 (opt_match, what) == 0)
+        (strcmp (opt_side, "ours") == 0 ? row->ours : row->theirs) (opt_times);
+      return;
+    }
+  if (opt_counted && !row->counted)
+    return;
+
   if (opt_match != NULL && strstr (what, opt_match) == NULL)
     return;
 
@@ -262,21 +281,28 @@ run_named_row (const char *what, const BenchRow *row, BenchPlace place)
 }
 
 static void
+run_row_everywhere (const BenchRow *row)
+{
+  g_autofree char *pinned = g_strconcat (row->what, ", one core", NULL);
+  g_autofree char *free = g_strconcat (row->what, ", all cores", NULL);
+
+  if (row->place != BENCH_BOTH)
+    {
+      run_named_row (row->what, row, row->place);
+    }
+  else
+    {
+      run_named_row (pinned, row, BENCH_ONE_CORE);
+      run_named_row (free, row, BENCH_ALL_CORES);
+    }
+}
+
+static void
 run_rows (const BenchRow *rows)
 {
   for (const BenchRow *row = rows; row->what != NULL; row++)
-    {
-      g_autofree char *pinned = g_strconcat (row->what, ", one core", NULL);
-      g_autofree char *free = g_strconcat (row->what, ", all cores", NULL);
-
-      if (row->place != BENCH_BOTH)
-        run_named_row (row->what, row, row->place);
-      else
-        {
-          run_named_row (pinned, row, BENCH_ONE_CORE);
-          run_named_row (free, row, BENCH_ALL_CORES);
-        }
-    }
+    if (row->is_there == NULL || row->is_there ())
+      run_row_everywhere (row);
 }
 
 static gboolean
@@ -313,18 +339,35 @@ main (int argc, char *argv[])
   sched_getaffinity (0, sizeof all_cores, &all_cores);
   json = g_string_new (NULL);
 
-  if (!opt_list)
+  if (!opt_list && opt_side == NULL)
     g_print ("%-62s%11s%12s%9s%7s  %-13s%s\n", "what", "ours", "peer", "ratio", "spread", "target",
              "the peer");
-  run_rows (bench_sync_rows);
-  run_rows (bench_async_rows);
-  run_rows (bench_worker_rows);
-  if (opt_list)
+
+#ifdef HAVE_LIBDEX
+  if (opt_dex)
+    {
+      bench_dex_init ();
+      run_rows (bench_dex_rows);
+    }
+#endif
+  if (!opt_dex)
+    {
+      run_rows (bench_sync_rows);
+      run_rows (bench_async_rows);
+      run_rows (bench_file_rows);
+      run_rows (bench_lock_rows);
+      run_rows (bench_worker_rows);
+      run_rows (bench_growth_rows);
+      bench_files_clear ();
+    }
+  if (opt_list || opt_side != NULL)
     return 0;
 
   g_print ("\nEach side: the median of %d rounds; ratio: the median of the rounds' ratios; spread: "
-           "half their\ninterquartile range, in parts of the ratio.\n\n%u of %u targets reached\n",
-           opt_rounds, n_reached, n_targets);
+           "half their\ninterquartile range, in parts of the ratio.\n",
+           opt_rounds);
+  if (opt_json == NULL)
+    g_print ("\n%u of %u targets reached\n", n_reached, n_targets);
 
   return opt_json == NULL || write_json () ? 0 : 1;
 }

@@ -27,6 +27,8 @@ typedef struct
   double      target;  /* the ratio to reach, 0: none */
   guint       n;       /* times a round, 0: found by trying */
   BenchPlace  place;
+  gboolean (* is_there) (void); /* nullable: whether the peer is */
+  gboolean    counted;          /* on one thread: its instructions repeat */
 } BenchRow;
 
 gint64 bench_now       (void);
@@ -42,5 +44,12 @@ void          bench_leave_loop (GMainContext *context);
 extern const BenchRow bench_sync_rows[];
 extern const BenchRow bench_async_rows[];
 extern const BenchRow bench_worker_rows[];
+extern const BenchRow bench_file_rows[];
+extern const BenchRow bench_lock_rows[];
+extern const BenchRow bench_growth_rows[];
+extern const BenchRow bench_dex_rows[];
+
+void bench_files_clear (void);
+void bench_dex_init    (void);
 
 G_END_DECLS

@@ -27,6 +27,7 @@ struct _SmartAsyncFunc
   SmartExecutor          *executor;            /* a reference, nullable */
   guint                   max_concurrency;     /* 0: no limit */
   gboolean                thread_safe_source;
+  gboolean                offload;
 
   SmartTurns              turns;   /* has a lock of its own */
 
@@ -35,6 +36,8 @@ struct _SmartAsyncFunc
   GType                  *params;
   guint                   n_params;
 
+  const char             *made_with; /* by what line of C; immutable, static, nullable */
+  const char             *made_at;
   char                   *label;   /* atomic; set once, where there is no name */
   int                     called;  /* atomic */
 };
@@ -48,6 +51,7 @@ struct _SmartBodies
   SmartBody       body;  /* nullable */
   gpointer        body_data;
   GDestroyNotify  body_destroy;
+  SmartThread    *owner; /* nullable: the only thread where they may run; identity only */
 };
 
 const char *smart_async_func_get_label    (SmartAsyncFunc  *func);
@@ -69,7 +73,21 @@ SmartAsyncFunc *
                                            gpointer         body_data,
                                            GDestroyNotify   body_destroy);
 
+gboolean    smart_async_func_may_run_here (SmartAsyncFunc  *func);
+
+/* smart-async-func-pair.c */
+void        smart_pair_invoke             (GCallback        function,
+                                           gpointer         last_argument,
+                                           GValue          *return_value,
+                                           GValue          *args,
+                                           guint            n_args);
+
+/* smart-call-site.c */
+char       *smart_call_site_label         (const char      *args,
+                                           const char      *where);
+
 /* smart-dispatch.c */
+gboolean    smart_dispatch_is_here        (SmartAsyncFunc  *func);
 void        smart_dispatch                (SmartAsyncFunc  *func,
                                            SmartOutcome    *outcome,
                                            GMainContext    *home,

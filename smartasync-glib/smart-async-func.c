@@ -65,6 +65,7 @@ enum
   PROP_EXECUTOR,
   PROP_MAX_CONCURRENCY,
   PROP_THREAD_SAFE_SOURCE,
+  PROP_OFFLOAD,
   N_PROPS
 };
 
@@ -107,7 +108,7 @@ smart_async_func_get_property (GObject *object, guint prop_id, GValue *value, GP
   switch (prop_id)
     {
     case PROP_NAME:
-      g_value_set_string (value, func->name);
+      g_value_set_string (value, smart_async_func_get_name (func));
       break;
     case PROP_KIND:
       g_value_set_enum (value, smart_async_func_get_kind (func));
@@ -135,6 +136,9 @@ smart_async_func_get_property (GObject *object, guint prop_id, GValue *value, GP
       break;
     case PROP_THREAD_SAFE_SOURCE:
       g_value_set_boolean (value, func->thread_safe_source);
+      break;
+    case PROP_OFFLOAD:
+      g_value_set_boolean (value, func->offload);
       break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
@@ -177,6 +181,9 @@ smart_async_func_set_property (GObject *object,
       break;
     case PROP_THREAD_SAFE_SOURCE:
       smart_async_func_set_thread_safe_source (func, g_value_get_boolean (value));
+      break;
+    case PROP_OFFLOAD:
+      smart_async_func_set_offload (func, g_value_get_boolean (value));
       break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
@@ -306,6 +313,22 @@ smart_async_func_class_init (SmartAsyncFuncClass *class)
   props[PROP_THREAD_SAFE_SOURCE] =
       g_param_spec_boolean ("thread-safe-source", NULL, NULL, FALSE, flags);
 
+  /**
+   * SmartAsyncFunc:offload:
+   *
+   * Whether its blocking body goes to a worker where the caller must not wait.
+   *
+   * Without, it stays in the caller's thread always: a caller in an async
+   * context gets a future all the same, and the body runs in an idle source of
+   * its own in his main context, which it blocks meanwhile. That is for what
+   * cannot leave its thread, such as the code of a scripting language. A
+   * deadline or a cancellation then cannot end the wait for the body. An
+   * executor goes before this.
+   *
+   * Since: 1.0
+   */
+  props[PROP_OFFLOAD] = g_param_spec_boolean ("offload", NULL, NULL, TRUE, flags);
+
   g_object_class_install_properties (object_class, N_PROPS, props);
 }
 
@@ -313,6 +336,7 @@ static void
 smart_async_func_init (SmartAsyncFunc *func)
 {
   func->inherit_cancellable = TRUE;
+  func->offload = TRUE;
   smart_turns_init (&func->turns);
 }
 
@@ -421,6 +445,8 @@ derive (SmartAsyncFunc *func)
   if (func->bodies != NULL)
     derived->bodies = g_atomic_rc_box_acquire (func->bodies);
   derived->name = g_strdup (func->name);
+  derived->made_with = func->made_with;
+  derived->made_at = func->made_at;
   derived->priority = func->priority;
   derived->timeout = func->timeout;
   derived->abandon_on_cancel = func->abandon_on_cancel;
@@ -429,6 +455,7 @@ derive (SmartAsyncFunc *func)
   derived->executor = func->executor != NULL ? g_object_ref (func->executor) : NULL;
   derived->max_concurrency = func->max_concurrency;
   derived->thread_safe_source = func->thread_safe_source;
+  derived->offload = func->offload;
   derived->has_signature = func->has_signature;
   derived->return_type = func->return_type;
   derived->params = g_memdup2 (func->params, func->n_params * sizeof (GType));
@@ -552,7 +579,8 @@ smart_async_func_set_signature (SmartAsyncFunc *func,
  * smart_async_func_get_name:
  * @func: a function
  *
- * What messages call it.
+ * What messages call it. In C, one that was given no name is called like its
+ * body, or like the line that made it.
  *
  * Returns: (transfer none) (nullable): its name
  *
@@ -563,7 +591,7 @@ smart_async_func_get_name (SmartAsyncFunc *func)
 {
   g_return_val_if_fail (SMART_IS_ASYNC_FUNC (func), NULL);
 
-  return func->name;
+  return func->name == NULL && func->made_at == NULL ? NULL : smart_async_func_get_label (func);
 }
 
 /**
@@ -930,6 +958,47 @@ smart_async_func_set_thread_safe_source (SmartAsyncFunc *func, gboolean thread_s
   g_object_notify_by_pspec (G_OBJECT (func), props[PROP_THREAD_SAFE_SOURCE]);
 }
 
+/**
+ * smart_async_func_get_offload:
+ * @func: a function
+ *
+ * Whether its blocking body goes to a worker where the caller must not wait.
+ *
+ * Returns: whether it does
+ *
+ * Since: 1.0
+ */
+gboolean
+smart_async_func_get_offload (SmartAsyncFunc *func)
+{
+  g_return_val_if_fail (SMART_IS_ASYNC_FUNC (func), FALSE);
+
+  return func->offload;
+}
+
+/**
+ * smart_async_func_set_offload:
+ * @func: a function that was not called yet
+ * @offload: whether the blocking body may go to a worker
+ *
+ * Sets whether its blocking body goes to a worker where the caller must not
+ * wait. See [property@SmartAsync.AsyncFunc:offload].
+ *
+ * Since: 1.0
+ */
+void
+smart_async_func_set_offload (SmartAsyncFunc *func, gboolean offload)
+{
+  g_return_if_fail (SMART_IS_ASYNC_FUNC (func));
+
+  offload = !!offload;
+  if (!may_change (func) || func->offload == offload)
+    return;
+
+  func->offload = offload;
+  g_object_notify_by_pspec (G_OBJECT (func), props[PROP_OFFLOAD]);
+}
+
 /* How messages call it. */
 const char *
 smart_async_func_get_label (SmartAsyncFunc *func)
@@ -941,12 +1010,13 @@ smart_async_func_get_label (SmartAsyncFunc *func)
 
   if (g_atomic_pointer_get (&func->label) == NULL)
     {
-      label = g_strdup_printf ("SmartAsyncFunc %p", (gpointer) func);
+      label = func->made_at != NULL ? smart_call_site_label (func->made_with, func->made_at)
+                                    : g_strdup_printf ("SmartAsyncFunc %p", (gpointer) func);
       if (!g_atomic_pointer_compare_and_exchange (&func->label, NULL, label))
         g_free (label);
     }
 
-  return func->label;
+  return g_atomic_pointer_get (&func->label);
 }
 
 /* Its signature */
@@ -1012,6 +1082,15 @@ smart_async_func_check_result (SmartAsyncFunc *func, const GValue *result, GErro
   return FALSE;
 }
 
+/* Whether this is the thread that its bodies are bound to, if they are. */
+gboolean
+smart_async_func_may_run_here (SmartAsyncFunc *func)
+{
+  SmartThread *owner = func->bodies->owner;
+
+  return owner == NULL || owner == smart_thread_peek ();
+}
+
 /* How it is called */
 
 /* A call made in a body without a cancellable inherits that of the body. Not a
@@ -1067,7 +1146,8 @@ smart_async_func_callv (SmartAsyncFunc *func,
 
   /* Who is given a pending future can cancel it. */
   outcome = smart_outcome_new (smart_async_func_inherit (func, cancellable),
-                               home != NULL || func->timeout > 0);
+                               home != NULL || func->timeout > 0 ||
+                                   smart_thread_get ()->interrupt != NULL);
   future = smart_future_new_for_outcome (outcome);
   smart_dispatch (func, outcome, home, source, args, n_args, NULL);
 
@@ -1183,11 +1263,11 @@ smart_async_func_call_sync (SmartAsyncFunc *func,
   g_return_val_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable), FALSE);
 
   thread = smart_thread_get ();
-  outcome = smart_outcome_new_spare (thread, smart_async_func_inherit (func, cancellable),
-                                     func->timeout > 0 || thread->interrupt != NULL);
+  outcome = smart_outcome_new (smart_async_func_inherit (func, cancellable),
+                               func->timeout > 0 || thread->interrupt != NULL);
   smart_dispatch (func, outcome, NULL, source, args, n_args, NULL);
   success = smart_outcome_take (outcome, result, error);
-  smart_outcome_release_spare (thread, outcome);
+  smart_outcome_unref (outcome);
 
   return success;
 }

@@ -96,6 +96,11 @@ gboolean                smart_async_func_get_thread_safe_source   (SmartAsyncFun
 SMART_AVAILABLE_IN_1_0
 void                    smart_async_func_set_thread_safe_source   (SmartAsyncFunc         *func,
                                                                    gboolean                thread_safe);
+SMART_AVAILABLE_IN_1_0
+gboolean                smart_async_func_get_offload              (SmartAsyncFunc         *func);
+SMART_AVAILABLE_IN_1_0
+void                    smart_async_func_set_offload              (SmartAsyncFunc         *func,
+                                                                   gboolean                offload);
 
 SMART_AVAILABLE_IN_1_0
 SmartFuture    *smart_async_func_call           (SmartAsyncFunc       *func,

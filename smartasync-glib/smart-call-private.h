@@ -25,6 +25,7 @@ void          smart_call_set_args        (SmartCall      *call,
                                           guint           n_args);
 void          smart_call_set_context     (SmartCall      *call,
                                           GMainContext   *context);
+GMainContext *smart_call_ref_context     (SmartCall      *call);
 void          smart_call_set_inbox       (SmartCall      *call,
                                           SmartInbox     *inbox);
 void          smart_call_set_early_inbox (SmartCall      *call,
@@ -35,6 +36,7 @@ void          smart_call_begin           (SmartCall      *call);
 void          smart_call_run_directly    (SmartCall      *call);
 void          smart_call_run_blocking    (SmartCall      *call);
 gboolean      smart_call_may_run         (SmartCall      *call);
+void          smart_call_release         (SmartCall      *call);
 void          smart_call_release_at_home (SmartCall      *call);
 
 SmartInbox   *smart_call_get_inbox       (SmartCall      *call);
@@ -52,12 +54,15 @@ gint64        smart_call_get_deadline    (SmartCall      *call);
 typedef struct
 {
   SmartThread *runner;     /* identity only: it runs there */
-  int          runner_id;
+  int          runner_id;  /* valid if @runner is set */
+  guint        runner_depth; /* likewise */
   SmartTurns  *turns;      /* it waits for its turn; @func keeps it */
   gpointer     pool;       /* it waits for a thread; @func keeps it */
   SmartAsyncFunc *func;    /* a reference, nullable */
 } SmartCallNeeds;
 
+void          smart_call_peek_needs      (SmartCall      *call,
+                                          SmartCallNeeds *needs);
 void          smart_call_get_needs       (SmartCall      *call,
                                           SmartCallNeeds *needs);
 void          smart_call_set_awaits_turn (SmartCall      *call,

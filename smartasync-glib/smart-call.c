@@ -32,7 +32,9 @@
  *
  * A body watches its own cancellable,
  * [method@SmartAsync.Call.get_cancellable]. What it returns after that was
- * cancelled is replaced by %G_IO_ERROR_CANCELLED.
+ * cancelled is replaced by %G_IO_ERROR_CANCELLED. A call that still waits for its
+ * turn, a thread or a context when it is cancelled never begins, and its caller is
+ * told at once.
  *
  * ## Threads
  *
@@ -51,15 +53,20 @@ struct _SmartCall
 
   SmartOutcome *outcome; /* immutable; a reference */
   SmartAsyncFunc *func;  /* immutable; a reference; NULL for a continuation */
-  SmartBody body;        /* immutable; valid while it runs */
-  gpointer body_data;
-
   /* Immutable once it has begun. */
   GObject *source; /* a reference */
-  GValue *args;
+  union
+  {
+    GValue few[N_INLINE_ARGS]; /* up to so many */
+    GValue *many;              /* more; owned */
+    struct                     /* of a continuation, which has none */
+    {
+      SmartBody body;
+      gpointer data;
+    } continuation;
+  } args;
   guint n_args;
-  GValue inline_args[N_INLINE_ARGS];
-  GMainContext *context;    /* a reference; where an asynchronous body runs */
+  SmartHome home;           /* where an asynchronous body runs */
   SmartInbox *inbox;        /* a use; where an offloaded call is released */
   SmartInbox *early_inbox;  /* likewise, nullable: where its progress is told, if not there */
   SmartThread *home_thread; /* identity only: who made the call */
@@ -67,24 +74,29 @@ struct _SmartCall
   SmartTurns *turns;        /* its function's: it has a turn, or waits for one */
   gint64 deadline;          /* monotonic time; -1: none */
   SmartThread *runner;      /* atomic; identity only: it runs a blocking body */
-  int runner_id;            /* written before runner */
+  int runner_id;            /* valid where runner is set; written once, before it */
+  guint runner_depth;       /* likewise: in how many waits that was already */
   int awaits_turn;          /* atomic */
   gpointer pool;            /* atomic; identity only: the one that it is queued in */
-  gboolean blocking;        /* which kind of body it runs */
-  gboolean lenient;         /* to drop it is to return nothing */
+  int returned;             /* atomic */
+  guint8 blocking;          /* which kind of body it runs */
+  guint8 lenient;           /* to drop it is to return nothing */
+  guint8 holding;           /* the outcome's lock, as what follows */
+  guint8 holds_outcome;
 
-  int returned; /* atomic */
+  GMainContext *pinned; /* atomic; a reference: see smart_call_get_context() */
 
   /* A blocking body's result is held until the body ends: the outcome's lock.
    * A value that nobody wants is held until the call is released. */
-  gboolean holding;
   GValue held_value;
-  GError *held_error;
-  SmartOutcome *held_outcome;
+  union
+  {
+    GError *error;
+    SmartOutcome *outcome;
+  } held;
 
-  SmartParcel parcel; /* who has queued it: on its way to a context */
+  SmartParcel parcel; /* who has queued it: on its way to a context, or in a pool */
   SmartInbox *stage;  /* likewise: a use of the inbox that it is in */
-  SmartCall *next;    /* smart-offload.c: its lock */
 };
 
 G_DEFINE_FINAL_TYPE (SmartCall, smart_call, G_TYPE_OBJECT)
@@ -104,6 +116,18 @@ typedef struct
 
 static void smart_call_follow (SmartCall *call, SmartOutcome *outcome);
 
+static GValue *
+get_args (SmartCall *call)
+{
+  return call->n_args > N_INLINE_ARGS ? call->args.many : call->args.few;
+}
+
+static SmartCall *
+call_of_parcel (SmartParcel *parcel)
+{
+  return (gpointer) ((char *) parcel - G_STRUCT_OFFSET (SmartCall, parcel));
+}
+
 static void
 clear_args (GValue *args, guint n_args)
 {
@@ -122,37 +146,60 @@ remains_delivered (SmartParcel *parcel, gboolean run)
   g_clear_object (&remains->source);
   g_clear_object (&remains->func);
   smart_outcome_unref (remains->outcome);
-  smart_inbox_unref (remains->inbox);
+  g_clear_pointer (&remains->inbox, smart_inbox_unref);
   g_free (remains);
 }
 
-static void
-send_home (SmartCall *call, SmartInbox *inbox)
+/* Where an asynchronous body runs; NULL where that has gone. Any thread. */
+static SmartInbox *
+get_home_inbox (SmartCall *call, int priority)
 {
+  GMainContext *context = smart_home_ref_context (&call->home);
+  SmartInbox *inbox;
+
+  if (context == NULL)
+    return NULL;
+
+  inbox = smart_inbox_get (context, priority);
+  g_main_context_unref (context);
+  return inbox;
+}
+
+/* Best to a sync caller that is still there, who need not be woken up for it. */
+static void
+send_home (SmartCall *call)
+{
+  SmartOutcome *outcome = smart_outcome_ref (call->outcome);
   Remains *remains = g_new0 (Remains, 1);
 
   remains->parcel.deliver = remains_delivered;
-  remains->inbox = inbox;
   remains->outcome = g_steal_pointer (&call->outcome);
   remains->func = g_steal_pointer (&call->func);
   remains->source = g_steal_pointer (&call->source);
   remains->value = call->held_value;
   memset (&call->held_value, 0, sizeof (GValue));
   remains->n_args = call->n_args;
-  remains->args = call->args != call->inline_args
-                      ? g_steal_pointer (&call->args)
-                      : g_memdup2 (call->args, call->n_args * sizeof (GValue));
-  call->args = NULL;
+  remains->args = call->n_args > N_INLINE_ARGS
+                      ? call->args.many
+                      : g_memdup2 (call->args.few, call->n_args * sizeof (GValue));
   call->n_args = 0;
 
-  smart_inbox_push (inbox, &remains->parcel);
+  if (!smart_outcome_leave_to_poller (outcome, call->home_thread, &remains->parcel))
+    {
+      remains->inbox = call->inbox != NULL ? g_steal_pointer (&call->inbox)
+                                           : get_home_inbox (call, G_PRIORITY_DEFAULT);
+      if (remains->inbox != NULL)
+        smart_inbox_push (remains->inbox, &remains->parcel);
+      else
+        remains_delivered (&remains->parcel, FALSE);
+    }
+  smart_outcome_unref (outcome);
 }
 
+/* Its end: settles what nobody will settle any more, and releases what it has. */
 static void
-smart_call_finalize (GObject *object)
+end (SmartCall *call)
 {
-  SmartCall *call = SMART_CALL (object);
-
   smart_call_drop_turn (call);
 
   if (call->outcome != NULL && !g_atomic_int_get (&call->returned) &&
@@ -170,25 +217,54 @@ smart_call_finalize (GObject *object)
                               NULL);
     }
 
-  if (G_UNLIKELY (call->home_thread != smart_thread_peek ()))
-    {
-      if (call->inbox != NULL)
-        send_home (call, g_steal_pointer (&call->inbox));
-      else if (call->context != NULL)
-        send_home (call, smart_inbox_get (call->context, G_PRIORITY_DEFAULT));
-    }
+  if (G_UNLIKELY (call->outcome != NULL && call->home_thread != smart_thread_peek ()))
+    send_home (call);
 
   smart_value_clear (&call->held_value);
-  clear_args (call->args, call->n_args);
-  if (call->args != call->inline_args)
-    g_free (call->args);
+  clear_args (get_args (call), call->n_args);
+  if (call->n_args > N_INLINE_ARGS)
+    g_free (call->args.many);
   g_clear_object (&call->source);
-  g_clear_pointer (&call->context, g_main_context_unref);
+  smart_home_clear (&call->home);
+  g_clear_pointer (&call->pinned, g_main_context_unref);
   g_clear_pointer (&call->inbox, smart_inbox_unref);
   g_clear_pointer (&call->early_inbox, smart_inbox_unref);
   g_clear_pointer (&call->outcome, smart_outcome_unref);
   g_clear_pointer (&call->lineage, smart_lineage_unref);
   g_clear_object (&call->func);
+}
+
+static void
+init (SmartCall *call)
+{
+  call->deadline = -1;
+}
+
+/* Releases the library's own reference. If it is the last one, and this the
+ * thread that made the call, the object serves the next one. */
+void
+smart_call_release (SmartCall *call)
+{
+  SmartThread *thread = smart_thread_peek ();
+
+  if (thread == NULL || call->home_thread != thread ||
+      !smart_spares_may_keep (&thread->spare_calls, G_OBJECT (call)))
+    {
+      g_object_unref (call);
+      return;
+    }
+
+  end (call);
+  g_signal_handlers_destroy (call);
+  memset ((char *) call + sizeof (GObject), 0, sizeof (SmartCall) - sizeof (GObject));
+  init (call);
+  smart_spares_keep (&thread->spare_calls, G_OBJECT (call));
+}
+
+static void
+smart_call_finalize (GObject *object)
+{
+  end (SMART_CALL (object));
 
   G_OBJECT_CLASS (smart_call_parent_class)->finalize (object);
 }
@@ -202,8 +278,7 @@ smart_call_class_init (SmartCallClass *class)
 static void
 smart_call_init (SmartCall *call)
 {
-  call->args = call->inline_args;
-  call->deadline = -1;
+  init (call);
 }
 
 /* A call made by this thread. @func (nullable) is what it is a call of, and
@@ -216,23 +291,38 @@ smart_call_new (SmartAsyncFunc *func,
                 SmartOutcome *outcome,
                 gconstpointer flight)
 {
-  SmartCall *call = g_object_new (SMART_TYPE_CALL, NULL);
   SmartThread *thread = smart_thread_get ();
+  SmartCall *call = smart_spares_take (&thread->spare_calls);
   SmartCall *above = smart_frame_current_call (thread);
 
+  if (call == NULL)
+    call = g_object_new (SMART_TYPE_CALL, NULL);
   call->func = func != NULL ? g_object_ref (func) : NULL;
-  call->body = body;
-  call->body_data = body_data;
+  if (func == NULL)
+    {
+      call->args.continuation.body = body;
+      call->args.continuation.data = body_data;
+    }
   call->blocking = blocking;
   call->outcome = smart_outcome_ref (outcome);
   call->home_thread = thread;
-  /* Nobody else knows the outcome yet, or looks at it only under its lock. */
-  outcome->call = call;
 
   if (flight != NULL)
-    call->lineage = smart_lineage_new (above != NULL ? above->lineage : NULL, flight, TRUE);
-  else if (above != NULL && above->lineage != NULL)
-    call->lineage = smart_lineage_ref (above->lineage);
+    {
+      /* The lock's reset may settle it at any time. */
+      g_mutex_lock (&outcome->lock);
+      if (smart_outcome_is_pending (outcome))
+        outcome->call = call;
+      g_mutex_unlock (&outcome->lock);
+      call->lineage = smart_lineage_new (above != NULL ? above->lineage : NULL, flight, TRUE);
+    }
+  else
+    {
+      /* Nobody else knows the outcome yet. */
+      outcome->call = call;
+      if (above != NULL && above->lineage != NULL)
+        call->lineage = smart_lineage_ref (above->lineage);
+    }
 
   return call;
 }
@@ -240,23 +330,28 @@ smart_call_new (SmartAsyncFunc *func,
 void
 smart_call_set_args (SmartCall *call, GObject *source, const GValue *args, guint n_args)
 {
-  call->source = source != NULL ? g_object_ref (source) : NULL;
+  GValue *copies = n_args > N_INLINE_ARGS ? g_new0 (GValue, n_args) : call->args.few;
 
-  if (n_args > N_INLINE_ARGS)
-    call->args = g_new0 (GValue, n_args);
+  call->source = source != NULL ? g_object_ref (source) : NULL;
   for (guint i = 0; i < n_args; i++)
-    smart_value_copy (&call->args[i], &args[i]);
+    smart_value_copy (&copies[i], &args[i]);
   call->n_args = n_args;
+  if (n_args > N_INLINE_ARGS)
+    call->args.many = copies;
 }
 
 void
 smart_call_set_context (SmartCall *call, GMainContext *context)
 {
-  if (call->context == context)
-    return;
+  if (call->home.context != context)
+    smart_home_set (&call->home, context);
+}
 
-  g_clear_pointer (&call->context, g_main_context_unref);
-  call->context = g_main_context_ref (context);
+/* Where an asynchronous body runs; a reference, NULL where that has gone. */
+GMainContext *
+smart_call_ref_context (SmartCall *call)
+{
+  return smart_home_ref_context (&call->home);
 }
 
 /* Takes @inbox. */
@@ -330,12 +425,24 @@ smart_call_get_deadline (SmartCall *call)
 
 /* HOLDS: the outcome's lock, and the outcome is pending */
 void
-smart_call_get_needs (SmartCall *call, SmartCallNeeds *needs)
+smart_call_peek_needs (SmartCall *call, SmartCallNeeds *needs)
 {
   needs->runner = g_atomic_pointer_get (&call->runner);
-  needs->runner_id = call->runner_id;
+  if (needs->runner != NULL)
+    {
+      needs->runner_id = call->runner_id;
+      needs->runner_depth = call->runner_depth;
+    }
   needs->turns = g_atomic_int_get (&call->awaits_turn) ? g_atomic_pointer_get (&call->turns) : NULL;
   needs->pool = g_atomic_pointer_get (&call->pool);
+  needs->func = NULL;
+}
+
+/* The same, for longer than the outcome is locked. */
+void
+smart_call_get_needs (SmartCall *call, SmartCallNeeds *needs)
+{
+  smart_call_peek_needs (call, needs);
   needs->func = call->func != NULL ? g_object_ref (call->func) : NULL;
 }
 
@@ -399,7 +506,7 @@ smart_call_push (SmartCall *call, SmartInbox *inbox, void (*deliver) (SmartParce
 SmartCall *
 smart_call_of_parcel (SmartParcel *parcel)
 {
-  SmartCall *call = (gpointer) ((char *) parcel - G_STRUCT_OFFSET (SmartCall, parcel));
+  SmartCall *call = call_of_parcel (parcel);
 
   g_clear_pointer (&call->stage, smart_inbox_unref);
   return call;
@@ -408,19 +515,19 @@ smart_call_of_parcel (SmartParcel *parcel)
 SmartCall *
 smart_call_get_next (SmartCall *call)
 {
-  return call->next;
+  return call->parcel.next != NULL ? call_of_parcel (call->parcel.next) : NULL;
 }
 
 void
 smart_call_set_next (SmartCall *call, SmartCall *next)
 {
-  call->next = next;
+  call->parcel.next = next != NULL ? &next->parcel : NULL;
 }
 
 static void
 released_at_home (SmartParcel *parcel, gboolean run)
 {
-  g_object_unref (smart_call_of_parcel (parcel));
+  smart_call_release (smart_call_of_parcel (parcel));
 }
 
 /* Takes the reference of a worker that is done with @call. */
@@ -429,7 +536,7 @@ smart_call_release_at_home (SmartCall *call)
 {
   if (call->inbox == NULL)
     {
-      g_object_unref (call);
+      smart_call_release (call);
       return;
     }
 
@@ -441,7 +548,7 @@ smart_call_release_at_home (SmartCall *call)
 gboolean
 smart_call_may_run (SmartCall *call)
 {
-  if (smart_outcome_is_pending (call->outcome) && !smart_outcome_is_cancelled (call->outcome))
+  if (smart_outcome_unqueue (call->outcome))
     return TRUE;
 
   smart_call_drop_turn (call);
@@ -454,6 +561,34 @@ smart_call_may_run (SmartCall *call)
 
 /* Its bodies */
 
+/* What is bound to a thread never runs on another. */
+static void
+run_body (SmartCall *call)
+{
+  const SmartBodies *bodies = call->func != NULL ? call->func->bodies : NULL;
+  SmartBody body;
+  gpointer body_data;
+
+  if (bodies == NULL)
+    {
+      body = call->args.continuation.body;
+      body_data = call->args.continuation.data;
+    }
+  else
+    {
+      body = call->blocking ? bodies->body : bodies->begin;
+      body_data = call->blocking ? bodies->body_data : bodies->begin_data;
+    }
+
+  if (call->func == NULL || smart_async_func_may_run_here (call->func))
+    body (call, body_data);
+  else
+    smart_call_return_error (call,
+                             g_error_new (SMART_ERROR, SMART_ERROR_WRONG_THREAD,
+                                          _ ("%s would have run on another thread than its own"),
+                                          smart_call_get_label (call)));
+}
+
 /* Runs the synchronous part of an asynchronous body, or a continuation. */
 void
 smart_call_begin (SmartCall *call)
@@ -463,11 +598,12 @@ smart_call_begin (SmartCall *call)
 
   /* So far it runs in this thread; from then on its home is what it needs. */
   call->runner_id = thread->id;
+  call->runner_depth = thread->n_waits;
   g_atomic_pointer_set (&call->runner, thread);
 
   frame.on_heap = FALSE;
   smart_frame_push (thread, &frame, SMART_FRAME_ASYNC, call);
-  call->body (call, call->body_data);
+  run_body (call);
   smart_frame_pop (thread, &frame);
 
   g_atomic_pointer_set (&call->runner, NULL);
@@ -508,11 +644,12 @@ smart_call_run_blocking (SmartCall *call)
   gboolean holding;
 
   call->runner_id = thread->id;
+  call->runner_depth = thread->n_waits;
   g_atomic_pointer_set (&call->runner, thread);
 
   frame.on_heap = FALSE;
   smart_frame_push (thread, &frame, SMART_FRAME_BLOCKING, call);
-  call->body (call, call->body_data);
+  run_body (call);
   smart_frame_pop (thread, &frame);
 
   g_atomic_pointer_set (&call->runner, NULL);
@@ -520,7 +657,7 @@ smart_call_run_blocking (SmartCall *call)
 
   g_mutex_lock (&call->outcome->lock);
   holding = call->holding;
-  held_outcome = g_steal_pointer (&call->held_outcome);
+  held_outcome = call->holds_outcome ? g_steal_pointer (&call->held.outcome) : NULL;
   g_atomic_int_set (&call->returned, TRUE);
   g_mutex_unlock (&call->outcome->lock);
 
@@ -533,10 +670,10 @@ smart_call_run_blocking (SmartCall *call)
     }
 
   if (!holding)
-    call->held_error = g_error_new (SMART_ERROR, SMART_ERROR_NOT_RETURNED,
+    call->held.error = g_error_new (SMART_ERROR, SMART_ERROR_NOT_RETURNED,
                                     _ ("%s ended without a result"), smart_call_get_label (call));
 
-  publish (call, &call->held_value, g_steal_pointer (&call->held_error), call);
+  publish (call, &call->held_value, g_steal_pointer (&call->held.error), call);
 }
 
 /* Runs a blocking body (@call is taken) in the thread of its sync caller. */
@@ -593,7 +730,7 @@ smart_call_get_args (SmartCall *call)
 {
   g_return_val_if_fail (SMART_IS_LIVE_CALL (call), NULL);
 
-  return call->args;
+  return get_args (call);
 }
 
 /**
@@ -642,16 +779,34 @@ smart_call_get_cancellable (SmartCall *call)
  * default while it begins: sources of its own belong there, and not in the
  * default context, where `g_timeout_add ()` and `g_idle_add ()` would put them.
  *
- * Returns: (transfer none) (nullable): the context; %NULL in a blocking body
+ * A private context ends with its thread, and the sources in it with that: a call
+ * that was abandoned there is dropped. From another thread, to ask for it keeps it,
+ * as long as @call.
+ *
+ * Returns: (transfer none) (nullable): the context; %NULL in a blocking body, and
+ *   when the context is no more
  *
  * Since: 1.0
  */
 GMainContext *
 smart_call_get_context (SmartCall *call)
 {
+  GMainContext *context;
+
   g_return_val_if_fail (SMART_IS_LIVE_CALL (call), NULL);
 
-  return call->context;
+  if (smart_home_is_here (&call->home))
+    return call->home.context;
+
+  context = g_atomic_pointer_get (&call->pinned);
+  if (context != NULL)
+    return context;
+
+  context = smart_home_ref_context (&call->home);
+  if (context != NULL && !g_atomic_pointer_compare_and_exchange (&call->pinned, NULL, context))
+    g_main_context_unref (context);
+
+  return context;
 }
 
 /**
@@ -677,7 +832,7 @@ smart_call_get_value (SmartCall *call, guint index)
       return NULL;
     }
 
-  return G_VALUE_TYPE (&call->args[index]) != G_TYPE_INVALID ? &call->args[index] : NULL;
+  return G_VALUE_TYPE (&get_args (call)[index]) != G_TYPE_INVALID ? &get_args (call)[index] : NULL;
 }
 
 /* The argument if it is of @type, or NULL. */
@@ -688,7 +843,7 @@ get_arg (SmartCall *call, guint index, GType type)
 
   if (value == NULL)
     {
-      if (index < call->n_args && !smart_value_is_of_type (&call->args[index], type))
+      if (index < call->n_args && !smart_value_is_of_type (&get_args (call)[index], type))
         g_critical ("Argument %u of %s is null, not a %s", index, smart_call_get_label (call),
                     g_type_name (type));
       return NULL;
@@ -711,7 +866,7 @@ get_number (SmartCall *call, guint index, GType type, GValue *number)
 
   g_return_if_fail (SMART_IS_LIVE_CALL (call));
 
-  if (index < call->n_args && smart_value_convert_number (&call->args[index], type, number))
+  if (index < call->n_args && smart_value_convert_number (&get_args (call)[index], type, number))
     return;
 
   memset (number, 0, sizeof (GValue));
@@ -973,8 +1128,11 @@ hold (SmartCall *call, GValue *value, GError *error, SmartOutcome *outcome)
       call->holding = TRUE;
       if (value != NULL)
         call->held_value = *value;
-      call->held_error = error;
-      call->held_outcome = outcome != NULL ? smart_outcome_ref (outcome) : NULL;
+      call->holds_outcome = outcome != NULL;
+      if (outcome != NULL)
+        call->held.outcome = smart_outcome_ref (outcome);
+      else
+        call->held.error = error;
     }
   g_mutex_unlock (&call->outcome->lock);
 
@@ -1402,7 +1560,7 @@ followed (SmartListener *base, gboolean run)
     }
   else
     {
-      smart_value_copy (&value, &outcome->value);
+      smart_value_copy (&value, smart_outcome_peek (outcome));
       publish (listener->call, &value, NULL, NULL);
     }
 
@@ -1489,7 +1647,8 @@ smart_call_return_future (SmartCall *call, SmartFuture *future)
  * Calls @function in the context that the body runs in; again and again, until
  * it returns %G_SOURCE_REMOVE.
  *
- * Returns: the id of the source in [method@SmartAsync.Call.get_context]
+ * Returns: the id of the source in [method@SmartAsync.Call.get_context]; 0 if
+ *   that is no more
  *
  * Since: 1.0
  */
@@ -1500,18 +1659,28 @@ smart_call_add_timeout (SmartCall *call,
                         gpointer user_data,
                         GDestroyNotify destroy)
 {
+  GMainContext *context;
   GSource *source;
   guint id;
 
   g_return_val_if_fail (SMART_IS_LIVE_CALL (call), 0);
   g_return_val_if_fail (function != NULL, 0);
-  g_return_val_if_fail (call->context != NULL, 0);
+  g_return_val_if_fail (call->home.context != NULL, 0);
+
+  context = smart_home_ref_context (&call->home);
+  if (context == NULL)
+    {
+      if (destroy != NULL)
+        destroy (user_data);
+      return 0;
+    }
 
   source = g_timeout_source_new (msec);
   g_source_set_callback (source, function, user_data, destroy);
   g_source_set_static_name (source, "smart_call_add_timeout");
-  id = g_source_attach (source, call->context);
+  id = g_source_attach (source, context);
   g_source_unref (source);
+  g_main_context_unref (context);
 
   return id;
 }
@@ -1540,13 +1709,12 @@ smart_call_report_progress (SmartCall *call, double progress)
     inbox = smart_inbox_ref (call->early_inbox);
   else if (call->inbox != NULL)
     inbox = smart_inbox_ref (call->inbox);
-  else if (call->context != NULL)
-    inbox = smart_inbox_get (call->context, call->func != NULL
-                                                ? MIN (call->func->priority, G_PRIORITY_DEFAULT)
-                                                : G_PRIORITY_DEFAULT);
   else
-    return;
+    inbox =
+        get_home_inbox (call, call->func != NULL ? MIN (call->func->priority, G_PRIORITY_DEFAULT)
+                                                 : G_PRIORITY_DEFAULT);
 
   smart_outcome_report (call->outcome, progress, inbox);
-  smart_inbox_unref (inbox);
+  if (inbox != NULL)
+    smart_inbox_unref (inbox);
 }

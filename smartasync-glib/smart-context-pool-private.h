@@ -6,6 +6,25 @@
 
 G_BEGIN_DECLS
 
+/* How a call and its outcome hold a main context. One of the pool's is not kept:
+ * it goes with its thread, and what is left in it is freed then. Such a source may
+ * well be who holds the call. Each user has a lock for it, or needs none. */
+typedef struct
+{
+  GMainContext *context; /* nullable; a reference, unless there is a place */
+  SmartPlace   *place;   /* nullable; a reference */
+} SmartHome;
+
+void          smart_home_set               (SmartHome       *home,
+                                            GMainContext    *context);
+void          smart_home_copy              (SmartHome       *home,
+                                            const SmartHome *other);
+void          smart_home_clear             (SmartHome       *home);
+gboolean      smart_home_is_here           (const SmartHome *home);
+GMainContext *smart_home_ref_context       (const SmartHome *home);
+void          smart_home_destroy_source    (SmartHome       *home,
+                                            GSource         *source);
+
 GMainContext *smart_context_pool_borrow    (SmartThread *thread);
 void          smart_context_pool_give_back (SmartThread *thread);
 void          smart_context_pool_discard   (SmartThread *thread);

@@ -18,22 +18,174 @@ static gint64 n_created; /* n_created_lock */
 
 static GMutex n_created_lock;
 
-static GMainContext *
-context_new (void)
+/* Where a private context is, for those who must not keep it alive. */
+struct _SmartPlace
 {
+  gatomicrefcount ref_count;
+  SmartThread *thread; /* immutable; identity only: whose it is */
+
+  GMutex lock;
+  GMainContext *context; /* lock, but for its thread: the pool's reference; NULL once it goes */
+  GSList *sources;       /* lock: of its sources, those to release when it has gone */
+};
+
+static SmartPlace *
+place_new (SmartThread *thread)
+{
+  SmartPlace *place = g_new0 (SmartPlace, 1);
+
   g_atomic_int_inc (&n_alive);
   g_mutex_lock (&n_created_lock);
   n_created++;
   g_mutex_unlock (&n_created_lock);
 
-  return g_main_context_new ();
+  g_atomic_ref_count_init (&place->ref_count);
+  g_mutex_init (&place->lock);
+  place->thread = thread;
+  place->context = g_main_context_new ();
+
+  return place;
+}
+
+static SmartPlace *
+place_ref (SmartPlace *place)
+{
+  g_atomic_ref_count_inc (&place->ref_count);
+  return place;
 }
 
 static void
-context_free (gpointer data)
+place_unref (SmartPlace *place)
 {
+  if (!g_atomic_ref_count_dec (&place->ref_count))
+    return;
+
+  g_slist_free_full (place->sources, (GDestroyNotify) g_source_unref);
+  g_mutex_clear (&place->lock);
+  g_free (place);
+}
+
+/* The context goes, with what is left in it. By its thread. */
+static void
+place_close (gpointer data)
+{
+  SmartPlace *place = data;
+  GMainContext *context;
+
+  g_mutex_lock (&place->lock);
+  context = g_steal_pointer (&place->context);
+  g_mutex_unlock (&place->lock);
+
   g_atomic_int_add (&n_alive, -1);
-  g_main_context_unref (data);
+  g_main_context_unref (context);
+  place_unref (place);
+}
+
+/* The one that @context is in, if it is one of this thread's; not a reference. */
+static SmartPlace *
+find_place (GMainContext *context)
+{
+  SmartThread *thread = smart_thread_peek ();
+
+  if (thread == NULL || thread->contexts == NULL)
+    return NULL;
+
+  for (guint i = thread->contexts->len; i > 0; i--)
+    {
+      SmartPlace *place = g_ptr_array_index (thread->contexts, i - 1);
+
+      if (place->context == context)
+        return place;
+    }
+
+  return NULL;
+}
+
+void
+smart_home_set (SmartHome *home, GMainContext *context)
+{
+  SmartPlace *place = find_place (context);
+
+  smart_home_clear (home);
+  home->place = place != NULL ? place_ref (place) : NULL;
+  home->context = place != NULL ? context : g_main_context_ref (context);
+}
+
+void
+smart_home_copy (SmartHome *home, const SmartHome *other)
+{
+  home->place = other->place != NULL ? place_ref (other->place) : NULL;
+  home->context = other->place != NULL || other->context == NULL
+                      ? other->context
+                      : g_main_context_ref (other->context);
+}
+
+void
+smart_home_clear (SmartHome *home)
+{
+  if (home->place != NULL)
+    place_unref (home->place);
+  else if (home->context != NULL)
+    g_main_context_unref (home->context);
+  home->place = NULL;
+  home->context = NULL;
+}
+
+/* Whether the context cannot go while this thread is busy. */
+gboolean
+smart_home_is_here (const SmartHome *home)
+{
+  return home->place == NULL ||
+         (home->place->thread == smart_thread_peek () && home->place->context != NULL);
+}
+
+/* Nullable: there is none, or it has gone. Any thread. */
+GMainContext *
+smart_home_ref_context (const SmartHome *home)
+{
+  SmartPlace *place = home->place;
+  GMainContext *context = NULL;
+
+  if (place == NULL)
+    return home->context != NULL ? g_main_context_ref (home->context) : NULL;
+
+  g_mutex_lock (&place->lock);
+  if (place->context != NULL)
+    context = g_main_context_ref (place->context);
+  g_mutex_unlock (&place->lock);
+
+  return context;
+}
+
+/* Destroys @source (taken), which was attached to the context, and clears @home.
+ * Any thread; but not while the context is being freed by another one: then that
+ * destroys it, and only the reference has to wait until that is over. */
+void
+smart_home_destroy_source (SmartHome *home, GSource *source)
+{
+  GMainContext *context = NULL;
+
+  if (smart_home_is_here (home) || (context = smart_home_ref_context (home)) != NULL)
+    {
+      g_source_destroy (source);
+      g_source_unref (source);
+      if (context != NULL)
+        g_main_context_unref (context);
+    }
+  else
+    {
+      g_mutex_lock (&home->place->lock);
+      home->place->sources = g_slist_prepend (home->place->sources, source);
+      g_mutex_unlock (&home->place->lock);
+    }
+
+  smart_home_clear (home);
+}
+
+static GMainContext *
+nth_context (SmartThread *thread, guint n)
+{
+  return ((SmartPlace *) g_ptr_array_index (thread->contexts, n))->context;
 }
 
 static gpointer
@@ -89,13 +241,13 @@ smart_context_pool_borrow (SmartThread *thread)
   if (G_UNLIKELY (thread->contexts == NULL))
     {
       make_singletons ();
-      thread->contexts = g_ptr_array_new_with_free_func (context_free);
+      thread->contexts = g_ptr_array_new_with_free_func (place_close);
     }
 
   if (G_UNLIKELY (thread->depth == thread->contexts->len))
-    g_ptr_array_add (thread->contexts, context_new ());
+    g_ptr_array_add (thread->contexts, place_new (thread));
 
-  context = g_ptr_array_index (thread->contexts, thread->depth);
+  context = nth_context (thread, thread->depth);
   thread->depth++;
   g_main_context_push_thread_default (context);
 
@@ -132,7 +284,7 @@ drain (GMainContext *context)
 void
 smart_context_pool_give_back (SmartThread *thread)
 {
-  GMainContext *context = g_ptr_array_index (thread->contexts, thread->depth - 1);
+  GMainContext *context = nth_context (thread, thread->depth - 1);
 
   drain (context);
   g_main_context_pop_thread_default (context);
@@ -143,7 +295,7 @@ smart_context_pool_give_back (SmartThread *thread)
 void
 smart_context_pool_discard (SmartThread *thread)
 {
-  GMainContext *context = g_ptr_array_index (thread->contexts, thread->depth - 1);
+  GMainContext *context = nth_context (thread, thread->depth - 1);
 
   g_main_context_pop_thread_default (context);
   thread->depth--;

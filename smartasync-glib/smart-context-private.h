@@ -18,14 +18,17 @@ typedef enum
 /* What a thread is in the middle of. On the stack of who pushes it, but for
  * those that the user pushes. A frame speaks only for code at the depth of
  * dispatching that it was pushed at: an unrelated callback, which a loop inside
- * it dispatches, is deeper. */
+ * it dispatches, is deeper. And those that the user pushes, and may forget, only
+ * for the callback of the same source. */
 struct _SmartFrame
 {
   SmartFrame     *below;
   SmartFrameKind  kind;
   int             depth;       /* g_main_depth () */
+  GSource        *source;      /* if on_heap, what is being dispatched; a reference, nullable */
   gboolean        on_heap;     /* pushed by the user: owned by the stack of frames */
   SmartMode       mode;        /* of SMART_FRAME_MODE */
+  guint64         delivery;    /* if on_heap: the parcel that its thread was in the middle of */
   SmartCall      *call;        /* of the others; a reference if on_heap */
   GCancellable   *cancellable; /* what it made the current one, or NULL */
   GSList         *hidden;      /* what it hides, the outermost first */

@@ -72,6 +72,7 @@ drop_top (SmartThread *thread)
   if (frame->on_heap)
     {
       g_clear_object (&frame->call);
+      g_clear_pointer (&frame->source, g_source_unref);
       g_free (frame);
     }
   else
@@ -97,14 +98,40 @@ smart_frame_clear (SmartThread *thread)
     drop_top (thread);
 }
 
+/* Whether a callback that has ended left @frame behind, here at @depth: one of a
+ * deeper loop, or another one of this. */
+static gboolean
+is_left_behind (SmartThread *thread, SmartFrame *frame, int depth)
+{
+  return frame->depth > depth ||
+         (frame->on_heap && frame->depth == depth &&
+          (frame->delivery != thread->delivery || frame->source != g_main_current_source ()));
+}
+
 /* Drops what callbacks that have ended left behind. */
 static void
 prune (SmartThread *thread)
 {
   int depth = g_main_depth ();
 
-  while (thread->top != NULL && thread->top->depth > depth)
+  while (thread->top != NULL && is_left_behind (thread, thread->top, depth))
     drop_top (thread);
+}
+
+/* What the user pushes is dropped when it was forgotten. */
+static void
+push_on_heap (SmartFrameKind kind, SmartMode mode, SmartCall *call)
+{
+  SmartThread *thread = smart_thread_get ();
+  SmartFrame *frame = g_new0 (SmartFrame, 1);
+  GSource *source = g_main_current_source ();
+
+  prune (thread);
+  frame->on_heap = TRUE;
+  frame->mode = mode;
+  frame->delivery = thread->delivery;
+  frame->source = source != NULL ? g_source_ref (source) : NULL;
+  smart_frame_push (thread, frame, kind, call != NULL ? g_object_ref (call) : NULL);
 }
 
 /* The call whose body this thread is in the middle of, at this very depth. */
@@ -121,7 +148,7 @@ smart_frame_current_call (SmartThread *thread)
     {
       if (frame->depth < depth)
         break;
-      if (frame->depth == depth && frame->kind != SMART_FRAME_MODE)
+      if (frame->kind != SMART_FRAME_MODE && !is_left_behind (thread, frame, depth))
         return frame->call;
     }
 
@@ -146,8 +173,7 @@ detect (Reason *reason)
 
   for (SmartFrame *frame = thread != NULL ? thread->top : NULL; frame != NULL; frame = frame->below)
     {
-      /* Deeper: left behind by a callback that has ended. */
-      if (frame->depth > depth)
+      if (is_left_behind (thread, frame, depth))
         continue;
       if (frame->depth < depth || frame->kind == SMART_FRAME_ASYNC)
         break;
@@ -165,7 +191,7 @@ detect (Reason *reason)
         }
       while (frame->below != NULL && frame->below->kind == SMART_FRAME_MODE &&
              frame->below->depth >= depth)
-        frame = frame->below;
+        frame = frame->below; /* those outside it, and those left behind */
     }
 
   if (depth > 0)
@@ -307,17 +333,9 @@ smart_context_describe (void)
 void
 smart_context_push_mode (SmartMode mode)
 {
-  SmartThread *thread;
-  SmartFrame *frame;
-
   g_return_if_fail (mode >= SMART_MODE_AUTO && mode <= SMART_MODE_ASYNC);
 
-  thread = smart_thread_get ();
-  prune (thread);
-  frame = g_new0 (SmartFrame, 1);
-  frame->on_heap = TRUE;
-  frame->mode = mode;
-  smart_frame_push (thread, frame, SMART_FRAME_MODE, NULL);
+  push_on_heap (SMART_FRAME_MODE, mode, NULL);
 }
 
 /**
@@ -384,16 +402,9 @@ smart_call_get_current (void)
 void
 smart_call_enter (SmartCall *call)
 {
-  SmartThread *thread;
-  SmartFrame *frame;
-
   g_return_if_fail (SMART_IS_LIVE_CALL (call));
 
-  thread = smart_thread_get ();
-  prune (thread);
-  frame = g_new0 (SmartFrame, 1);
-  frame->on_heap = TRUE;
-  smart_frame_push (thread, frame, SMART_FRAME_ASYNC, g_object_ref (call));
+  push_on_heap (SMART_FRAME_ASYNC, SMART_MODE_AUTO, call);
 }
 
 /**

@@ -772,7 +772,7 @@ void            smart_define_return_success  (SmartCall            *call,
     SMART_D_ARGS (__VA_ARGS__) \
     SMART_D_CHECK_SELF_##form (name##_future, NULL) \
     SMART_D_SET_ARGS (__VA_ARGS__) \
-    smart_future_ = smart_async_func_callv (name##_func (), SMART_D_SOURCE_##form, smart_args_, \
+    smart_future_ = (smart_async_func_callv) (name##_func (), SMART_D_SOURCE_##form, smart_args_, \
                                             SMART_D_N_ARGS (__VA_ARGS__), cancellable); \
     smart_define_clear_args (smart_args_, SMART_D_N_ARGS (__VA_ARGS__)); \
     return smart_future_; \

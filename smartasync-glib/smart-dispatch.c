@@ -20,7 +20,7 @@
 static gboolean
 needs_worker (SmartAsyncFunc *func)
 {
-  return func->timeout > 0 || func->abandon_on_cancel;
+  return func->offload && (func->timeout > 0 || func->abandon_on_cancel);
 }
 
 /* A widget must not leave its thread, and a worker is another one. */
@@ -45,6 +45,34 @@ is_bound_to_thread (SmartAsyncFunc *func, GObject *source)
   return g_type_is_a (G_OBJECT_TYPE (source), type);
 }
 
+/* A body that stays in its thread, in a source of its own. What is more urgent
+ * goes first. */
+static gboolean
+run_at_home (gpointer data)
+{
+  SmartCall *call = g_object_ref (data);
+
+  if (smart_call_may_run (call))
+    smart_call_run_blocking (call);
+
+  return G_SOURCE_REMOVE;
+}
+
+/* Takes @call, in any thread. If its context ends before it has run, it is
+ * dropped, which settles it. */
+static void
+run_at_home_later (SmartCall *call)
+{
+  GMainContext *home = smart_call_get_context (call);
+  GSource *source = g_idle_source_new ();
+
+  smart_outcome_set_home (smart_call_get_outcome (call), home);
+  g_source_set_static_name (source, "smartasync blocking body");
+  g_source_set_callback (source, run_at_home, call, g_object_unref);
+  g_source_attach (source, home);
+  g_source_unref (source);
+}
+
 /* Where a call in an async context runs. Takes @call. */
 static void
 place (SmartCall *call)
@@ -53,8 +81,10 @@ place (SmartCall *call)
 
   if (func->executor != NULL)
     smart_executor_submit (func->executor, call);
-  else if (smart_call_is_blocking (call))
+  else if (smart_call_is_blocking (call) && func->offload)
     smart_offload (call);
+  else if (smart_call_is_blocking (call))
+    run_at_home_later (call);
   else
     smart_begin (call, smart_call_get_context (call));
 }
@@ -77,6 +107,7 @@ gboolean
 smart_place_later (SmartCall *call)
 {
   SmartAsyncFunc *func = smart_call_get_func (call);
+  GMainContext *context;
   SmartInbox *inbox;
 
   if (func->executor != NULL)
@@ -89,15 +120,25 @@ smart_place_later (SmartCall *call)
       return FALSE;
     }
 
-  if (smart_call_is_blocking (call))
+  if (smart_call_is_blocking (call) && func->offload)
     {
       smart_offload (call);
       return TRUE;
     }
 
-  inbox = smart_inbox_get (smart_call_get_context (call), func->priority);
+  /* Without it, nobody would ever run it. */
+  context = smart_call_ref_context (call);
+  if (context == NULL)
+    {
+      smart_call_forget_turn (call);
+      g_object_unref (call);
+      return FALSE;
+    }
+
+  inbox = smart_inbox_get (context, func->priority);
   smart_call_push (call, inbox, placed_at_home);
   smart_inbox_unref (inbox);
+  g_main_context_unref (context);
 
   return TRUE;
 }
@@ -109,20 +150,49 @@ dispatch_async (SmartAsyncFunc *func, SmartCall *call, SmartOutcome *outcome, GM
   /* What runs elsewhere is released at home. */
   if (func->executor != NULL || smart_call_is_blocking (call))
     {
+      smart_outcome_set_back_to (outcome, home);
       smart_call_set_inbox (call, smart_inbox_get (home, func->priority));
       if (func->priority > G_PRIORITY_DEFAULT)
         smart_call_set_early_inbox (call, smart_inbox_get (home, G_PRIORITY_DEFAULT));
     }
-  else
-    {
-      smart_call_set_context (call, home);
-    }
+  if (func->executor == NULL && !(smart_call_is_blocking (call) && func->offload))
+    smart_call_set_context (call, home);
 
   if (func->timeout > 0)
     smart_outcome_set_deadline (outcome, home, func->timeout);
 
   if (func->max_concurrency == 0 || smart_turns_take (&func->turns, call))
     place (call);
+}
+
+/* A flight that runs elsewhere, begun by a sync caller. He waits for his own
+ * outcome, and can leave it to the others. Takes @call, and returns at once. */
+static void
+dispatch_flight (SmartAsyncFunc *func, SmartCall *call, SmartOutcome *outcome)
+{
+  if (func->timeout > 0)
+    smart_outcome_set_deadline (outcome, smart_executor_get_timer_context (), func->timeout);
+  smart_outcome_keep_spent (outcome);
+
+  if (func->max_concurrency == 0 || smart_turns_take (&func->turns, call))
+    place (call);
+}
+
+/* Whether every call that a sync caller makes of @func is run by him. */
+gboolean
+smart_dispatch_is_here (SmartAsyncFunc *func)
+{
+  return func->executor == NULL && !needs_worker (func);
+}
+
+/* Whether @call, made by a sync caller, runs in another thread. */
+static gboolean
+goes_elsewhere (SmartAsyncFunc *func, SmartCall *call)
+{
+  if (func->executor != NULL)
+    return !smart_executor_is_here (func->executor);
+
+  return smart_call_is_blocking (call) && needs_worker (func);
 }
 
 /* Takes @call, and returns when @outcome has settled. */
@@ -153,7 +223,8 @@ dispatch_sync (SmartAsyncFunc *func, SmartCall *call, SmartOutcome *outcome)
 /* Makes one call of @func, whose result goes to @outcome. For a caller in an
  * async context, @home is where he is; for one in a sync context @home is NULL,
  * and @outcome has settled when this returns. @flight (nullable) is what the
- * call does for others, too. The caller holds a reference to @outcome. */
+ * call does for others, too; then it may be under way, for a caller who waits for
+ * something else. The caller holds a reference to @outcome. */
 void
 smart_dispatch (SmartAsyncFunc *func,
                 SmartOutcome *outcome,
@@ -178,7 +249,7 @@ smart_dispatch (SmartAsyncFunc *func,
 
   blocking = bodies->begin == NULL || (!async && bodies->body != NULL);
   leaves = func->executor != NULL ? smart_executor_is_pool (func->executor)
-                                  : async || needs_worker (func);
+                                  : (async && func->offload) || needs_worker (func);
 
   if (leaves && blocking && is_bound_to_thread (func, source))
     {
@@ -210,6 +281,8 @@ smart_dispatch (SmartAsyncFunc *func,
 
   if (async)
     dispatch_async (func, call, outcome, home);
+  else if (flight != NULL && goes_elsewhere (func, call))
+    dispatch_flight (func, call, outcome);
   else
     dispatch_sync (func, call, outcome);
 }

@@ -18,7 +18,8 @@
  * - A pool ([ctor@SmartAsync.Executor.new_pool]) has threads of its own, at most
  *   so many. In a pool of one, every body runs on the same thread, one after
  *   the other: for a library that wants to be called from one thread only. An
- *   asynchronous body is run to its end there, too.
+ *   asynchronous body begins there, too, and goes on in a private context of the
+ *   thread; while it waits for its loop, the thread takes other calls.
  * - A context ([ctor@SmartAsync.Executor.new_for_context]) runs bodies where
  *   that context is iterated.
  * - A loop ([ctor@SmartAsync.Executor.new_loop]) is a thread that iterates a main
@@ -27,10 +28,12 @@
  *
  * A caller in a sync context waits; one in an async context gets the result in
  * his own context. A call made by a body to a function of its own executor does
- * not wait for itself: a sync one runs right there.
+ * not wait for itself: a sync one runs right there. If that is a blocking one with
+ * a timeout, its caller cannot leave at the deadline: then its cancellable is
+ * cancelled, and when it has ended that is %G_IO_ERROR_TIMED_OUT.
  *
  * An executor lives as long as somebody holds it; a function does, and so does
- * a call. All methods may be called from any thread.
+ * a call. [method@SmartAsync.Executor.close] has it take no more calls. All methods may be called from any thread.
  *
  * Since: 1.0
  */
@@ -54,6 +57,8 @@ struct _SmartExecutor
 
   GMutex lock;
   guint generation;      /* lock: the process that these were made in */
+  gboolean closed;       /* lock: nothing begins any more */
+  GHashTable *waiting;   /* lock: a set of the outcomes of those n_pending; references */
   SmartPool *pool;       /* lock: made when it is first needed */
   GMainContext *context; /* lock: likewise, of a loop; immutable of a context */
   GMainLoop *loop;       /* lock: likewise */
@@ -107,6 +112,7 @@ smart_executor_finalize (GObject *object)
         end_loop (executor->loop, executor->context);
       g_clear_pointer (&executor->context, g_main_context_unref);
     }
+  g_hash_table_unref (executor->waiting);
   g_mutex_clear (&executor->lock);
   g_free (executor->name);
 
@@ -198,6 +204,8 @@ smart_executor_init (SmartExecutor *executor)
   /* What g_object_new () makes, or a language's `new`, is a pool of one. */
   executor->max_threads = 1;
   executor->generation = generation;
+  executor->waiting =
+      g_hash_table_new_full (NULL, NULL, (GDestroyNotify) smart_outcome_unref, NULL);
 }
 
 /* HOLDS: executor->lock */
@@ -214,6 +222,7 @@ leave_the_parent (SmartExecutor *executor)
       executor->context = NULL;
       executor->loop = NULL;
       g_atomic_int_set (&executor->n_pending, 0);
+      g_hash_table_steal_all (executor->waiting);
     }
 }
 
@@ -246,7 +255,7 @@ loop_main (gpointer data)
   return NULL;
 }
 
-/* Not a reference: valid as long as @executor. */
+/* Not a reference: valid as long as @executor. NULL if it is closed and has none. */
 static GMainContext *
 get_context (SmartExecutor *executor)
 {
@@ -254,7 +263,7 @@ get_context (SmartExecutor *executor)
 
   g_mutex_lock (&executor->lock);
   leave_the_parent (executor);
-  if (executor->context == NULL)
+  if (executor->context == NULL && !executor->closed)
     {
       executor->context = g_main_context_new ();
       executor->loop = g_main_loop_new (executor->context, TRUE);
@@ -416,7 +425,8 @@ smart_executor_set_max_pending (SmartExecutor *executor, guint max_pending)
  * The main context that its bodies run in; that of a loop is made, and its
  * thread started, if it was not yet.
  *
- * Returns: (transfer none) (nullable): the context; %NULL for a pool
+ * Returns: (transfer none) (nullable): the context; %NULL for a pool, and for an
+ *   executor that was closed
  *
  * Since: 1.0
  */
@@ -426,6 +436,19 @@ smart_executor_get_context (SmartExecutor *executor)
   g_return_val_if_fail (SMART_IS_EXECUTOR (executor), NULL);
 
   return executor->kind != POOL ? get_context (executor) : NULL;
+}
+
+/* Whether @executor was closed; any thread. */
+static gboolean
+is_closed (SmartExecutor *executor)
+{
+  gboolean closed;
+
+  g_mutex_lock (&executor->lock);
+  closed = executor->closed;
+  g_mutex_unlock (&executor->lock);
+
+  return closed;
 }
 
 gboolean
@@ -444,6 +467,12 @@ refuse (SmartCall *call, int domain_is_io, int code, const char *message)
                         g_error_new_literal (domain_is_io ? G_IO_ERROR : SMART_ERROR, code,
                                              message),
                         call);
+}
+
+static void
+refuse_closed (SmartCall *call)
+{
+  refuse (call, FALSE, SMART_ERROR_CLOSED, _ ("The executor that it was to run in was closed"));
 }
 
 /* In the executor's context, which this thread owns. */
@@ -465,11 +494,24 @@ delivered (SmartParcel *parcel, gboolean run)
   SmartCall *call = smart_call_of_parcel (parcel);
   SmartExecutor *executor = g_object_ref (smart_call_get_func (call)->executor);
 
+  GMainContext *context;
+
   g_atomic_int_add (&executor->n_pending, -1);
-  if (run)
-    run_in_context (call, executor->context);
+
+  g_mutex_lock (&executor->lock);
+  g_hash_table_remove (executor->waiting, smart_call_get_outcome (call));
+  context = run && !executor->closed ? g_main_context_ref (executor->context) : NULL;
+  g_mutex_unlock (&executor->lock);
+
+  if (context != NULL)
+    {
+      run_in_context (call, context);
+      g_main_context_unref (context);
+    }
   else
-    refuse (call, FALSE, SMART_ERROR_CLOSED, _ ("The main context that it was to run in is gone"));
+    {
+      refuse_closed (call);
+    }
 
   g_object_unref (executor);
 }
@@ -477,7 +519,8 @@ delivered (SmartParcel *parcel, gboolean run)
 static gboolean
 submit_to_context (SmartExecutor *executor, SmartCall *call)
 {
-  GMainContext *context = get_context (executor);
+  SmartOutcome *outcome = smart_call_get_outcome (call);
+  GMainContext *context;
   int max_pending = g_atomic_int_get (&executor->max_pending);
   int n = g_atomic_int_get (&executor->n_pending);
   SmartInbox *inbox;
@@ -490,10 +533,24 @@ submit_to_context (SmartExecutor *executor, SmartCall *call)
     }
   while (!g_atomic_int_compare_and_exchange_full (&executor->n_pending, n, n + 1, &n));
 
-  smart_outcome_set_home_of_others (smart_call_get_outcome (call), context);
+  get_context (executor);
+  g_mutex_lock (&executor->lock);
+  if (executor->closed)
+    {
+      g_mutex_unlock (&executor->lock);
+      g_atomic_int_add (&executor->n_pending, -1);
+      return FALSE;
+    }
+  g_hash_table_add (executor->waiting, smart_outcome_ref (outcome));
+  context = g_main_context_ref (executor->context);
+  g_mutex_unlock (&executor->lock);
+
+  smart_outcome_set_home_of_others (outcome, context);
+  smart_outcome_queue (outcome);
   inbox = smart_inbox_get (context, smart_call_get_func (call)->priority);
   smart_call_push (call, inbox, delivered);
   smart_inbox_unref (inbox);
+  g_main_context_unref (context);
 
   return TRUE;
 }
@@ -509,11 +566,76 @@ smart_executor_offer (SmartExecutor *executor, SmartCall *call)
   return submit_to_context (executor, call);
 }
 
-/* Takes @call, for which there is no room. */
+/* Takes @call, for which there is no room, or no executor any more. */
 void
 smart_executor_refuse (SmartCall *call)
 {
+  if (is_closed (smart_call_get_func (call)->executor))
+    {
+      refuse_closed (call);
+      return;
+    }
+
   refuse (call, TRUE, G_IO_ERROR_BUSY, _ ("Too many calls wait already"));
+}
+
+/**
+ * smart_executor_close:
+ * @executor: an executor
+ *
+ * Has no further call begin: those that wait to, and those that are made from now
+ * on, fail at once with %SMART_ERROR_CLOSED. What runs goes on to its end. Of a
+ * main context that it was made for, @executor lets go.
+ *
+ * An executor that nobody uses any more need not be closed. It is for those that
+ * have to end while there may be callers. May be called from any thread, and more
+ * than once.
+ *
+ * Since: 1.0
+ */
+void
+smart_executor_close (SmartExecutor *executor)
+{
+  SmartPool *pool = NULL;
+  GMainContext *context = NULL;
+  GHashTable *waiting;
+  GHashTableIter iter;
+  gpointer outcome;
+
+  g_return_if_fail (SMART_IS_EXECUTOR (executor));
+
+  g_object_ref (executor);
+  g_mutex_lock (&executor->lock);
+  leave_the_parent (executor);
+  executor->closed = TRUE;
+  pool = executor->pool;
+  if (executor->kind == CONTEXT)
+    context = g_steal_pointer (&executor->context);
+  waiting = executor->waiting;
+  executor->waiting =
+      g_hash_table_new_full (NULL, NULL, (GDestroyNotify) smart_outcome_unref, NULL);
+  g_mutex_unlock (&executor->lock);
+
+  for (SmartCall *call = pool != NULL ? smart_pool_empty (pool) : NULL; call != NULL;)
+    {
+      SmartCall *next = smart_call_get_next (call);
+
+      refuse_closed (call);
+      call = next;
+    }
+
+  /* Their calls are dropped where they wait or, if nobody comes by there any more,
+   * with the context. */
+  g_hash_table_iter_init (&iter, waiting);
+  while (g_hash_table_iter_next (&iter, &outcome, NULL))
+    smart_outcome_settle (outcome, NULL,
+                          g_error_new_literal (SMART_ERROR, SMART_ERROR_CLOSED,
+                                               _ ("The executor that it was to run in was closed")),
+                          NULL);
+  g_hash_table_unref (waiting);
+  if (context != NULL)
+    g_main_context_unref (context);
+  g_object_unref (executor);
 }
 
 /* Takes @call. Any thread. */
@@ -542,33 +664,54 @@ smart_executor_submit_and_wait (SmartExecutor *executor, SmartCall *call)
   smart_outcome_unref (outcome);
 }
 
-/* For a sync caller: if this is where @executor runs its bodies, runs @call
- * (taken) to its end right here, since nobody else would. */
+/* For a sync caller: whether this is where @executor runs its bodies, and nobody
+ * else would come to do it. */
 gboolean
-smart_executor_run_inline (SmartExecutor *executor, SmartCall *call)
+smart_executor_is_here (SmartExecutor *executor)
 {
   GMainContext *context, *current;
   gboolean is_here;
+
+  if (is_closed (executor))
+    return FALSE;
 
   if (executor->kind == POOL)
     {
       SmartThread *thread = smart_thread_get ();
 
-      if (thread->pool == NULL || thread->pool != get_pool (executor))
-        return FALSE;
-
-      smart_run_here (call);
-      return TRUE;
+      return thread->pool != NULL && thread->pool == get_pool (executor);
     }
 
   /* A context that nobody iterates, and that is this thread's own, is iterated
    * here. A loop's belongs to its thread, also before that has come to it. */
   context = get_context (executor);
+  if (context == NULL)
+    return FALSE;
   current = g_main_context_ref_thread_default ();
   is_here = g_main_context_is_owner (context) || (executor->kind == CONTEXT && current == context);
   g_main_context_unref (current);
 
-  if (!is_here || !g_main_context_acquire (context))
+  return is_here;
+}
+
+/* If so, runs @call (taken) to its end right here. */
+gboolean
+smart_executor_run_inline (SmartExecutor *executor, SmartCall *call)
+{
+  GMainContext *context;
+
+  if (!smart_executor_is_here (executor))
+    return FALSE;
+
+  if (executor->kind == POOL)
+    {
+      smart_run_here (call);
+      return TRUE;
+    }
+
+  /* This thread has it, even if the executor is closed now. */
+  context = get_context (executor);
+  if (context == NULL || !g_main_context_acquire (context))
     return FALSE;
 
   smart_run_here_in (call, context);

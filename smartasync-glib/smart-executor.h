@@ -30,5 +30,7 @@ void           smart_executor_set_max_pending (SmartExecutor *executor,
                                                guint          max_pending);
 SMART_AVAILABLE_IN_1_0
 GMainContext  *smart_executor_get_context     (SmartExecutor *executor);
+SMART_AVAILABLE_IN_1_0
+void           smart_executor_close           (SmartExecutor *executor);
 
 G_END_DECLS

@@ -33,6 +33,33 @@ unref_outcome (gpointer data, GClosure *closure)
   smart_outcome_unref (data);
 }
 
+/* A new one, or one that nobody else has and that was not cancelled. */
+GCancellable *
+smart_cancellable_new (void)
+{
+  SmartThread *thread = smart_thread_peek ();
+  GCancellable *spare = thread != NULL ? smart_spares_take (&thread->spare_cancellables) : NULL;
+
+  return spare != NULL ? spare : g_cancellable_new ();
+}
+
+/* Releases what smart_cancellable_new () gave. */
+void
+smart_cancellable_release (GCancellable *cancellable)
+{
+  SmartThread *thread = smart_thread_peek ();
+
+  if (thread == NULL || g_cancellable_is_cancelled (cancellable) ||
+      !smart_spares_may_keep (&thread->spare_cancellables, G_OBJECT (cancellable)))
+    {
+      g_object_unref (cancellable);
+      return;
+    }
+
+  g_signal_handlers_destroy (cancellable);
+  smart_spares_keep (&thread->spare_cancellables, G_OBJECT (cancellable));
+}
+
 /* An own one, made on demand. */
 static GCancellable *
 ensure_own (SmartOutcome *outcome)
@@ -43,7 +70,7 @@ ensure_own (SmartOutcome *outcome)
   if (own != NULL)
     return own;
 
-  made = g_cancellable_new ();
+  made = smart_cancellable_new ();
 
   g_mutex_lock (&outcome->lock);
   own = outcome->own;
@@ -59,7 +86,7 @@ ensure_own (SmartOutcome *outcome)
   g_mutex_unlock (&outcome->lock);
 
   if (own != made)
-    g_object_unref (made);
+    smart_cancellable_release (made);
   /* If it was cancelled before the handler was there. If it is cancelled after,
    * the handler is called: the flag is set before the signal is emitted. */
   else if (g_cancellable_is_cancelled (outcome->upstream))
@@ -138,12 +165,85 @@ cancel_with (SmartOutcome *outcome, GPtrArray *depends)
   g_ptr_array_unref (depends);
 }
 
+/* Whether it waits to begin: then it does so no more. */
+static gboolean
+leave_queue (SmartOutcome *outcome)
+{
+  gboolean was_queued;
+
+  g_mutex_lock (&outcome->lock);
+  was_queued = outcome->queued;
+  outcome->queued = FALSE;
+  g_mutex_unlock (&outcome->lock);
+
+  return was_queued;
+}
+
+static void
+cancel_queued (GCancellable *cancellable, gpointer outcome)
+{
+  if (leave_queue (outcome))
+    smart_outcome_settle_cancelled (outcome);
+}
+
+/* Its call waits for its turn, a thread or a context: whoever cancels it need not
+ * wait for that. Any thread; more than once, if it waits for one after the other.
+ * The call stays where it waits, and is dropped there. */
+void
+smart_outcome_queue (SmartOutcome *outcome)
+{
+  gboolean is_queued;
+
+  if (outcome->upstream == NULL && !outcome->wants_own)
+    return;
+
+  g_mutex_lock (&outcome->lock);
+  is_queued = smart_outcome_is_pending (outcome) && !outcome->begun && !outcome->queued &&
+              outcome->abandon_id == 0;
+  if (is_queued)
+    {
+      outcome->queued = TRUE;
+      if (outcome->upstream != NULL)
+        outcome->queued_id =
+            g_signal_connect_data (outcome->upstream, "cancelled", G_CALLBACK (cancel_queued),
+                                   smart_outcome_ref (outcome), unref_outcome, 0);
+    }
+  g_mutex_unlock (&outcome->lock);
+
+  if (is_queued && smart_outcome_is_cancelled (outcome))
+    cancel_queued (NULL, outcome);
+}
+
+/* Its call is about to begin: whether it may. From now on it is up to the body to
+ * heed its cancellable. */
+gboolean
+smart_outcome_unqueue (SmartOutcome *outcome)
+{
+  gulong id;
+
+  if (outcome->upstream == NULL && !outcome->wants_own)
+    return smart_outcome_is_pending (outcome);
+
+  g_mutex_lock (&outcome->lock);
+  outcome->queued = FALSE;
+  outcome->begun = TRUE;
+  id = outcome->queued_id;
+  outcome->queued_id = 0;
+  g_mutex_unlock (&outcome->lock);
+
+  /* See disconnect() in smart-future.c. */
+  if (id != 0)
+    g_signal_handler_disconnect (outcome->upstream, id);
+
+  return smart_outcome_is_pending (outcome) && !smart_outcome_is_cancelled (outcome);
+}
+
 /* The caller holds a reference. */
 void
 smart_outcome_cancel (SmartOutcome *outcome)
 {
   cancel_with (outcome, copy_depends (outcome));
-  if (outcome->by_hand)
+  if (outcome->by_hand || leave_queue (outcome))
     smart_outcome_settle_cancelled (outcome);
 }
 
@@ -237,7 +337,7 @@ smart_outcome_set_deadline (SmartOutcome *outcome, GMainContext *context, guint 
     {
       outcome->timer = g_source_ref (timer);
       /* Who settles it destroys the timer, while the owner may free the context. */
-      outcome->timed_by = g_main_context_ref (context);
+      smart_home_set (&outcome->timed_by, context);
     }
   g_mutex_unlock (&outcome->lock);
 

@@ -3,6 +3,7 @@
 /* One future made of several: all, any, race, with a timeout. */
 
 #include "smart-future-private.h"
+#include "smart-context-private.h"
 
 #include "smart-i18n-private.h"
 #include "smart-executor-private.h"
@@ -333,7 +334,8 @@ smart_future_racev (SmartFuture **futures, guint n_futures)
  * Gives what @future gives, if that comes in time; else %G_IO_ERROR_TIMED_OUT,
  * and @future is cancelled. No main loop needs to run for that.
  *
- * To cancel it cancels @future. May be called from any thread.
+ * It has the progress of @future, too. To cancel it cancels @future. May be called
+ * from any thread.
  *
  * Returns: (transfer full): a future
  *
@@ -352,6 +354,7 @@ smart_future_with_timeout (SmartFuture *future, guint msec)
   result = smart_future_new_for_outcome (outcome);
   smart_outcome_depend (outcome, inner);
   smart_outcome_adopt_home (outcome, inner);
+  smart_outcome_follow_progress (inner, outcome, smart_context_get_inbox (G_PRIORITY_DEFAULT));
   smart_outcome_lead (inner, outcome);
   if (smart_outcome_is_pending (outcome))
     smart_outcome_set_deadline (outcome, smart_executor_get_timer_context (), msec);

@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include "smart-context-pool-private.h"
 #include "smart-inbox-private.h"
 
 #include <smartasync-glib/smart-future.h>
@@ -15,8 +16,10 @@ typedef struct _SmartTurns    SmartTurns;
 typedef struct _SmartPoller SmartPoller;
 struct _SmartPoller
 {
+  SmartThread  *thread;  /* identity only */
   GMainContext *context; /* not a reference */
   SmartPoller  *next;    /* the outcome's lock */
+  SmartParcel  *left;    /* the outcome's lock: to deliver when the wait is over */
 };
 
 /* What is told of an outcome: in the inbox's context or, without an inbox, at
@@ -37,15 +40,18 @@ struct _SmartListener
  * the other. */
 struct _SmartOutcome
 {
-  int            ref_count;    /* atomic */
+  GMutex         lock;
+  GCond          settled;      /* with lock */
+
+  /* From here on it is as new when it is used again. */
+  int            ref_count;    /* atomic; must be the first of these */
   int            status;       /* a SmartFutureStatus; lock to write, atomic to read */
 
   /* Written once, before the status; immutable after. */
   GValue         value;        /* type 0: none */
   GError        *error;
+  SmartOutcome  *like;         /* a reference, nullable: whose value it has */
 
-  GMutex         lock;
-  GCond          settled;      /* with lock */
   SmartListener *listeners;    /* lock: the newest first */
   guint          n_blocked;    /* lock: threads that wait for the condition */
   gboolean       keeps_spent;  /* lock: a sync caller waits, who releases the call */
@@ -53,21 +59,28 @@ struct _SmartOutcome
   SmartPoller   *pollers;      /* lock: the threads that wait by iterating */
   SmartFuture   *handle;       /* lock: not a reference; cleared by its dispose */
   char          *name;         /* lock */
+  const char    *made_at;      /* atomic; set once; static: the line of C, nullable */
 
   /* What it needs to settle, for smart-wait-graph.c. */
   SmartCall     *call;         /* lock: whose outcome it is, while it is pending; identity */
-  GPtrArray     *needs;        /* lock: other outcomes; references */
+  SmartOutcome  *need;         /* lock: another outcome; a reference */
+  GPtrArray     *more_needs;   /* lock: further ones; references */
   gboolean       needs_any;    /* lock: of these, any one suffices */
   SmartTurns    *awaited_turns; /* immutable: it is the turn that a sync caller waits for */
 
   double         progress;     /* lock; valid if has_progress */
   gboolean       has_progress; /* lock */
-  gboolean       telling;      /* lock: a notification of it is on its way */
+  SmartInbox    *telling;      /* lock; a use: where a notification is on its way to */
+  SmartParcel    progress_parcel; /* that one; its context's owner */
+  GPtrArray     *followers;    /* lock: to be told of it, too; references */
+  SmartInbox    *progress_inbox; /* immutable; a use, nullable: where a follower tells of it */
 
   /* An asynchronous call that was begun and is pending cannot go on unless its
    * home is iterated. */
   SmartThread   *home_thread;  /* lock: who began it; identity only */
-  GMainContext  *home;         /* lock: a reference; settling clears it */
+  SmartHome      home;         /* lock; settling clears it */
+  GMainContext  *back_to;      /* lock; identity only: where the result of a call that
+                                  runs elsewhere comes, for @home_thread */
 
   /* Cancellation: by the caller's cancellable or, where something else can
    * cancel, too, by an own one that follows the caller's. */
@@ -77,18 +90,17 @@ struct _SmartOutcome
   gboolean       by_hand;      /* immutable: cancelling settles */
   gulong         follow_id;    /* lock: own follows upstream */
   gulong         abandon_id;   /* lock: on upstream or own */
+  gulong         queued_id;    /* lock: on upstream */
+  gboolean       queued;       /* lock: to cancel it settles it, for it has not begun */
+  gboolean       begun;        /* lock: it was queued, and is not any more */
   GSource       *timer;        /* lock: the call's deadline; a reference */
   GPtrArray     *depends;      /* lock: the outcomes that are cancelled with it; references */
-  GMainContext  *timed_by;     /* lock: the timer's context; a reference */
+  SmartHome      timed_by;     /* lock: the timer's context */
 };
 
 SmartOutcome *smart_outcome_new               (GCancellable    *upstream,
                                                gboolean         wants_own);
-SmartOutcome *smart_outcome_new_spare         (SmartThread     *thread,
-                                               GCancellable    *upstream,
-                                               gboolean         wants_own);
-void          smart_outcome_release_spare     (SmartThread     *thread,
-                                               SmartOutcome    *outcome);
+void          smart_outcome_free_spare        (SmartOutcome    *outcome);
 SmartOutcome *smart_outcome_ref               (SmartOutcome    *outcome);
 void          smart_outcome_unref             (SmartOutcome    *outcome);
 
@@ -98,6 +110,7 @@ gboolean      smart_outcome_settle            (SmartOutcome    *outcome,
                                                SmartCall       *spent);
 gboolean      smart_outcome_settle_like       (SmartOutcome    *outcome,
                                                SmartOutcome    *other);
+const GValue *smart_outcome_peek              (SmartOutcome    *outcome);
 gboolean      smart_outcome_settle_cancelled  (SmartOutcome    *outcome);
 gboolean      smart_outcome_settle_timed_out  (SmartOutcome    *outcome);
 gboolean      smart_outcome_get               (SmartOutcome    *outcome,
@@ -109,16 +122,23 @@ gboolean      smart_outcome_take              (SmartOutcome    *outcome,
 
 void          smart_outcome_set_home          (SmartOutcome    *outcome,
                                                GMainContext    *home);
+void          smart_outcome_set_back_to       (SmartOutcome    *outcome,
+                                               GMainContext    *context);
 void          smart_outcome_set_home_of_others (SmartOutcome   *outcome,
                                                GMainContext    *home);
 void          smart_outcome_adopt_home        (SmartOutcome    *outcome,
                                                SmartOutcome    *other);
 void          smart_outcome_keep_spent        (SmartOutcome    *outcome);
 void          smart_outcome_release_spent     (SmartOutcome    *outcome);
+gboolean      smart_outcome_leave_to_poller   (SmartOutcome    *outcome,
+                                               SmartThread     *thread,
+                                               SmartParcel     *parcel);
 void          smart_outcome_listen            (SmartOutcome    *outcome,
                                                SmartListener   *listener);
 void          smart_listener_clear            (SmartListener   *listener);
 
+GCancellable *smart_cancellable_new           (void);
+void          smart_cancellable_release       (GCancellable    *cancellable);
 GCancellable *smart_outcome_get_cancellable   (SmartOutcome    *outcome);
 gboolean      smart_outcome_is_cancelled      (SmartOutcome    *outcome);
 void          smart_outcome_cancel            (SmartOutcome    *outcome);
@@ -128,6 +148,8 @@ void          smart_outcome_depend            (SmartOutcome    *outcome,
 void          smart_outcome_need              (SmartOutcome    *outcome,
                                                SmartOutcome    *other);
 void          smart_outcome_abandon_on_cancel (SmartOutcome    *outcome);
+void          smart_outcome_queue             (SmartOutcome    *outcome);
+gboolean      smart_outcome_unqueue           (SmartOutcome    *outcome);
 void          smart_outcome_set_deadline      (SmartOutcome    *outcome,
                                                GMainContext    *context,
                                                guint            msec);
@@ -149,6 +171,9 @@ gboolean      smart_outcome_iterate           (SmartOutcome    *outcome,
 
 void          smart_outcome_lead              (SmartOutcome    *outcome,
                                                SmartOutcome    *follower);
+void          smart_outcome_follow_progress   (SmartOutcome    *outcome,
+                                               SmartOutcome    *follower,
+                                               SmartInbox      *inbox);
 
 void          smart_outcome_report            (SmartOutcome    *outcome,
                                                double           progress,
@@ -160,6 +185,7 @@ SmartFuture  *smart_future_then_at_once       (SmartFuture     *future,
                                                GDestroyNotify   destroy);
 SmartFuture  *smart_outcome_ref_future        (SmartOutcome    *outcome);
 SmartFuture  *smart_future_new_for_outcome    (SmartOutcome    *outcome);
+void          smart_future_release_revived    (SmartThread     *thread);
 SmartOutcome *smart_future_get_outcome        (SmartFuture     *future);
 gboolean      smart_future_is_result_of       (SmartFuture     *future,
                                                gconstpointer    origin);
@@ -175,14 +201,36 @@ void          smart_outcome_call_back         (SmartOutcome    *outcome,
                                                GAsyncReadyCallback callback,
                                                gpointer         user_data);
 
-/* Where it settles in the thread that iterates, nobody sleeps. HOLDS: the
- * outcome's lock */
-static inline void
+/* Where it settles in the thread that iterates, nobody sleeps. The last one is
+ * returned, to be woken up without the lock, by smart_poller_wake (): on one
+ * processor it would run into the lock at once. HOLDS: the outcome's lock */
+static inline GMainContext *
 smart_outcome_wake_pollers (SmartOutcome *outcome)
 {
+  GMainContext *last = NULL;
+
   for (SmartPoller *poller = outcome->pollers; poller != NULL; poller = poller->next)
-    if (!g_main_context_is_owner (poller->context))
-      g_main_context_wakeup (poller->context);
+    {
+      if (g_main_context_is_owner (poller->context))
+        continue;
+      if (last != NULL)
+        g_main_context_wakeup (last);
+      last = poller->context;
+    }
+
+  return last != NULL ? g_main_context_ref (last) : NULL;
+}
+
+/* Takes @context (nullable). The thread that iterates it may have ended since:
+ * then it is freed here. */
+static inline void
+smart_poller_wake (GMainContext *context)
+{
+  if (context == NULL)
+    return;
+
+  g_main_context_wakeup (context);
+  g_main_context_unref (context);
 }
 
 static inline gboolean

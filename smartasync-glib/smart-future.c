@@ -60,24 +60,34 @@ G_DEFINE_FINAL_TYPE_WITH_CODE (SmartFuture,
 
 /* The outcome */
 
-static void
-outcome_init (SmartOutcome *outcome, GCancellable *upstream, gboolean wants_own)
-{
-  outcome->ref_count = 1;
-  outcome->upstream = upstream != NULL ? g_object_ref (upstream) : NULL;
-  outcome->wants_own = wants_own;
-}
-
+/* The thread keeps one to use again. */
 SmartOutcome *
 smart_outcome_new (GCancellable *upstream, gboolean wants_own)
 {
-  SmartOutcome *outcome = g_new0 (SmartOutcome, 1);
+  SmartThread *thread = smart_thread_peek ();
+  SmartOutcome *outcome = thread != NULL ? g_steal_pointer (&thread->spare) : NULL;
 
-  g_mutex_init (&outcome->lock);
-  g_cond_init (&outcome->settled);
-  outcome_init (outcome, upstream, wants_own);
+  if (outcome == NULL)
+    {
+      outcome = g_new0 (SmartOutcome, 1);
+      g_mutex_init (&outcome->lock);
+      g_cond_init (&outcome->settled);
+    }
+
+  outcome->ref_count = 1;
+  outcome->upstream = upstream != NULL ? g_object_ref (upstream) : NULL;
+  outcome->wants_own = wants_own;
 
   return outcome;
+}
+
+static void
+disconnect (GCancellable *cancellable, gulong id)
+{
+  /* Not g_cancellable_disconnect(), which waits for the handlers that run: this
+   * may be one of them. What the handlers use they hold by their closures. */
+  if (id != 0)
+    g_signal_handler_disconnect (cancellable, id);
 }
 
 static void
@@ -85,53 +95,23 @@ outcome_clear (SmartOutcome *outcome)
 {
   smart_value_clear (&outcome->value);
   g_clear_error (&outcome->error);
+  g_clear_pointer (&outcome->like, smart_outcome_unref);
+  /* Dropped while it was pending. */
+  disconnect (outcome->upstream, outcome->follow_id);
   g_clear_object (&outcome->upstream);
-  g_clear_object (&outcome->own);
+  g_clear_pointer (&outcome->own, smart_cancellable_release);
   g_clear_pointer (&outcome->name, g_free);
-  g_clear_pointer (&outcome->home, g_main_context_unref);
-  g_clear_pointer (&outcome->timed_by, g_main_context_unref);
+  smart_home_clear (&outcome->home);
+  smart_home_clear (&outcome->timed_by);
+  g_clear_pointer (&outcome->progress_inbox, smart_inbox_unref);
 }
 
-static void
-outcome_free (SmartOutcome *outcome)
+void
+smart_outcome_free_spare (SmartOutcome *outcome)
 {
-  outcome_clear (outcome);
   g_mutex_clear (&outcome->lock);
   g_cond_clear (&outcome->settled);
   g_free (outcome);
-}
-
-/* For a sync call: the thread keeps one to use again. */
-SmartOutcome *
-smart_outcome_new_spare (SmartThread *thread, GCancellable *upstream, gboolean wants_own)
-{
-  SmartOutcome *outcome = g_steal_pointer (&thread->spare);
-
-  if (outcome == NULL)
-    return smart_outcome_new (upstream, wants_own);
-
-  outcome_init (outcome, upstream, wants_own);
-  return outcome;
-}
-
-/* Releases the sync caller's reference. Where it is the only one, nobody else
- * can take one any more, and the memory serves the next call. */
-void
-smart_outcome_release_spare (SmartThread *thread, SmartOutcome *outcome)
-{
-  if (thread->spare != NULL || g_atomic_int_get (&outcome->ref_count) != 1)
-    {
-      smart_outcome_unref (outcome);
-      return;
-    }
-
-  outcome_clear (outcome);
-  outcome->status = SMART_FUTURE_PENDING;
-  outcome->keeps_spent = FALSE;
-  outcome->has_progress = FALSE;
-  outcome->home_thread = NULL;
-  outcome->ref_count = 0;
-  thread->spare = outcome;
 }
 
 SmartOutcome *
@@ -144,10 +124,25 @@ smart_outcome_ref (SmartOutcome *outcome)
 void
 smart_outcome_unref (SmartOutcome *outcome)
 {
-  /* A thread's spare has no reference to release. */
-  if (g_atomic_int_get (&outcome->ref_count) == 0 ||
-      g_atomic_int_dec_and_test (&outcome->ref_count))
-    outcome_free (outcome);
+  SmartThread *thread;
+
+  /* Where it is the only one, nobody else can take one any more. */
+  if (g_atomic_int_get (&outcome->ref_count) != 1 &&
+      !g_atomic_int_dec_and_test (&outcome->ref_count))
+    return;
+
+  outcome_clear (outcome);
+
+  thread = smart_thread_peek ();
+  if (thread == NULL || thread->spare != NULL)
+    {
+      smart_outcome_free_spare (outcome);
+      return;
+    }
+
+  memset (&outcome->ref_count, 0,
+          sizeof (SmartOutcome) - G_STRUCT_OFFSET (SmartOutcome, ref_count));
+  thread->spare = outcome;
 }
 
 void
@@ -156,7 +151,7 @@ smart_listener_clear (SmartListener *listener)
   g_clear_pointer (&listener->outcome, smart_outcome_unref);
   g_clear_pointer (&listener->inbox, smart_inbox_unref);
   if (listener->spent != NULL)
-    g_object_unref (g_steal_pointer (&listener->spent));
+    smart_call_release (g_steal_pointer (&listener->spent));
 }
 
 static void
@@ -260,9 +255,9 @@ smart_outcome_set_home (SmartOutcome *outcome, GMainContext *home)
   SmartThread *thread = smart_thread_get ();
 
   g_mutex_lock (&outcome->lock);
-  if (smart_outcome_is_pending (outcome) && outcome->home == NULL)
+  if (smart_outcome_is_pending (outcome) && outcome->home.context == NULL)
     {
-      outcome->home = g_main_context_ref (home);
+      smart_home_set (&outcome->home, home);
       outcome->home_thread = thread;
     }
   g_mutex_unlock (&outcome->lock);
@@ -275,9 +270,18 @@ smart_outcome_need (SmartOutcome *outcome, SmartOutcome *other)
   g_mutex_lock (&outcome->lock);
   if (smart_outcome_is_pending (outcome))
     {
-      if (outcome->needs == NULL)
-        outcome->needs = g_ptr_array_new_with_free_func ((GDestroyNotify) smart_outcome_unref);
-      g_ptr_array_add (outcome->needs, smart_outcome_ref (other));
+      /* Nearly always there is no more than one. */
+      if (outcome->need == NULL)
+        {
+          outcome->need = smart_outcome_ref (other);
+        }
+      else
+        {
+          if (outcome->more_needs == NULL)
+            outcome->more_needs =
+                g_ptr_array_new_with_free_func ((GDestroyNotify) smart_outcome_unref);
+          g_ptr_array_add (outcome->more_needs, smart_outcome_ref (other));
+        }
     }
   g_mutex_unlock (&outcome->lock);
 }
@@ -287,41 +291,56 @@ void
 smart_outcome_set_home_of_others (SmartOutcome *outcome, GMainContext *home)
 {
   g_mutex_lock (&outcome->lock);
-  if (smart_outcome_is_pending (outcome) && outcome->home == NULL)
-    outcome->home = g_main_context_ref (home);
+  if (smart_outcome_is_pending (outcome) && outcome->home.context == NULL)
+    smart_home_set (&outcome->home, home);
   g_mutex_unlock (&outcome->lock);
+}
+
+/* The call of this thread runs elsewhere: what it needs is not iterated in @context,
+ * but its result comes there. Nobody else knows @outcome yet. */
+void
+smart_outcome_set_back_to (SmartOutcome *outcome, GMainContext *context)
+{
+  outcome->back_to = context;
+  outcome->home_thread = smart_thread_get ();
 }
 
 /* @outcome settles when @other does, and so needs what that one needs. */
 void
 smart_outcome_adopt_home (SmartOutcome *outcome, SmartOutcome *other)
 {
-  GMainContext *home = NULL;
-  GMainContext *old = NULL;
+  SmartHome home = { NULL };
+  SmartHome old = { NULL };
+  GMainContext *back_to;
   SmartThread *home_thread;
 
   g_mutex_lock (&other->lock);
-  if (other->home != NULL)
-    home = g_main_context_ref (other->home);
+  smart_home_copy (&home, &other->home);
+  back_to = other->back_to;
   home_thread = other->home_thread;
   g_mutex_unlock (&other->lock);
 
-  if (home == NULL)
+  if (home.context == NULL && back_to == NULL)
     return;
 
   g_mutex_lock (&outcome->lock);
-  if (smart_outcome_is_pending (outcome))
+  if (smart_outcome_is_pending (outcome) && home.context != NULL)
     {
       old = outcome->home;
-      outcome->home = g_steal_pointer (&home);
+      outcome->home = home;
       outcome->home_thread = home_thread;
+      outcome->back_to = back_to;
+      home = (SmartHome) { NULL };
+    }
+  else if (smart_outcome_is_pending (outcome) && outcome->home.context == NULL)
+    {
+      outcome->home_thread = home_thread;
+      outcome->back_to = back_to;
     }
   g_mutex_unlock (&outcome->lock);
 
-  if (old != NULL)
-    g_main_context_unref (old);
-  if (home != NULL)
-    g_main_context_unref (home);
+  smart_home_clear (&old);
+  smart_home_clear (&home);
 }
 
 /* A sync caller waits, who takes the call over when it is done. */
@@ -344,31 +363,24 @@ smart_outcome_release_spent (SmartOutcome *outcome)
   g_mutex_unlock (&outcome->lock);
 
   if (spent != NULL)
-    g_object_unref (spent);
-}
-
-static void
-disconnect (GCancellable *cancellable, gulong id)
-{
-  /* Not g_cancellable_disconnect(), which waits for the handlers that run: this
-   * may be one of them. What the handlers use they hold by their closures. */
-  if (id != 0)
-    g_signal_handler_disconnect (cancellable, id);
+    smart_call_release (spent);
 }
 
 /* Settles with the error (taken) or, if that is NULL, with the value (moved;
  * nullable: none). Any thread, the first wins; to the others the value is left.
  * @spent (taken, nullable) is the call that has ended with it. The caller holds
  * a reference to the outcome, or @spent does. */
-gboolean
-smart_outcome_settle (SmartOutcome *outcome, GValue *value, GError *error, SmartCall *spent)
+static gboolean
+settle (SmartOutcome *outcome, GValue *value, SmartOutcome *like, GError *error, SmartCall *spent)
 {
   SmartListener *listeners;
-  GMainContext *home;
+  SmartHome home, timed_by;
+  GMainContext *poller;
   GSource *timer;
-  GPtrArray *depends, *needs;
-  GMainContext *timed_by;
-  gulong follow_id, abandon_id;
+  GPtrArray *depends, *more_needs, *followers;
+  SmartOutcome *need;
+  gulong follow_id, abandon_id, queued_id;
+  GCancellable *abandoned_by;
   gboolean keeps_spent;
 
   g_mutex_lock (&outcome->lock);
@@ -392,17 +404,27 @@ smart_outcome_settle (SmartOutcome *outcome, GValue *value, GError *error, Smart
       outcome->value = *value;
       memset (value, 0, sizeof (GValue));
     }
+  else if (like != NULL)
+    {
+      outcome->like = smart_outcome_ref (like);
+    }
 
   listeners = g_steal_pointer (&outcome->listeners);
-  home = g_steal_pointer (&outcome->home);
+  home = outcome->home;
+  outcome->home = (SmartHome) { NULL };
   timer = g_steal_pointer (&outcome->timer);
   depends = g_steal_pointer (&outcome->depends);
-  needs = g_steal_pointer (&outcome->needs);
+  need = g_steal_pointer (&outcome->need);
+  more_needs = g_steal_pointer (&outcome->more_needs);
+  followers = g_steal_pointer (&outcome->followers);
   outcome->call = NULL;
-  timed_by = g_steal_pointer (&outcome->timed_by);
+  timed_by = outcome->timed_by;
+  outcome->timed_by = (SmartHome) { NULL };
   follow_id = outcome->follow_id;
   abandon_id = outcome->abandon_id;
-  outcome->follow_id = outcome->abandon_id = 0;
+  abandoned_by = outcome->wants_own ? outcome->own : outcome->upstream;
+  queued_id = outcome->queued_id;
+  outcome->follow_id = outcome->abandon_id = outcome->queued_id = 0;
 
   /* The sync caller may go, with the call and its references, as soon as he
    * sees the status: then this function's own one is the last. */
@@ -419,25 +441,27 @@ smart_outcome_settle (SmartOutcome *outcome, GValue *value, GError *error, Smart
 
   if (outcome->n_blocked > 0)
     g_cond_broadcast (&outcome->settled);
-  smart_outcome_wake_pollers (outcome);
+  poller = smart_outcome_wake_pollers (outcome);
 
   g_mutex_unlock (&outcome->lock);
 
+  smart_poller_wake (poller);
+
   disconnect (outcome->upstream, follow_id);
-  disconnect (outcome->wants_own ? outcome->own : outcome->upstream, abandon_id);
+  disconnect (outcome->upstream, queued_id);
+  disconnect (abandoned_by, abandon_id);
   if (timer != NULL)
-    {
-      g_source_destroy (timer);
-      g_source_unref (timer);
-      g_main_context_unref (timed_by);
-    }
+    smart_home_destroy_source (&timed_by, timer);
 
   if (depends != NULL)
     g_ptr_array_unref (depends);
-  if (needs != NULL)
-    g_ptr_array_unref (needs);
-  if (home != NULL)
-    g_main_context_unref (home);
+  if (need != NULL)
+    smart_outcome_unref (need);
+  if (more_needs != NULL)
+    g_ptr_array_unref (more_needs);
+  if (followers != NULL)
+    g_ptr_array_unref (followers);
+  smart_home_clear (&home);
   listeners = in_order (listeners, outcome);
   if (keeps_spent)
     smart_outcome_unref (outcome);
@@ -447,21 +471,28 @@ smart_outcome_settle (SmartOutcome *outcome, GValue *value, GError *error, Smart
   return TRUE;
 }
 
-/* As @other did, which has settled. */
+gboolean
+smart_outcome_settle (SmartOutcome *outcome, GValue *value, GError *error, SmartCall *spent)
+{
+  return settle (outcome, value, NULL, error, spent);
+}
+
+/* As @other did, which has settled. They share the value: a copy made here, by a
+ * worker perhaps, would have to be freed here if it was not wanted. */
 gboolean
 smart_outcome_settle_like (SmartOutcome *outcome, SmartOutcome *other)
 {
-  GValue value = G_VALUE_INIT;
-  gboolean settled;
-
   if (other->error != NULL)
     return smart_outcome_settle (outcome, NULL, g_error_copy (other->error), NULL);
 
-  smart_value_copy (&value, &other->value);
-  settled = smart_outcome_settle (outcome, &value, NULL, NULL);
-  smart_value_clear (&value);
+  return settle (outcome, NULL, other->like != NULL ? other->like : other, NULL, NULL);
+}
 
-  return settled;
+/* The value of one that was resolved; valid as long as @outcome. */
+const GValue *
+smart_outcome_peek (SmartOutcome *outcome)
+{
+  return outcome->like != NULL ? &outcome->like->value : &outcome->value;
 }
 
 /* Copies the result. @value is initialised in any case. */
@@ -475,7 +506,7 @@ smart_outcome_get (SmartOutcome *outcome, GValue *value, GError **error)
   else
     {
       if (value != NULL)
-        smart_value_put (value, &outcome->value);
+        smart_value_put (value, smart_outcome_peek (outcome));
       return TRUE;
     }
 
@@ -494,18 +525,32 @@ smart_outcome_take (SmartOutcome *outcome, GValue *value, GError **error)
       return FALSE;
     }
 
-  if (value != NULL)
+  if (value != NULL && outcome->like != NULL)
+    smart_value_put (value, smart_outcome_peek (outcome));
+  else if (value != NULL)
     smart_value_put_moved (value, &outcome->value);
   return TRUE;
 }
 
 /* The future */
 
+/* See smart_future_dispose(): this thread is out of g_object_unref(). */
+void
+smart_future_release_revived (SmartThread *thread)
+{
+  while (thread != NULL && thread->revived != NULL)
+    g_object_unref (g_steal_pointer (&thread->revived));
+}
+
 SmartFuture *
 smart_future_new_for_outcome (SmartOutcome *outcome)
 {
-  SmartFuture *future = g_object_new (SMART_TYPE_FUTURE, NULL);
+  SmartThread *thread = smart_thread_peek ();
+  SmartFuture *future = thread != NULL ? smart_spares_take (&thread->spare_futures) : NULL;
 
+  smart_future_release_revived (thread);
+  if (future == NULL)
+    future = g_object_new (SMART_TYPE_FUTURE, NULL);
   future->outcome = smart_outcome_ref (outcome);
 
   g_mutex_lock (&outcome->lock);
@@ -559,25 +604,10 @@ smart_future_is_result_of (SmartFuture *future, gconstpointer origin)
   return future->origin == origin;
 }
 
+/* Its end: settles what nobody will settle any more, and releases what it has. */
 static void
-smart_future_dispose (GObject *object)
+end (SmartFuture *future)
 {
-  SmartFuture *future = SMART_FUTURE (object);
-  SmartOutcome *outcome = smart_future_get_outcome (future);
-
-  g_mutex_lock (&outcome->lock);
-  if (outcome->handle == future)
-    outcome->handle = NULL;
-  g_mutex_unlock (&outcome->lock);
-
-  G_OBJECT_CLASS (smart_future_parent_class)->dispose (object);
-}
-
-static void
-smart_future_finalize (GObject *object)
-{
-  SmartFuture *future = SMART_FUTURE (object);
-
   /* Nobody is left to settle it: those who wait must not wait for ever. */
   if (future->outcome->by_hand && smart_outcome_is_pending (future->outcome))
     smart_outcome_settle (future->outcome, NULL,
@@ -587,6 +617,92 @@ smart_future_finalize (GObject *object)
 
   g_clear_object (&future->source_object);
   smart_outcome_unref (future->outcome);
+}
+
+/* HOLDS: the outcome's lock. Nobody brings it back to life any more by
+ * smart_outcome_ref_future (). */
+static void
+forget_handle (SmartOutcome *outcome, SmartFuture *future)
+{
+  if (outcome->handle == future)
+    outcome->handle = NULL;
+}
+
+/* Takes @future, which has no outcome any more that would know it. It serves the
+ * next result in this thread. */
+static void
+use_again (SmartFuture *future, SmartThread *thread)
+{
+  end (future);
+  g_signal_handlers_destroy (future);
+  memset ((char *) future + sizeof (GObject), 0, sizeof (SmartFuture) - sizeof (GObject));
+  smart_spares_keep (&thread->spare_futures, G_OBJECT (future));
+}
+
+static void
+smart_future_dispose (GObject *object)
+{
+  SmartFuture *future = SMART_FUTURE (object);
+  SmartOutcome *outcome = g_atomic_pointer_get (&future->outcome);
+  SmartThread *thread = smart_thread_peek ();
+  gboolean revived = FALSE;
+  gboolean keep = FALSE;
+
+  smart_future_release_revived (thread);
+
+  if (outcome != NULL)
+    {
+      g_mutex_lock (&outcome->lock);
+      keep = thread != NULL && smart_spares_may_keep (&thread->spare_futures, object);
+      revived = outcome->handle == future && g_atomic_int_get (&object->ref_count) > 1;
+      forget_handle (outcome, future);
+      g_mutex_unlock (&outcome->lock);
+    }
+
+  /* From GLib 2.8x on; before, g_object_unref() has put something in its qdata. */
+  if (keep)
+    {
+      use_again (g_object_ref (future), thread);
+      return;
+    }
+
+  /* Another thread asked for the handle while this one was on its way here with
+   * what was the last reference. Before GLib 2.80, g_object_unref() uses such an
+   * object once more after it has dropped that, and by then the other thread may
+   * have freed it. So this thread keeps it, until it comes this way again. */
+  if (revived)
+    smart_thread_get ()->revived = g_object_ref (future);
+
+  G_OBJECT_CLASS (smart_future_parent_class)->dispose (object);
+}
+
+/* Releases the library's own reference, and spares the object where it can. */
+static void
+release (SmartFuture *future)
+{
+  SmartThread *thread = smart_thread_get ();
+  SmartOutcome *outcome = future->outcome;
+  gboolean keep;
+
+  g_mutex_lock (&outcome->lock);
+  keep = smart_spares_may_keep (&thread->spare_futures, G_OBJECT (future));
+  if (keep)
+    forget_handle (outcome, future);
+  g_mutex_unlock (&outcome->lock);
+
+  if (keep)
+    use_again (future, thread);
+  else
+    g_object_unref (future);
+}
+
+static void
+smart_future_finalize (GObject *object)
+{
+  SmartFuture *future = SMART_FUTURE (object);
+
+  if (future->outcome != NULL)
+    end (future);
 
   G_OBJECT_CLASS (smart_future_parent_class)->finalize (object);
 }
@@ -874,7 +990,8 @@ smart_future_get_status (SmartFuture *future)
  * smart_future_dup_name: (get-property name)
  * @future: a future
  *
- * Its name, for those who debug.
+ * Its name, for those who debug. In C, one that was given no name is called like
+ * the line that made it.
  *
  * Returns: (transfer full) (nullable): a copy of the name
  *
@@ -890,7 +1007,8 @@ smart_future_dup_name (SmartFuture *future)
 
   outcome = smart_future_get_outcome (future);
   g_mutex_lock (&outcome->lock);
-  name = g_strdup (outcome->name);
+  name =
+      g_strdup (outcome->name != NULL ? outcome->name : g_atomic_pointer_get (&outcome->made_at));
   g_mutex_unlock (&outcome->lock);
 
   return name;
@@ -982,19 +1100,19 @@ get_typed (SmartFuture *future, GType type, GValue *value, GError **error)
   if (smart_outcome_is_pending (outcome) || outcome->error != NULL)
     return smart_outcome_get (outcome, NULL, error);
 
-  if (smart_value_is_of_type (&outcome->value, type))
+  if (smart_value_is_of_type (smart_outcome_peek (outcome), type))
     {
-      smart_value_copy (value, &outcome->value);
+      smart_value_copy (value, smart_outcome_peek (outcome));
       return TRUE;
     }
 
-  if (smart_value_convert_number (&outcome->value, type, value))
+  if (smart_value_convert_number (smart_outcome_peek (outcome), type, value))
     return TRUE;
 
   smart_value_clear (value);
   g_set_error (error, SMART_ERROR, SMART_ERROR_INVALID_ARGUMENTS,
-               _ ("The result is a %s, not a %s"), smart_value_type_name (&outcome->value),
-               g_type_name (type));
+               _ ("The result is a %s, not a %s"),
+               smart_value_type_name (smart_outcome_peek (outcome)), g_type_name (type));
   return FALSE;
 }
 
@@ -1222,22 +1340,16 @@ smart_future_get_variant (SmartFuture *future, GError **error)
 
 /* Progress */
 
-typedef struct
-{
-  SmartParcel parcel;
-  SmartInbox *inbox;     /* a use */
-  SmartOutcome *outcome; /* a reference */
-} Progress;
-
 static void
 progress_delivered (SmartParcel *parcel, gboolean run)
 {
-  Progress *progress = (Progress *) parcel;
-  SmartOutcome *outcome = progress->outcome;
+  SmartOutcome *outcome =
+      (gpointer) ((char *) parcel - G_STRUCT_OFFSET (SmartOutcome, progress_parcel));
   SmartFuture *future = NULL;
+  SmartInbox *inbox;
 
   g_mutex_lock (&outcome->lock);
-  outcome->telling = FALSE;
+  inbox = g_steal_pointer (&outcome->telling);
   if (run && outcome->handle != NULL)
     future = g_object_ref (outcome->handle);
   g_mutex_unlock (&outcome->lock);
@@ -1249,36 +1361,84 @@ progress_delivered (SmartParcel *parcel, gboolean run)
     }
 
   smart_outcome_unref (outcome);
-  smart_inbox_unref (progress->inbox);
-  g_free (progress);
+  smart_inbox_unref (inbox);
+}
+
+/* Under the lock: were it settled in between, the callbacks could be first. HOLDS:
+ * outcome->lock */
+static void
+tell_progress (SmartOutcome *outcome, SmartInbox *inbox)
+{
+  outcome->progress_parcel.deliver = progress_delivered;
+  outcome->telling = smart_inbox_ref (inbox);
+  smart_outcome_ref (outcome);
+  if (smart_inbox_try_push (inbox, &outcome->progress_parcel))
+    return;
+
+  /* Neither is the last one: the caller has both. */
+  outcome->telling = NULL;
+  smart_inbox_unref (inbox);
+  smart_outcome_unref (outcome);
+}
+
+static gpointer
+ref_outcome (gconstpointer outcome, gpointer unused)
+{
+  return smart_outcome_ref ((SmartOutcome *) outcome);
 }
 
 /* Any thread. What is reported while a notification is on its way is told by
- * that; what is reported after the end is not told at all. */
+ * that; what is reported after the end is not told at all. @inbox is NULL where
+ * nobody but those who follow can hear of it. */
 void
 smart_outcome_report (SmartOutcome *outcome, double value, SmartInbox *inbox)
 {
-  gboolean tell_it = FALSE;
-  Progress *progress;
+  GPtrArray *followers = NULL;
 
   g_mutex_lock (&outcome->lock);
   if (smart_outcome_is_pending (outcome))
     {
-      tell_it = !outcome->telling && (!outcome->has_progress || outcome->progress != value);
+      gboolean changed = !outcome->has_progress || outcome->progress != value;
+
       outcome->progress = value;
       outcome->has_progress = TRUE;
-      outcome->telling |= tell_it;
+      if (outcome->followers != NULL)
+        followers = g_ptr_array_copy (outcome->followers, ref_outcome, NULL);
+      if (inbox != NULL && changed && outcome->telling == NULL)
+        tell_progress (outcome, inbox);
     }
   g_mutex_unlock (&outcome->lock);
 
-  if (!tell_it)
+  if (followers == NULL)
     return;
 
-  progress = g_new0 (Progress, 1);
-  progress->parcel.deliver = progress_delivered;
-  progress->inbox = smart_inbox_ref (inbox);
-  progress->outcome = smart_outcome_ref (outcome);
-  smart_inbox_push (inbox, &progress->parcel);
+  g_ptr_array_set_free_func (followers, (GDestroyNotify) smart_outcome_unref);
+  for (guint i = 0; i < followers->len; i++)
+    {
+      SmartOutcome *follower = g_ptr_array_index (followers, i);
+
+      smart_outcome_report (follower, value, follower->progress_inbox);
+    }
+  g_ptr_array_unref (followers);
+}
+
+/* What is reported of @outcome is reported of @follower, which nobody else knows
+ * yet, and told in the context of @inbox (taken). */
+void
+smart_outcome_follow_progress (SmartOutcome *outcome, SmartOutcome *follower, SmartInbox *inbox)
+{
+  follower->progress_inbox = inbox;
+
+  g_mutex_lock (&outcome->lock);
+  if (smart_outcome_is_pending (outcome))
+    {
+      if (outcome->followers == NULL)
+        outcome->followers = g_ptr_array_new_with_free_func ((GDestroyNotify) smart_outcome_unref);
+      g_ptr_array_add (outcome->followers, smart_outcome_ref (follower));
+      follower->has_progress = outcome->has_progress;
+      follower->progress = outcome->progress;
+    }
+  g_mutex_unlock (&outcome->lock);
 }
 
 /* Listeners of the user's */
@@ -1361,7 +1521,7 @@ ready_told (SmartListener *base, gboolean run)
       future->origin = listener->origin;
       future->user_data = listener->user_data;
       listener->callback (listener->source_object, G_ASYNC_RESULT (future), listener->user_data);
-      g_object_unref (future);
+      release (future);
     }
 
   g_clear_object (&listener->source_object);

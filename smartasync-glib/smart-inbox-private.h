@@ -22,6 +22,8 @@ SmartInbox *smart_inbox_get        (GMainContext *context,
                                     int           priority);
 SmartInbox *smart_inbox_ref        (SmartInbox   *inbox);
 void        smart_inbox_unref      (SmartInbox   *inbox);
+gboolean    smart_inbox_try_push   (SmartInbox   *inbox,
+                                    SmartParcel  *parcel);
 void        smart_inbox_push       (SmartInbox   *inbox,
                                     SmartParcel  *parcel);
 void        smart_inbox_forget_all (void);

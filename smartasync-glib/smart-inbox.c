@@ -78,6 +78,8 @@ static gboolean
 inbox_dispatch (GSource *source, GSourceFunc callback, gpointer user_data)
 {
   SmartInbox *inbox = user_data;
+  SmartThread *thread = smart_thread_get ();
+  guint64 outer = thread->delivery;
   SmartParcel *last;
 
   if (g_atomic_int_get (&inbox->retired))
@@ -108,10 +110,12 @@ inbox_dispatch (GSource *source, GSourceFunc callback, gpointer user_data)
       gboolean is_last = parcel == last;
 
       inbox->batch = parcel->next;
+      thread->delivery = ++thread->n_deliveries;
       parcel->deliver (parcel, TRUE);
       if (is_last)
         break;
     }
+  thread->delivery = outer;
 
   return G_SOURCE_CONTINUE;
 }
@@ -322,11 +326,11 @@ wake_up (SmartInbox *inbox)
   g_source_set_ready_time (inbox->source, inbox->never);
 }
 
-/* Hands @parcel over. Any thread; where the context is gone already, it is
- * delivered here, with %FALSE. The caller must use @inbox no more unless it
- * holds it otherwise: the parcel may be delivered, and release it, at once. */
-void
-smart_inbox_push (SmartInbox *inbox, SmartParcel *parcel)
+/* Hands @parcel over, unless the context is gone already. Any thread, also one that
+ * holds an outcome's lock. The caller must use @inbox no more unless it holds it
+ * otherwise: the parcel may be delivered, and release it, at once. */
+gboolean
+smart_inbox_try_push (SmartInbox *inbox, SmartParcel *parcel)
 {
   parcel->next = NULL;
 
@@ -335,8 +339,7 @@ smart_inbox_push (SmartInbox *inbox, SmartParcel *parcel)
   if (inbox->closed)
     {
       g_mutex_unlock (&inbox->lock);
-      parcel->deliver (parcel, FALSE);
-      return;
+      return FALSE;
     }
 
   if (inbox->head == NULL)
@@ -351,6 +354,17 @@ smart_inbox_push (SmartInbox *inbox, SmartParcel *parcel)
   inbox->tail = parcel;
 
   g_mutex_unlock (&inbox->lock);
+
+  return TRUE;
+}
+
+/* The same; where the context is gone already, @parcel is delivered here, with
+ * %FALSE. */
+void
+smart_inbox_push (SmartInbox *inbox, SmartParcel *parcel)
+{
+  if (!smart_inbox_try_push (inbox, parcel))
+    parcel->deliver (parcel, FALSE);
 }
 
 /* After a fork: see smart-thread.c. */

@@ -9,6 +9,8 @@
 #include "smart-i18n-private.h"
 #include "smart-value-private.h"
 
+typedef struct _Flight Flight;
+
 /**
  * SmartLock:
  *
@@ -17,16 +19,16 @@
  *
  * The first caller of [method@SmartAsync.Lock.run_once] with a key starts a
  * flight, which calls the function; who comes with the same key while it is
- * under way joins it and waits. When it has landed, each has a copy of its value
- * or of its error, and the next caller starts a new one: nothing is kept.
+ * under way joins it and waits. Its progress is that of all their futures. When it
+ * has landed, each has a copy of its value or of its error, and the next caller starts a new one: nothing is kept.
  *
  * ## Cancellation
  *
  * Who is cancelled leaves alone, the first caller like any other: the flight
  * goes on for the rest, with a cancellable of its own. That is cancelled when the
  * last one leaves. A newcomer never joins a flight that is cancelled, forgotten
- * or reset. A first caller in a sync context runs the flight himself; he runs it
- * to its end, and gets %G_IO_ERROR_CANCELLED then.
+ * or reset. A first caller in a sync context who runs the flight himself, in his
+ * own thread, runs it to its end, and gets %G_IO_ERROR_CANCELLED then.
  *
  * ## Contexts
  *
@@ -50,6 +52,7 @@ struct _SmartLock
 
   GMutex mutex;
   GHashTable *flights;  /* mutex: by key, those that can be joined; not references */
+  Flight *unkeyed;      /* mutex: that of no key, if it can be joined; likewise */
   GQueue under_way;     /* mutex: all flights that have not landed; not references */
   guint n_waiters;      /* mutex */
   guint64 n_calls;      /* mutex */
@@ -62,12 +65,15 @@ typedef struct
 {
   SmartLock *lock; /* immutable; identity only, and only until it has landed */
   int landed;      /* atomic */
-  char key[];      /* immutable; see mark_new() */
+  gboolean keyed;  /* immutable: no key is a key of its own */
+  char key[];      /* immutable */
 } Mark;
 
-/* Held by its waiters, and by its outcome's first listener. */
-typedef struct
+/* Held by its waiters, and as its outcome's first listener: before anybody hears
+ * of the result, the key is free for the next. */
+struct _Flight
 {
+  SmartListener base; /* must be the first */
   gatomicrefcount ref_count;
   SmartLock *lock;           /* immutable; a reference */
   Mark *mark;                /* immutable; a reference */
@@ -78,7 +84,7 @@ typedef struct
   gboolean can_join; /* lock->mutex: it is in lock->flights */
   gboolean landed;   /* lock->mutex */
   GList link;        /* lock->mutex: in lock->under_way */
-} Flight;
+};
 
 enum
 {
@@ -204,19 +210,16 @@ smart_lock_new (void)
 
 /* Flights */
 
-/* No key is a key of its own, and differs from an empty one. */
 static Mark *
 mark_new (SmartLock *lock, const char *key)
 {
-  gsize length = key != NULL ? strlen (key) : 0;
-  Mark *mark = g_atomic_rc_box_alloc0 (sizeof (Mark) + length + 2);
+  gsize size = key != NULL ? strlen (key) + 1 : 1;
+  Mark *mark = g_atomic_rc_box_alloc0 (sizeof (Mark) + size);
 
   mark->lock = lock;
+  mark->keyed = key != NULL;
   if (key != NULL)
-    {
-      mark->key[0] = '=';
-      memcpy (mark->key + 1, key, length);
-    }
+    memcpy (mark->key, key, size);
 
   return mark;
 }
@@ -235,10 +238,17 @@ flight_unref (Flight *flight)
     return;
 
   smart_outcome_unref (flight->outcome);
-  g_object_unref (flight->cancellable);
+  smart_cancellable_release (flight->cancellable);
   g_atomic_rc_box_release (flight->mark);
   g_object_unref (flight->lock);
   g_free (flight);
+}
+
+/* HOLDS: lock->mutex. The one that can be joined, nullable. */
+static Flight *
+find_flight (SmartLock *lock, const char *key)
+{
+  return key != NULL ? g_hash_table_lookup (lock->flights, key) : lock->unkeyed;
 }
 
 /* HOLDS: flight->lock->mutex */
@@ -248,70 +258,69 @@ flight_close (Flight *flight)
   if (!flight->can_join)
     return;
 
-  /* Only if it is still this one's. */
-  if (g_hash_table_lookup (flight->lock->flights, flight->mark->key) == flight)
+  /* The key is still this one's: the next flight only begins when this is closed. */
+  if (flight->mark->keyed)
     g_hash_table_remove (flight->lock->flights, flight->mark->key);
+  else
+    flight->lock->unkeyed = NULL;
   flight->can_join = FALSE;
 }
 
-/* The flight's own listener, the first one: before anybody hears of the result,
- * the key is free for the next. */
-typedef struct
+/* Its outcome has settled. A sync first caller says so himself, too: he may be
+ * back before the thread that settled it has told of it. */
+static void
+flight_land (Flight *flight)
 {
-  SmartListener base;
-  Flight *flight; /* a reference */
-} FlightListener;
+  g_mutex_lock (&flight->lock->mutex);
+  if (!flight->landed)
+    {
+      flight_close (flight);
+      flight->landed = TRUE;
+      g_atomic_int_set (&flight->mark->landed, TRUE);
+      /* None of them waits any more when he can see that. */
+      flight->lock->n_waiters -= flight->n_waiters;
+      g_queue_unlink (&flight->lock->under_way, &flight->link);
+    }
+  g_mutex_unlock (&flight->lock->mutex);
+}
 
 static void
 landed (SmartListener *base, gboolean run)
 {
-  FlightListener *listener = (FlightListener *) base;
-  Flight *flight = listener->flight;
+  Flight *flight = (Flight *) base;
 
-  g_mutex_lock (&flight->lock->mutex);
-  flight_close (flight);
-  flight->landed = TRUE;
-  g_atomic_int_set (&flight->mark->landed, TRUE);
-  /* None of them waits any more when he can see that. */
-  flight->lock->n_waiters -= flight->n_waiters;
-  g_queue_unlink (&flight->lock->under_way, &flight->link);
-  g_mutex_unlock (&flight->lock->mutex);
-
+  flight_land (flight);
   smart_listener_clear (base);
   flight_unref (flight);
-  g_free (listener);
 }
 
-/* HOLDS: lock->mutex. Takes @mark. The caller has a reference to @lock beside
- * those of the application: what toggles with these must not run here. */
+/* HOLDS: lock->mutex. The caller has a reference to @lock beside those of the
+ * application: what toggles with these must not run here. */
 static Flight *
-flight_new (SmartLock *lock, Mark *mark)
+flight_new (SmartLock *lock, const char *key)
 {
   Flight *flight = g_new0 (Flight, 1);
 
   g_atomic_ref_count_init (&flight->ref_count);
+  flight->base.told = landed;
   flight->lock = g_object_ref (lock);
-  flight->mark = mark;
-  flight->cancellable = g_cancellable_new ();
+  flight->mark = mark_new (lock, key);
+  flight->cancellable = smart_cancellable_new ();
   flight->outcome = smart_outcome_new (flight->cancellable, FALSE);
   flight->can_join = TRUE;
   flight->link.data = flight;
 
-  g_hash_table_insert (lock->flights, mark->key, flight);
+  if (key != NULL)
+    g_hash_table_insert (lock->flights, flight->mark->key, flight);
+  else
+    lock->unkeyed = flight;
   g_queue_push_tail_link (&lock->under_way, &flight->link);
   lock->n_executions++;
 
+  /* Before anybody else can. */
+  smart_outcome_listen (flight->outcome, &flight_ref (flight)->base);
+
   return flight;
-}
-
-static void
-listen_to_flight (Flight *flight)
-{
-  FlightListener *listener = g_new0 (FlightListener, 1);
-
-  listener->base.told = landed;
-  listener->flight = flight_ref (flight);
-  smart_outcome_listen (flight->outcome, &listener->base);
 }
 
 /* One of those who wait, and the listener to his own outcome. An atomic
@@ -321,6 +330,7 @@ typedef struct
   SmartListener base;
   Flight *flight; /* immutable; a reference */
   gboolean left;  /* flight->lock->mutex */
+  gboolean leads; /* its sync caller's thread: he has begun it */
 } Waiter;
 
 static void
@@ -384,30 +394,132 @@ waiter_new (SmartOutcome *waiting, Flight *flight)
 
 /* Whether a call descends from a flight of that lock and key which is under way:
  * what it began may go on when it has landed. */
+typedef struct
+{
+  SmartLock *lock;
+  const char *key;
+} Wanted;
+
 static gboolean
 is_same_flight (gconstpointer what, gconstpointer data)
 {
   const Mark *mark = what;
-  const Mark *wanted = data;
+  const Wanted *wanted = data;
 
   return !g_atomic_int_get (&mark->landed) && mark->lock == wanted->lock &&
-         strcmp (mark->key, wanted->key) == 0;
+         mark->keyed == (wanted->key != NULL) &&
+         (wanted->key == NULL || strcmp (mark->key, wanted->key) == 0);
 }
 
 static gboolean
-is_recursion (Mark *wanted)
+is_recursion (SmartLock *lock, const char *key)
 {
   SmartCall *current = smart_frame_current_call (smart_thread_peek ());
+  Wanted wanted = { lock, key };
 
   return current != NULL &&
-         smart_lineage_find_flight (smart_call_get_lineage (current), is_same_flight, wanted);
+         smart_lineage_find_flight (smart_call_get_lineage (current), is_same_flight, &wanted);
+}
+
+/* The flight of @key, with one waiter more: joined, or started for this caller.
+ * NULL with @error set, if he is @cancelled or part of that flight. Of @lock the
+ * caller has a reference of his own. */
+static Flight *
+enter (SmartLock *lock,
+       const char *key,
+       SmartAsyncFunc *func,
+       gboolean cancelled,
+       gboolean *is_first,
+       GError **error)
+{
+  gboolean recursion = is_recursion (lock, key);
+  Flight *flight;
+
+  g_mutex_lock (&lock->mutex);
+  lock->n_calls++;
+  if (recursion || cancelled)
+    {
+      g_mutex_unlock (&lock->mutex);
+      if (recursion)
+        g_set_error (error, SMART_ERROR, SMART_ERROR_RECURSION,
+                     _ ("A flight of %s waits for its own key \"%s\""),
+                     smart_async_func_get_label (func), key != NULL ? key : "");
+      else
+        g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_CANCELLED,
+                             _ ("The operation was cancelled"));
+      return NULL;
+    }
+
+  flight = find_flight (lock, key);
+  *is_first = flight == NULL || !smart_outcome_is_pending (flight->outcome) ||
+              g_cancellable_is_cancelled (flight->cancellable);
+  if (*is_first)
+    {
+      /* One that has landed, but whose listener has not got the mutex yet, or
+       * whose body has cancelled it. */
+      if (flight != NULL)
+        flight_close (flight);
+      flight = flight_new (lock, key);
+    }
+  else
+    {
+      flight_ref (flight);
+    }
+  flight->n_waiters++;
+  lock->n_waiters++;
+  g_mutex_unlock (&lock->mutex);
+
+  return flight;
+}
+
+/* Has @waiting settle as @flight (taken) does. The first one starts it; @home as
+ * for smart_dispatch(). */
+static Waiter *
+join (Flight *flight,
+      gboolean is_first,
+      SmartAsyncFunc *func,
+      SmartOutcome *waiting,
+      GMainContext *home,
+      GObject *source,
+      const GValue *args,
+      guint n_args)
+{
+  Waiter *waiter = waiter_new (waiting, flight);
+
+  smart_outcome_abandon_on_cancel (waiting);
+  if (!is_first)
+    smart_outcome_adopt_home (waiting, flight->outcome);
+  if (home != NULL)
+    smart_outcome_follow_progress (flight->outcome, waiting,
+                                   smart_inbox_get (home,
+                                                    MIN (func->priority, G_PRIORITY_DEFAULT)));
+  smart_outcome_lead (flight->outcome, waiting);
+
+  if (is_first)
+    {
+      SmartThread *thread = smart_thread_get ();
+      SmartLead lead = { thread->leads, waiting, flight->outcome };
+
+      /* An interrupt must not end it for the others. */
+      if (home == NULL)
+        thread->leads = &lead;
+      smart_dispatch (func, flight->outcome, home, source, args, n_args, flight->mark);
+      if (home == NULL)
+        thread->leads = lead.outer;
+      waiter->leads = home == NULL;
+      smart_outcome_adopt_home (waiting, flight->outcome);
+    }
+
+  flight_unref (flight);
+
+  return waiter;
 }
 
 /* Has @waiting settle as the flight of @key does, which is joined or started.
- * @home as for smart_dispatch(). Returns who waits; NULL where nobody has to. */
+ * Returns who waits; NULL where nobody has to. */
 static Waiter *
 run_once (SmartLock *lock,
-          const char *given_key,
+          const char *key,
           SmartAsyncFunc *func,
           SmartOutcome *waiting,
           GMainContext *home,
@@ -415,76 +527,41 @@ run_once (SmartLock *lock,
           const GValue *args,
           guint n_args)
 {
-  Mark *mark = mark_new (lock, given_key);
-  gboolean is_first = FALSE;
+  Waiter *waiter = NULL;
+  GError *error = NULL;
+  gboolean is_first;
   Flight *flight;
-  Waiter *waiter;
-
-  if (is_recursion (mark))
-    {
-      g_mutex_lock (&lock->mutex);
-      lock->n_calls++;
-      g_mutex_unlock (&lock->mutex);
-      smart_outcome_settle (waiting, NULL,
-                            g_error_new (SMART_ERROR, SMART_ERROR_RECURSION,
-                                         _ ("A flight of %s waits for its own key \"%s\""),
-                                         smart_async_func_get_label (func),
-                                         given_key != NULL ? given_key : ""),
-                            NULL);
-      g_atomic_rc_box_release (mark);
-      return NULL;
-    }
 
   g_object_ref (lock);
-  g_mutex_lock (&lock->mutex);
-  lock->n_calls++;
-  if (smart_outcome_is_cancelled (waiting))
-    {
-      g_mutex_unlock (&lock->mutex);
-      smart_outcome_settle_cancelled (waiting);
-      g_atomic_rc_box_release (mark);
-      g_object_unref (lock);
-      return NULL;
-    }
-  flight = g_hash_table_lookup (lock->flights, mark->key);
-  if (flight != NULL && smart_outcome_is_pending (flight->outcome) &&
-      !g_cancellable_is_cancelled (flight->cancellable))
-    {
-      flight_ref (flight);
-    }
+  flight = enter (lock, key, func, smart_outcome_is_cancelled (waiting), &is_first, &error);
+  if (flight != NULL)
+    waiter = join (flight, is_first, func, waiting, home, source, args, n_args);
   else
-    {
-      /* One that has landed, but whose listener has not got the mutex yet, or
-       * whose body has cancelled it. */
-      if (flight != NULL)
-        flight_close (flight);
-      flight = flight_new (lock, g_atomic_rc_box_acquire (mark));
-      is_first = TRUE;
-    }
-  flight->n_waiters++;
-  lock->n_waiters++;
-  g_mutex_unlock (&lock->mutex);
-
-  if (is_first)
-    listen_to_flight (flight);
-
-  waiter = waiter_new (waiting, flight);
-  smart_outcome_abandon_on_cancel (waiting);
-  if (!is_first)
-    smart_outcome_adopt_home (waiting, flight->outcome);
-  smart_outcome_lead (flight->outcome, waiting);
-
-  if (is_first)
-    {
-      smart_dispatch (func, flight->outcome, home, source, args, n_args, flight->mark);
-      smart_outcome_adopt_home (waiting, flight->outcome);
-    }
-
-  g_atomic_rc_box_release (mark);
-  flight_unref (flight);
+    smart_outcome_settle (waiting, NULL, error, NULL);
   g_object_unref (lock);
 
   return waiter;
+}
+
+/* The first caller of @flight (taken), in a sync context, whom nothing can have
+ * leave: he runs it himself, and needs neither a waiter nor an outcome. */
+static gboolean
+run_alone (Flight *flight,
+           SmartAsyncFunc *func,
+           GObject *source,
+           const GValue *args,
+           guint n_args,
+           GValue *result,
+           GError **error)
+{
+  gboolean success;
+
+  smart_dispatch (func, flight->outcome, NULL, source, args, n_args, flight->mark);
+  flight_land (flight);
+  success = smart_outcome_get (flight->outcome, result, error);
+  flight_unref (flight);
+
+  return success;
 }
 
 /* Waits for what run_once() began, whose @waiter (taken, nullable) this is. */
@@ -499,6 +576,8 @@ wait_once (Waiter *waiter, SmartOutcome *waiting)
   if (waiter != NULL)
     {
       waiter_leave (waiter);
+      if (waiter->leads)
+        smart_outcome_release_spent (waiter->flight->outcome);
       waiter_unref (waiter);
     }
 }
@@ -595,6 +674,9 @@ smart_lock_run_once_sync (SmartLock *lock,
                           GError **error)
 {
   SmartOutcome *waiting;
+  GCancellable *upstream;
+  Flight *flight;
+  gboolean is_first;
   gboolean success;
 
   g_return_val_if_fail (SMART_IS_LOCK (lock), FALSE);
@@ -603,10 +685,28 @@ smart_lock_run_once_sync (SmartLock *lock,
   g_return_val_if_fail (n_args == 0 || args != NULL, FALSE);
   g_return_val_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable), FALSE);
 
-  waiting = smart_outcome_new (smart_async_func_inherit (func, cancellable), FALSE);
-  wait_once (run_once (lock, key, func, waiting, NULL, source, args, n_args), waiting);
-  success = smart_outcome_get (waiting, result, error);
-  smart_outcome_unref (waiting);
+  g_object_ref (lock);
+  upstream = smart_async_func_inherit (func, cancellable);
+  flight = enter (lock, key, func, g_cancellable_is_cancelled (upstream), &is_first, error);
+
+  if (flight == NULL)
+    {
+      smart_value_put_failed (result);
+      success = FALSE;
+    }
+  else if (is_first && upstream == NULL && smart_thread_get ()->interrupt == NULL &&
+           smart_dispatch_is_here (func))
+    {
+      success = run_alone (flight, func, source, args, n_args, result, error);
+    }
+  else
+    {
+      waiting = smart_outcome_new (upstream, FALSE);
+      wait_once (join (flight, is_first, func, waiting, NULL, source, args, n_args), waiting);
+      success = smart_outcome_get (waiting, result, error);
+      smart_outcome_unref (waiting);
+    }
+  g_object_unref (lock);
 
   return success;
 }
@@ -702,18 +802,15 @@ smart_lock_run_once_finish (SmartLock *lock,
 void
 smart_lock_forget (SmartLock *lock, const char *key)
 {
-  Mark *mark;
   Flight *flight;
 
   g_return_if_fail (SMART_IS_LOCK (lock));
 
-  mark = mark_new (lock, key);
   g_mutex_lock (&lock->mutex);
-  flight = g_hash_table_lookup (lock->flights, mark->key);
+  flight = find_flight (lock, key);
   if (flight != NULL)
     flight_close (flight);
   g_mutex_unlock (&lock->mutex);
-  g_atomic_rc_box_release (mark);
 }
 
 /**

@@ -37,6 +37,7 @@ gboolean   smart_pool_submit  (SmartPool  *pool,
                                SmartCall  *call,
                                guint       max_pending);
 void       smart_pool_close   (SmartPool  *pool);
+SmartCall *smart_pool_empty   (SmartPool  *pool);
 guint      smart_pool_get_max_threads (SmartPool *pool);
 
 G_END_DECLS

@@ -12,7 +12,12 @@
  * library's waits makes room for another thread. A body that blocks anywhere
  * else is noticed by its effect: a queue that has not moved for a millisecond
  * gets more threads, doubling their number. No worker ever gives up its place
- * and waits to get it back: whoever runs goes on running. */
+ * and waits to get it back: whoever runs goes on running.
+ *
+ * The pools of executors work likewise, but never have more threads than they
+ * were given, and run asynchronous bodies, too. One that has returned to its loop
+ * takes no thread: the worker goes on with the queue, and iterates what it began
+ * whenever there is nothing in it. */
 
 #include "smart-offload-private.h"
 
@@ -81,7 +86,19 @@ struct _SmartPool
   char *name;        /* immutable */
   guint max_threads; /* immutable; 0: the shared pool */
   gboolean closed;   /* lock */
+  GQueue looping;    /* lock: the workers that iterate; those called for are not in it */
 };
+
+/* A thread of an executor's pool; on its stack. */
+typedef struct
+{
+  Pool *pool;            /* immutable */
+  SmartThread *thread;   /* immutable */
+  GMainContext *context; /* the thread's; not a reference: while it has asynchronous calls */
+  guint n_calls;         /* pool->lock: asynchronous ones that are pending */
+  gboolean called;       /* pool->lock: it is to come for the queue */
+  GList link;            /* pool->lock: in pool->looping */
+} Worker;
 
 static Pool *the_pool;    /* atomic; never freed; replaced in a child */
 static gboolean in_child; /* written in a child while it has one thread */
@@ -249,23 +266,47 @@ n_busy (Pool *pool)
   return pool->n_threads > pool->n_waiting ? pool->n_threads - pool->n_waiting : 0;
 }
 
+/* Has a worker that only iterates come for the head of the queue. HOLDS:
+ * pool->lock */
+static void
+call_looping (Pool *pool)
+{
+  GList *link = g_queue_pop_head_link (&pool->looping);
+  Worker *worker;
+
+  if (link == NULL)
+    return;
+
+  worker = link->data;
+  worker->called = TRUE;
+  pool->n_summoned++;
+  g_main_context_wakeup (worker->context);
+}
+
+/* What is left to do to summon a worker, without the lock: an idle one that is
+ * woken up would run into it at once. */
+typedef enum
+{
+  SUMMONED,
+  SUMMON_BY_SIGNAL,
+  SUMMON_BY_TICKET
+} Summons;
+
 /* Sees to it that somebody comes for the head of the queue. One at a time: who
- * comes and finds more behind it summons the next. Returns whether the caller
- * has to issue a ticket, without the lock. HOLDS: pool->lock, which it may give
- * up meanwhile */
-static gboolean
+ * comes and finds more behind it summons the next. HOLDS: pool->lock, which it
+ * may give up meanwhile */
+static Summons
 summon (Pool *pool, gboolean may_issue)
 {
   if (pool->n_summoned > 0 || pool->head == NULL)
-    return FALSE;
+    return SUMMONED;
 
   if (pool->n_idle > 0)
     {
       pool->n_idle--;
       pool->n_called++;
       pool->n_summoned++;
-      g_cond_signal (&pool->work);
-      return FALSE;
+      return SUMMON_BY_SIGNAL;
     }
 
   if (may_issue && is_shared (pool) && pool->n_tickets < MAX_TICKETS && !pool->in_child)
@@ -273,13 +314,25 @@ summon (Pool *pool, gboolean may_issue)
       pool->n_tickets++;
       pool->n_tickets_issued++;
       pool->n_summoned++;
-      return TRUE;
+      return SUMMON_BY_TICKET;
     }
 
   if (is_shared (pool) ? n_busy (pool) < BASE_THREADS : pool->n_threads < pool->max_threads)
     add_thread (pool);
+  if (pool->n_summoned == 0)
+    call_looping (pool);
 
-  return FALSE;
+  return SUMMONED;
+}
+
+/* The rest of it. The caller holds @pool. */
+static void
+send (Pool *pool, Summons summons)
+{
+  if (summons == SUMMON_BY_SIGNAL)
+    g_cond_signal (&pool->work);
+  else if (summons == SUMMON_BY_TICKET)
+    issue_ticket ();
 }
 
 /* HOLDS: pool->lock */
@@ -311,17 +364,12 @@ take (Pool *pool)
   return call;
 }
 
-/* Takes the reference. */
+/* Takes the reference: to a blocking one. */
 static void
 run (SmartCall *call)
 {
-  if (!smart_call_may_run (call))
-    return;
-
-  if (smart_call_is_blocking (call))
+  if (smart_call_may_run (call))
     smart_call_run_blocking (call);
-  else
-    smart_run (call);
 }
 
 /* What a worker that was summoned does: run calls while there are any. HOLDS:
@@ -335,11 +383,170 @@ serve (Pool *pool)
 
   while ((call = take (pool)) != NULL)
     {
-      summon (pool, FALSE);
+      Summons summons = summon (pool, FALSE);
+
       g_mutex_unlock (&pool->lock);
+      send (pool, summons);
       run (call);
       g_mutex_lock (&pool->lock);
     }
+}
+
+/* The workers of executors */
+
+typedef struct
+{
+  SmartListener base;
+  Worker *worker; /* there as long as it has calls */
+} CallListener;
+
+static void
+call_has_ended (SmartListener *base, gboolean run)
+{
+  CallListener *listener = (CallListener *) base;
+  Worker *worker = listener->worker;
+  Pool *pool = worker->pool;
+
+  smart_listener_clear (base);
+  g_free (listener);
+
+  g_mutex_lock (&pool->lock);
+  worker->n_calls--;
+  if (worker->n_calls == 0 && worker->thread != smart_thread_peek ())
+    g_main_context_wakeup (worker->context);
+  g_mutex_unlock (&pool->lock);
+}
+
+/* Begins @call (taken) in the worker's context. */
+static void
+begin_in_pool (Worker *worker, SmartCall *call)
+{
+  SmartOutcome *outcome = smart_outcome_ref (smart_call_get_outcome (call));
+
+  if (worker->context == NULL)
+    worker->context = worker->thread->loop = smart_context_pool_borrow (worker->thread);
+
+  smart_begin (call, worker->context);
+
+  if (smart_outcome_is_pending (outcome))
+    {
+      CallListener *listener = g_new0 (CallListener, 1);
+
+      g_mutex_lock (&worker->pool->lock);
+      worker->n_calls++;
+      g_mutex_unlock (&worker->pool->lock);
+      listener->base.told = call_has_ended;
+      listener->worker = worker;
+      smart_outcome_listen (outcome, &listener->base);
+    }
+
+  smart_outcome_unref (outcome);
+}
+
+/* Runs a blocking body, @call (taken), or an asynchronous one of which this
+ * thread does not know what it will iterate. It must not see the context of the
+ * others, which does not go on meanwhile, as its own. */
+static void
+run_to_the_end (Worker *worker, SmartCall *call)
+{
+  GMainContext *context = worker->context;
+
+  if (context != NULL)
+    {
+      g_main_context_acquire (context);
+      g_main_context_pop_thread_default (context);
+    }
+
+  if (smart_call_is_blocking (call))
+    smart_call_run_blocking (call);
+  else
+    smart_run (call);
+
+  if (context != NULL)
+    {
+      g_main_context_push_thread_default (context);
+      g_main_context_release (context);
+    }
+}
+
+static void
+run_in_pool (Worker *worker, SmartCall *call)
+{
+  if (!smart_call_may_run (call))
+    return;
+
+  if (smart_call_is_blocking (call) ||
+      smart_call_get_func (call)->policy == SMART_MAIN_CONTEXT_CURRENT)
+    run_to_the_end (worker, call);
+  else
+    begin_in_pool (worker, call);
+}
+
+/* Iterates for the calls that have begun, until all have ended or there is
+ * something in the queue. HOLDS: pool->lock, which it gives up meanwhile */
+static void
+iterate_for_calls (Worker *worker)
+{
+  Pool *pool = worker->pool;
+
+  g_queue_push_tail_link (&pool->looping, &worker->link);
+  while (!worker->called && worker->n_calls > 0)
+    {
+      g_mutex_unlock (&pool->lock);
+      g_main_context_iteration (worker->context, TRUE);
+      g_mutex_lock (&pool->lock);
+    }
+
+  if (worker->called)
+    arrive (pool);
+  else
+    g_queue_unlink (&pool->looping, &worker->link);
+  worker->called = FALSE;
+}
+
+/* Nothing is left that goes on there. HOLDS: pool->lock, which it gives up
+ * meanwhile */
+static void
+leave_context (Worker *worker)
+{
+  worker->context = worker->thread->loop = NULL;
+  g_mutex_unlock (&worker->pool->lock);
+  smart_context_pool_give_back (worker->thread);
+  g_mutex_lock (&worker->pool->lock);
+}
+
+/* Like serve(), and goes on with what has begun. HOLDS: pool->lock, which it gives
+ * up meanwhile */
+static void
+serve_executor (Worker *worker)
+{
+  Pool *pool = worker->pool;
+  SmartCall *call;
+
+  arrive (pool);
+
+  do
+    {
+      while ((call = take (pool)) != NULL)
+        {
+          gboolean has_calls = worker->n_calls > 0;
+          Summons summons = summon (pool, FALSE);
+
+          g_mutex_unlock (&pool->lock);
+          send (pool, summons);
+          run_in_pool (worker, call);
+          /* However long the queue is. */
+          if (has_calls)
+            g_main_context_iteration (worker->context, FALSE);
+          g_mutex_lock (&pool->lock);
+        }
+
+      if (worker->n_calls > 0)
+        iterate_for_calls (worker);
+      else if (worker->context != NULL)
+        leave_context (worker);
+    }
+  while (pool->head != NULL || worker->context != NULL);
 }
 
 /* Waits until somebody calls for an idle thread, but not for ever: an executor
@@ -377,6 +584,7 @@ thread_main (gpointer data)
 {
   Pool *pool = data;
   SmartThread *thread = smart_thread_get ();
+  Worker worker = { .pool = pool, .thread = thread, .link = { .data = &worker } };
 
   thread->is_worker = is_shared (pool);
   thread->pool = pool;
@@ -384,7 +592,12 @@ thread_main (gpointer data)
   g_mutex_lock (&pool->lock);
   pool->n_starting--;
   do
-    serve (pool);
+    {
+      if (is_shared (pool))
+        serve (pool);
+      else
+        serve_executor (&worker);
+    }
   while (idle (pool));
   pool->n_threads--;
   g_mutex_unlock (&pool->lock);
@@ -529,18 +742,20 @@ wake_monitor (Pool *pool)
 
 /* For the callers */
 
-/* Takes @call if there are less than @max_pending (0: no limit) that wait. */
+/* Takes @call if there are less than @max_pending (0: no limit) that wait, and the
+ * pool is open. */
 gboolean
 smart_pool_submit (SmartPool *pool, SmartCall *call, guint max_pending)
 {
   gboolean may_issue = !smart_thread_get ()->is_worker;
-  gboolean issue;
+  Summons summons;
 
   smart_call_set_next (call, NULL);
+  smart_outcome_queue (smart_call_get_outcome (call));
 
   g_mutex_lock (&pool->lock);
 
-  if (max_pending > 0 && pool->n_queued >= max_pending)
+  if (pool->closed || (max_pending > 0 && pool->n_queued >= max_pending))
     {
       g_mutex_unlock (&pool->lock);
       return FALSE;
@@ -555,14 +770,17 @@ smart_pool_submit (SmartPool *pool, SmartCall *call, guint max_pending)
   if (!is_shared (pool))
     smart_call_set_pool (call, pool);
 
-  issue = summon (pool, may_issue);
+  summons = summon (pool, may_issue);
   if (is_shared (pool))
     wake_monitor (pool);
+  else
+    g_atomic_int_inc (&pool->ref_count); /* the call may end, and with it its executor */
 
   g_mutex_unlock (&pool->lock);
 
-  if (issue)
-    issue_ticket ();
+  send (pool, summons);
+  if (!is_shared (pool))
+    pool_unref (pool);
 
   return TRUE;
 }
@@ -578,6 +796,25 @@ guint
 smart_pool_get_max_threads (SmartPool *pool)
 {
   return pool->max_threads;
+}
+
+/* Takes all out of the queue, and lets its threads end when they have nothing to
+ * do. Returns the first of those calls, nullable. */
+SmartCall *
+smart_pool_empty (SmartPool *pool)
+{
+  SmartCall *head;
+
+  g_mutex_lock (&pool->lock);
+  pool->closed = TRUE;
+  head = g_steal_pointer (&pool->head);
+  pool->n_queued = 0;
+  for (SmartCall *call = head; call != NULL; call = smart_call_get_next (call))
+    smart_call_set_pool (call, NULL);
+  g_cond_broadcast (&pool->work);
+  g_mutex_unlock (&pool->lock);
+
+  return head;
 }
 
 /* Its threads end when they have nothing to do. */
@@ -626,11 +863,13 @@ void
 smart_offload_begin_wait (void)
 {
   Pool *pool = get_pool ();
+  Summons summons;
 
   g_mutex_lock (&pool->lock);
   pool->n_waiting++;
-  summon (pool, FALSE);
+  summons = summon (pool, FALSE);
   g_mutex_unlock (&pool->lock);
+  send (pool, summons);
 }
 
 void

@@ -6,6 +6,7 @@
 
 #include "smart-async-func-private.h"
 #include "smart-context-pool-private.h"
+#include "smart-executor-private.h"
 
 static gboolean
 push_if_needed (GMainContext *context)
@@ -33,7 +34,7 @@ smart_begin (SmartCall *call, GMainContext *context)
     g_main_context_pop_thread_default (context);
 
   smart_outcome_set_home (outcome, context);
-  g_object_unref (call);
+  smart_call_release (call);
   smart_outcome_unref (outcome);
 }
 
@@ -49,7 +50,7 @@ run_in (SmartCall *call, GMainContext *context)
     smart_outcome_set_deadline (outcome, context, timeout);
 
   smart_call_begin (call);
-  g_object_unref (call);
+  smart_call_release (call);
 
   /* Settled in its begin: nothing is iterated, nothing polls. */
   if (smart_outcome_is_pending (outcome))
@@ -116,12 +117,25 @@ smart_run (SmartCall *call)
   smart_context_pool_give_back (thread);
 }
 
+/* Nobody iterates for a deadline meanwhile: so another thread sees to it. The
+ * body has to heed it, and what it returns later does not count. */
+static void
+run_blocking (SmartCall *call)
+{
+  guint timeout = smart_call_get_func (call)->timeout;
+
+  if (timeout > 0)
+    smart_outcome_set_deadline (smart_call_get_outcome (call), smart_executor_get_timer_context (),
+                                timeout);
+  smart_call_run_directly (call);
+}
+
 /* Runs whichever body @call (taken) has to its end for a sync caller. */
 void
 smart_run_here (SmartCall *call)
 {
   if (smart_call_is_blocking (call))
-    smart_call_run_directly (call);
+    run_blocking (call);
   else
     smart_run (call);
 }
@@ -133,7 +147,7 @@ smart_run_here_in (SmartCall *call, GMainContext *context)
   gboolean pushed = push_if_needed (context);
 
   if (smart_call_is_blocking (call))
-    smart_call_run_directly (call);
+    run_blocking (call);
   else
     run_in (call, context);
 

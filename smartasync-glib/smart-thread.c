@@ -20,12 +20,18 @@
 
 static void smart_thread_free (gpointer data);
 
-static GPrivate thread_key = G_PRIVATE_INIT (smart_thread_free);
+static GPrivate thread_key = G_PRIVATE_INIT (smart_thread_free); /* only to free it */
+
+_Thread_local SmartThread *smart_thread_current = NULL;
 
 static void
 smart_thread_free (gpointer data)
 {
   SmartThread *thread = data;
+
+  /* What is released here may use the library once more: with a new record,
+   * which is freed in the next round of destructors. */
+  smart_thread_current = NULL;
 
   /* It was ended within a body, as Python does when the process ends. Of its stack, where the
    * frames are, nothing is left; what it had borrowed is abandoned. */
@@ -36,7 +42,11 @@ smart_thread_free (gpointer data)
   g_clear_pointer (&thread->inbox, smart_inbox_unref);
   smart_context_pool_clear (thread);
   g_clear_pointer (&thread->interrupt, smart_interrupt_unref);
-  g_clear_pointer (&thread->spare, smart_outcome_unref);
+  smart_spares_clear (&thread->spare_calls);
+  smart_spares_clear (&thread->spare_futures);
+  smart_spares_clear (&thread->spare_cancellables);
+  g_clear_pointer (&thread->spare, smart_outcome_free_spare);
+  smart_future_release_revived (thread);
   g_free (thread);
 }
 
@@ -60,6 +70,7 @@ forget_all_in_child (void)
   thread->inbox = NULL;
   thread->is_worker = FALSE;
   thread->pool = NULL;
+  thread->loop = NULL;
   smart_context_pool_forget (thread);
 }
 
@@ -75,25 +86,15 @@ watch_forks (void)
     }
 }
 
-/* The record of this thread, if it has one. */
 SmartThread *
-smart_thread_peek (void)
+smart_thread_make (void)
 {
-  return g_private_get (&thread_key);
-}
+  SmartThread *thread = g_new0 (SmartThread, 1);
 
-SmartThread *
-smart_thread_get (void)
-{
-  SmartThread *thread = smart_thread_peek ();
-
-  if (G_UNLIKELY (thread == NULL))
-    {
-      watch_forks ();
-      thread = g_new0 (SmartThread, 1);
-      thread->id = (int) syscall (SYS_gettid);
-      g_private_set (&thread_key, thread);
-    }
+  watch_forks ();
+  thread->id = (int) syscall (SYS_gettid);
+  smart_thread_current = thread;
+  g_private_set (&thread_key, thread);
 
   return thread;
 }

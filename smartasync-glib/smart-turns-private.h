@@ -11,6 +11,8 @@ struct _SmartTurns
   GMutex     lock;
   GPtrArray *holders; /* lock: the outcomes of those who have a turn; references */
   GQueue     waiting; /* lock: of Turn */
+  GQueue     granted; /* lock: of Turn: they hold one, and were not told yet */
+  gboolean   granting; /* lock: a thread tells them */
 };
 
 void     smart_turns_init    (SmartTurns *turns);

@@ -21,6 +21,7 @@ smart_turns_init (SmartTurns *turns)
 {
   g_mutex_init (&turns->lock);
   g_queue_init (&turns->waiting);
+  g_queue_init (&turns->granted);
   turns->holders = g_ptr_array_new ();
 }
 
@@ -70,12 +71,14 @@ take_free (SmartTurns *turns, SmartCall *call)
 gboolean
 smart_turns_take (SmartTurns *turns, SmartCall *call)
 {
+  SmartOutcome *outcome;
   gboolean taken;
 
   if (is_within (call))
     return TRUE;
 
   smart_call_set_turn (call, turns);
+  outcome = smart_outcome_ref (smart_call_get_outcome (call));
 
   g_mutex_lock (&turns->lock);
   taken = take_free (turns, call);
@@ -84,11 +87,16 @@ smart_turns_take (SmartTurns *turns, SmartCall *call)
       Turn *turn = g_new0 (Turn, 1);
 
       turn->call = call;
-      turn->outcome = smart_outcome_ref (smart_call_get_outcome (call));
+      turn->outcome = smart_outcome_ref (outcome);
       smart_call_set_awaits_turn (call, TRUE);
       g_queue_push_tail (&turns->waiting, turn);
     }
   g_mutex_unlock (&turns->lock);
+
+  /* If it has got its turn meanwhile, and begun, this does nothing. */
+  if (!taken)
+    smart_outcome_queue (outcome);
+  smart_outcome_unref (outcome);
 
   return taken;
 }
@@ -206,33 +214,78 @@ grant (Turn *turn)
   return wanted;
 }
 
-/* Ends the turn of the call that @outcome is of: the next one has it. Any
- * thread. */
+/* @outcome has no turn any more: the next one has it. HOLDS: turns->lock */
+static gboolean
+pass_on (SmartTurns *turns, SmartOutcome *outcome)
+{
+  Turn *next;
+
+  if (!g_ptr_array_remove_fast (turns->holders, outcome))
+    return FALSE;
+
+  next = g_queue_pop_head (&turns->waiting);
+  if (next != NULL)
+    {
+      g_ptr_array_add (turns->holders, smart_outcome_ref (next->outcome));
+      g_queue_push_tail (&turns->granted, next);
+    }
+
+  return TRUE;
+}
+
+/* Places those who have got a turn, in the order in which they came: one thread at
+ * a time, whoever is first does it for the others. The caller keeps the function. */
+static void
+place_granted (SmartTurns *turns)
+{
+  Turn *turn;
+
+  g_mutex_lock (&turns->lock);
+  if (turns->granting)
+    {
+      g_mutex_unlock (&turns->lock);
+      return;
+    }
+
+  turns->granting = TRUE;
+  while ((turn = g_queue_pop_head (&turns->granted)) != NULL)
+    {
+      SmartOutcome *outcome = smart_outcome_ref (turn->outcome);
+      gboolean held = FALSE;
+      gboolean wanted;
+
+      g_mutex_unlock (&turns->lock);
+      wanted = grant (turn);
+      g_mutex_lock (&turns->lock);
+
+      if (!wanted)
+        held = pass_on (turns, outcome);
+
+      /* What the turns held, and what this function does. */
+      g_mutex_unlock (&turns->lock);
+      if (held)
+        smart_outcome_unref (outcome);
+      smart_outcome_unref (outcome);
+      g_mutex_lock (&turns->lock);
+    }
+  turns->granting = FALSE;
+  g_mutex_unlock (&turns->lock);
+}
+
+/* Ends the turn of the call that @outcome is of: the next one has it. Any thread;
+ * the caller keeps the function, and a reference to @outcome. */
 void
 smart_turns_release (SmartTurns *turns, SmartOutcome *outcome)
 {
-  SmartOutcome *leaving = smart_outcome_ref (outcome);
-  Turn *next;
+  gboolean held, is_granted;
 
-  do
-    {
-      gboolean held;
+  g_mutex_lock (&turns->lock);
+  held = pass_on (turns, outcome);
+  is_granted = !g_queue_is_empty (&turns->granted);
+  g_mutex_unlock (&turns->lock);
 
-      g_mutex_lock (&turns->lock);
-      held = g_ptr_array_remove_fast (turns->holders, leaving);
-      next = held ? g_queue_pop_head (&turns->waiting) : NULL;
-      if (next != NULL)
-        g_ptr_array_add (turns->holders, smart_outcome_ref (next->outcome));
-      g_mutex_unlock (&turns->lock);
-
-      /* What the turns held, and what this function does. */
-      if (held)
-        smart_outcome_unref (leaving);
-      smart_outcome_unref (leaving);
-      leaving = next != NULL ? smart_outcome_ref (next->outcome) : NULL;
-    }
-  while (next != NULL && !grant (next));
-
-  if (leaving != NULL)
-    smart_outcome_unref (leaving);
+  if (held)
+    smart_outcome_unref (outcome);
+  if (is_granted)
+    place_granted (turns);
 }

@@ -230,6 +230,12 @@ smart_value_convert_number (const GValue *value, GType type, GValue *converted)
   guint64 u = 0;
   gboolean fits_signed, fits_unsigned;
 
+  if (G_LIKELY (G_VALUE_TYPE (value) == type))
+    {
+      *converted = *value;
+      return TRUE;
+    }
+
   memset (converted, 0, sizeof (GValue));
 
   if (type == G_TYPE_DOUBLE)

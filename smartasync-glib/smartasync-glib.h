@@ -16,7 +16,10 @@
 #include <smartasync-glib/smart-executor.h>
 #include <smartasync-glib/smart-await.h>
 #include <smartasync-glib/smart-lock.h>
+#include <smartasync-glib/smart-receiver.h>
 #include <smartasync-glib/smart-sync-call.h>
 #include <smartasync-glib/smart-debug.h>
+#include <smartasync-glib/smart-call-site.h>
+#include <smartasync-glib/smart-vala.h>
 
 #undef SMARTASYNC_GLIB_INSIDE

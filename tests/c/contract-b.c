@@ -714,8 +714,11 @@ static void
 misuse_run_blocking (gconstpointer data)
 {
   refused ("body", g_assert_null (smart_run_blocking (NULL, NULL, NULL, NULL)));
+  refused ("body", g_assert_null ((smart_run_blocking) (NULL, NULL, NULL, NULL)));
   refused ("cancellable",
            g_assert_null (smart_run_blocking (body_nothing, NULL, NULL, stranger ())));
+  refused ("cancellable",
+           g_assert_null ((smart_run_blocking) (body_nothing, NULL, NULL, stranger ())));
 }
 
 static void
@@ -1018,6 +1021,8 @@ misuse_executor (gconstpointer data)
   refused ("executor", g_assert_cmpuint (smart_executor_get_max_pending (NULL), ==, 0));
   refused ("executor", smart_executor_set_max_pending (NULL, 1));
   refused ("executor", g_assert_null (smart_executor_get_context (NULL)));
+  refused ("executor", smart_executor_close (NULL));
+  refused ("executor", smart_executor_close (stranger ()));
 }
 
 static void
@@ -1458,7 +1463,7 @@ static const Misuse misuses[] = {
   { "e/func-call-sync", misuse_func_call_sync, "smart_async_func_call_sync" },
   { "e/func-call-async", misuse_func_call_async, "smart_async_func_call_async" },
   { "e/func-call-finish", misuse_func_call_finish, "smart_async_func_call_finish" },
-  { "e/run-blocking", misuse_run_blocking, "smart_run_blocking" },
+  { "e/run-blocking", misuse_run_blocking, "smart_run_blocking smart_call_site_run_blocking" },
   { "e/define", misuse_define,
     "smart_define_new_func smart_define_call_async smart_define_clear_args "
     "smart_define_take_pointer smart_define_return_enum smart_define_return_flags "
@@ -1496,7 +1501,7 @@ static const Misuse misuses[] = {
   { "e/executor-new-pool", misuse_executor_new_pool, "smart_executor_new_pool" },
   { "e/executor", misuse_executor,
     "smart_executor_get_name smart_executor_get_max_threads smart_executor_get_max_pending "
-    "smart_executor_set_max_pending smart_executor_get_context" },
+    "smart_executor_set_max_pending smart_executor_get_context smart_executor_close" },
   { "e/lock-run-once", misuse_lock_run_once, "smart_lock_run_once" },
   { "e/lock-run-once-sync", misuse_lock_run_once_sync, "smart_lock_run_once_sync" },
   { "e/lock-run-once-async", misuse_lock_run_once_async, "smart_lock_run_once_async" },
@@ -1538,6 +1543,7 @@ static const Misuse misuses[] = {
 
   /* Nothing that could be wrong: no arguments, or any will do. */
   { NULL, NULL,
+    "smart_call_site_name_func smart_call_site_name_future "
     "smart_future_new_for_value smart_context_is_async smart_context_describe "
     "smart_context_pop_mode smart_call_get_current smart_async_reset smart_async_get_stats "
     "smart_async_dump_waits smart_executor_new_for_context smart_executor_new_loop smart_lock_new "

@@ -1241,13 +1241,6 @@ child_leaves_tokens (gpointer data)
   g_assert_cmpint (g_atomic_int_get (&tokens->n_freed), ==, 0);
 }
 
-/* ThreadSanitizer knows no threads in a forked child. */
-#ifdef __SANITIZE_THREAD__
-#define CAN_FORK FALSE
-#else
-#define CAN_FORK TRUE
-#endif
-
 /* Runs @func in a forked child; a child that hangs is killed, and fails the test. */
 static void
 in_child (SmartTestCallback func, gpointer data)
@@ -1683,7 +1676,7 @@ main (int argc, char **argv)
   smart_test_add ("/contract/C5.f", test_c5_f);
   smart_test_add ("/contract/C6.a", test_c6_a);
   smart_test_add ("/contract/C6.b", test_c6_b);
-  if (CAN_FORK)
+  if (SMART_TEST_CAN_FORK)
     {
       smart_test_add_subprocess ("/contract/C8.a", NULL, test_c8_a, NULL);
       smart_test_add_subprocess ("/contract/C8.a/in-body", NULL, test_c8_a_in_body, NULL);

@@ -1892,7 +1892,8 @@ test_e6_g (void)
   run_twice ();
 }
 
-/* Without a name, the function is named by its address. */
+/* Without a name, and not made by a line of C that would give it one, the function
+ * is named by its address. */
 static void
 unnamed_body (SmartCall *call, gpointer data)
 {
@@ -1908,7 +1909,7 @@ static void
 test_e6_h (void)
 {
   gpointer self = NULL;
-  g_autoptr (SmartAsyncFunc) func = smart_async_func_new (unnamed_body, &self, NULL);
+  g_autoptr (SmartAsyncFunc) func = (smart_async_func_new) (unnamed_body, &self, NULL);
 
   run_twice ();
   self = func;

@@ -318,19 +318,20 @@ scenario_own_references (Scene *scene, Via first, Via others)
   Held *held;
   Caller *callers[3];
   GObject *object = g_object_new (G_TYPE_OBJECT, NULL);
-  gpointer watched = object;
+  GWeakRef watched;
 
-  g_object_add_weak_pointer (object, &watched);
+  g_weak_ref_init (&watched, object);
   callers[0] = start_first (scene, first, "k", &held);
   callers[1] = join (scene, others, "k");
   callers[2] = join (scene, others, "k");
   held_return_object (held, object);
   for (guint n = 0; n < 3; n++)
     {
-      g_assert_nonnull (watched);
+      g_assert_false (smart_test_is_gone (&watched));
       caller_gets_object (callers[n], object);
     }
   scene_wait_until_gone (scene, &watched);
+  g_weak_ref_clear (&watched);
 }
 
 static void

@@ -136,6 +136,7 @@ typedef struct
 {
   guint n;
   gboolean closed; /* or the last one waits for nobody */
+  gint64 usec;     /* or so long; -1: without a deadline */
   SmartAsyncFunc *funcs[MAX_RING];
   SmartFuture *futures[MAX_RING];
   SmartTestGate all;
@@ -159,8 +160,17 @@ ring_body (SmartCall *call, gpointer data)
   smart_test_gate_wait (&ring->all);
   if (ring->closed || member->index + 1 < ring->n)
     {
-      if (!smart_future_wait (ring->futures[(member->index + 1) % ring->n], -1, NULL, NULL, &error))
+      gint64 usec = member->index + 1 < ring->n ? -1 : ring->usec;
+
+      if (!smart_future_wait (ring->futures[(member->index + 1) % ring->n], usec, NULL, NULL,
+                              &error))
         {
+          if (usec >= 0)
+            {
+              g_assert_error (error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT);
+              smart_call_return_uint (call, member->index);
+              return;
+            }
           assert_refused (error);
           g_atomic_int_inc (&ring->n_refused);
           ring->message = g_strdup (error->message);
@@ -170,9 +180,9 @@ ring_body (SmartCall *call, gpointer data)
 }
 
 static void
-run_ring (guint n, gboolean closed)
+run_ring (guint n, gboolean closed, gint64 usec)
 {
-  Ring ring = { .n = n, .closed = closed };
+  Ring ring = { .n = n, .closed = closed, .usec = usec };
   Member members[MAX_RING];
 
   smart_test_gate_init (&ring.all);
@@ -186,15 +196,15 @@ run_ring (guint n, gboolean closed)
     }
   smart_test_gate_open (&ring.all);
 
-  /* Exactly one is refused; all others then go on. */
+  /* Exactly one is refused, unless one has a deadline; all others then go on. */
   for (guint i = 0; i < n; i++)
     {
       g_assert_true (
           smart_future_wait (ring.futures[i], SMART_TEST_DEADLINE_USEC, NULL, NULL, NULL));
       g_assert_cmpuint (smart_future_get_uint (ring.futures[i], NULL), ==, i);
     }
-  g_assert_cmpint (g_atomic_int_get (&ring.n_refused), ==, closed ? 1 : 0);
-  for (guint i = 0; closed && i < n; i++)
+  g_assert_cmpint (g_atomic_int_get (&ring.n_refused), ==, closed && usec < 0 ? 1 : 0);
+  for (guint i = 0; closed && usec < 0 && i < n; i++)
     g_assert_nonnull (strstr (ring.message, smart_async_func_get_name (ring.funcs[i])));
 
   for (guint i = 0; i < n; i++)
@@ -209,17 +219,17 @@ run_ring (guint n, gboolean closed)
 static void
 test_two (void)
 {
-  run_ring (2, FALSE);
+  run_ring (2, FALSE, -1);
   for (guint i = 0; i < smart_test_scale (100, 5); i++)
-    run_ring (2, TRUE);
+    run_ring (2, TRUE, -1);
 }
 
 static void
 test_five (void)
 {
-  run_ring (5, FALSE);
+  run_ring (5, FALSE, -1);
   for (guint i = 0; i < smart_test_scale (100, 5); i++)
-    run_ring (5, TRUE);
+    run_ring (5, TRUE, -1);
 }
 
 /* X2: two functions, each of which holds what the other one needs: a turn, or
@@ -734,11 +744,108 @@ test_no_false_alarm (void)
     g_clear_object (&tree_funcs[i]);
 }
 
+/* A thread that waits by iterating runs what it has dispatched: who waits for the
+ * body that is in that wait may wait. */
+
+typedef struct
+{
+  SmartFuture *by_hand;
+  SmartFuture *waiting; /* of the body that waits for its continuation */
+  SmartTestGate attached;
+  SmartTestGate inside;
+  SmartTestGate release;
+  int n_back; /* atomic */
+} Dispatched;
+
+static void
+stay_inside (SmartCall *call, SmartFuture *settled, gpointer data)
+{
+  Dispatched *dispatched = data;
+
+  smart_test_gate_open (&dispatched->inside);
+  smart_test_gate_wait (&dispatched->release);
+  smart_call_return_uint (call, 7);
+}
+
+static void
+wait_for_continuation (SmartCall *call, gpointer data)
+{
+  Dispatched *dispatched = data;
+  g_autoptr (SmartFuture) child = NULL;
+
+  /* In the default context, which nobody else iterates meanwhile. */
+  child = smart_future_then (dispatched->by_hand, stay_inside, dispatched, NULL);
+  smart_test_gate_open (&dispatched->attached);
+  g_assert_true (smart_future_wait (child, -1, NULL, NULL, NULL));
+  smart_call_return_uint (call, smart_future_get_uint (child, NULL));
+}
+
+static gpointer
+wait_for_body (gpointer data)
+{
+  Dispatched *dispatched = data;
+  g_autoptr (GError) error = NULL;
+
+  g_assert_true (smart_future_wait (dispatched->waiting, -1, NULL, NULL, &error));
+  g_assert_no_error (error);
+  g_atomic_int_inc (&dispatched->n_back);
+
+  return NULL;
+}
+
+static gboolean
+two_wait (gpointer data)
+{
+  g_autofree char *dump = smart_async_dump_waits ();
+  char *first = strstr (dump, " waits, for");
+
+  return g_atomic_int_get (&((Dispatched *) data)->n_back) > 0 ||
+         (first != NULL && strstr (first + 1, " waits, for") != NULL);
+}
+
+static void
+test_dispatched (void)
+{
+  Dispatched dispatched = { .by_hand = smart_future_new (NULL) };
+  g_autoptr (SmartAsyncFunc) func =
+      smart_async_func_new_blocking (wait_for_continuation, &dispatched, NULL);
+  GThread *thread;
+
+  smart_test_gate_init (&dispatched.attached);
+  smart_test_gate_init (&dispatched.inside);
+  smart_test_gate_init (&dispatched.release);
+
+  dispatched.waiting = begin (func);
+  smart_test_gate_wait (&dispatched.attached);
+  settle_uint (dispatched.by_hand, 5);
+  smart_test_gate_wait (&dispatched.inside);
+  thread = g_thread_new ("waits", wait_for_body, &dispatched);
+  smart_test_wait_until (two_wait, &dispatched);
+  g_assert_cmpint (g_atomic_int_get (&dispatched.n_back), ==, 0);
+
+  smart_test_gate_open (&dispatched.release);
+  g_thread_join (thread);
+  g_assert_cmpuint (smart_future_get_uint (dispatched.waiting, NULL), ==, 7);
+  g_object_unref (dispatched.waiting);
+  g_object_unref (dispatched.by_hand);
+  smart_test_gate_clear (&dispatched.attached);
+  smart_test_gate_clear (&dispatched.inside);
+  smart_test_gate_clear (&dispatched.release);
+}
+
+/* What would be a ring, had not one of those in it a deadline. */
+static void
+test_deadline (void)
+{
+  for (guint i = 0; i < smart_test_scale (20, 3); i++)
+    run_ring (2 + i % (MAX_RING - 1), TRUE, 20 * G_TIME_SPAN_MILLISECOND);
+}
+
 static void
 test_planted (void)
 {
   for (guint n = 2; n <= MAX_RING; n++)
-    run_ring (n, TRUE);
+    run_ring (n, TRUE, -1);
 }
 
 /* X4: the dump */
@@ -784,10 +891,10 @@ shows_all (gpointer unused)
 
   return g_regex_match_simple ("thread \\d+ waits, for \\d+\\.\\d s[^\\n]*, for:\\n"
                                "  outer, running on thread \\d+\\n"
-                               "    inner, running on thread \\d+\\n",
+                               "    inner \\(\\S+contract-x\\.c:\\d+\\), running on thread \\d+\\n",
                                dump, 0, 0) &&
          g_regex_match_simple ("thread \\d+ waits, for \\d+\\.\\d s, for:\\n"
-                               "  inner, running on thread \\d+\\n",
+                               "  inner \\(\\S+contract-x\\.c:\\d+\\), running on thread \\d+\\n",
                                dump, 0, 0) &&
          g_regex_match_simple ("iterating main context 0x[0-9a-f]+, for:\\n"
                                "  lonely, in main context 0x[0-9a-f]+\\n",
@@ -863,6 +970,8 @@ main (int argc, char **argv)
   smart_test_add ("/contract/X2.c/combined", test_combined);
   smart_test_add ("/contract/X2.c/returned", test_returned);
   smart_test_add ("/contract/X3.a", test_no_false_alarm);
+  smart_test_add ("/contract/X3.a/dispatched", test_dispatched);
+  smart_test_add ("/contract/X3.a/deadline", test_deadline);
   smart_test_add ("/contract/X3.b", test_planted);
   smart_test_add ("/contract/X4.a", test_dump);
   smart_test_add_subprocess ("/contract/X4.b", NULL, wait_for_long,

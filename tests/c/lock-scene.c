@@ -74,22 +74,16 @@ scene_init (Scene *scene, SceneBody body)
     g_main_context_push_thread_default (scene->context);
 }
 
-static gboolean
-is_gone (gpointer data)
-{
-  return *(gpointer *) data == NULL;
-}
-
 /**
  * scene_wait_until_gone:
- * @weak: a weak pointer to an object which nobody should hold any more
+ * @weak: a reference to an object which nobody should hold any more
  */
 void
-scene_wait_until_gone (Scene *scene, gpointer *weak)
+scene_wait_until_gone (Scene *scene, GWeakRef *weak)
 {
-  while (*weak != NULL && g_main_context_iteration (scene->context, FALSE))
+  while (!smart_test_is_gone (weak) && g_main_context_iteration (scene->context, FALSE))
     ;
-  smart_test_wait_until (is_gone, weak);
+  smart_test_wait_until (smart_test_is_gone, weak);
 }
 
 /**
@@ -100,14 +94,15 @@ scene_wait_until_gone (Scene *scene, gpointer *weak)
 void
 scene_clear (Scene *scene)
 {
-  gpointer lock = scene->lock;
+  GWeakRef lock;
 
   g_assert_null (g_async_queue_try_pop (scene->executions));
   g_async_queue_unref (scene->executions);
-  g_object_add_weak_pointer (lock, &lock);
+  g_weak_ref_init (&lock, scene->lock);
   g_object_unref (scene->lock);
   g_object_unref (scene->func);
   scene_wait_until_gone (scene, &lock);
+  g_weak_ref_clear (&lock);
 
   if (scene->pushed)
     g_main_context_pop_thread_default (scene->context);

@@ -68,7 +68,7 @@ Held     *scene_next             (Scene      *scene);
 void      scene_wait_for_waiters (Scene      *scene,
                                   guint       n);
 void      scene_wait_until_gone  (Scene      *scene,
-                                  gpointer   *weak);
+                                  GWeakRef   *weak);
 void      scene_assert_idle      (Scene      *scene);
 void      held_return            (Held       *held,
                                   int         result);

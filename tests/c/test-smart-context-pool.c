@@ -291,6 +291,135 @@ test_reset_unused (void)
   smart_test_on_thread (reset_here, NULL);
 }
 
+/* What is left in a context when its thread ends goes with it */
+
+static int n_calls; /* atomic: alive */
+
+static void
+call_gone (gpointer data, GObject *where_the_call_was)
+{
+  g_atomic_int_add (&n_calls, -1);
+}
+
+static gboolean
+not_reached (gpointer call)
+{
+  g_assert_not_reached ();
+  return G_SOURCE_REMOVE;
+}
+
+/* Leaves a source that holds the call, and that nobody will dispatch. */
+static void
+long_body (SmartCall *call, gpointer data)
+{
+  g_atomic_int_inc (&n_calls);
+  g_object_weak_ref (G_OBJECT (call), call_gone, NULL);
+  smart_call_add_timeout (call, 3600 * 1000, not_reached, g_object_ref (call), g_object_unref);
+}
+
+/* Begins the same, with a deadline of its own, and forgets it. */
+static void
+forgetful_body (SmartCall *call, gpointer long_func)
+{
+  smart_async_func_call_async (long_func, NULL, NULL, 0, NULL, NULL, NULL);
+  long_body (call, NULL);
+}
+
+static void
+abandon_call (gpointer data)
+{
+  g_autoptr (SmartAsyncFunc) long_func = smart_async_func_new (long_body, NULL, NULL);
+  g_autoptr (SmartAsyncFunc) func = smart_async_func_new (forgetful_body, long_func, NULL);
+  g_autoptr (GError) error = NULL;
+
+  smart_async_func_set_timeout (long_func, 3600 * 1000);
+  smart_async_func_set_timeout (func, 1);
+  g_assert_false (smart_async_func_call_sync (func, NULL, NULL, 0, NULL, NULL, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT);
+  g_assert_cmpint (g_atomic_int_get (&n_calls), >=, 2);
+}
+
+static void
+test_abandoned (void)
+{
+  guint n_alive, n_fds;
+
+  on_fresh_thread (abandon_call);
+  n_alive = smart_context_pool_n_alive ();
+  n_fds = smart_test_count_fds ();
+  for (guint i = 0; i < 20; i++)
+    {
+      smart_test_on_thread (abandon_call, NULL);
+      g_assert_cmpint (g_atomic_int_get (&n_calls), ==, 0);
+    }
+  g_assert_cmpuint (smart_context_pool_n_alive (), ==, n_alive);
+  g_assert_cmpuint (smart_test_count_fds (), ==, n_fds);
+}
+
+/* A call with a deadline that returns elsewhere, while the thread that it was made
+ * in ends: who settles it has the deadline's source, which its context frees. */
+
+static void
+elsewhere_body (SmartCall *call, gpointer queue)
+{
+  g_async_queue_push (queue, g_object_ref (call));
+  /* Held by a source, too. */
+  smart_call_add_timeout (call, 3600 * 1000, not_reached, g_object_ref (call), g_object_unref);
+}
+
+static gpointer
+return_elsewhere (gpointer queue)
+{
+  for (;;)
+    {
+      SmartCall *call = g_async_queue_pop (queue);
+
+      if ((gpointer) call == queue)
+        return NULL;
+      smart_call_return_none (call);
+      smart_call_report_progress (call, 1);
+      smart_call_add_timeout (call, 3600 * 1000, not_reached, NULL, NULL);
+      g_object_unref (call);
+    }
+}
+
+static void
+begin_elsewhere_body (SmartCall *call, gpointer func)
+{
+  smart_async_func_call_async (func, NULL, NULL, 0, NULL, NULL, NULL);
+  smart_call_return_none (call);
+}
+
+static void
+end_at_once (gpointer queue)
+{
+  g_autoptr (SmartAsyncFunc) inner = smart_async_func_new (elsewhere_body, queue, NULL);
+  g_autoptr (SmartAsyncFunc) func = smart_async_func_new (begin_elsewhere_body, inner, NULL);
+  g_autoptr (GError) error = NULL;
+
+  smart_async_func_set_timeout (inner, 3600 * 1000);
+  smart_async_func_call_sync (func, NULL, NULL, 0, NULL, NULL, &error);
+  g_assert_no_error (error);
+}
+
+static void
+test_settled_elsewhere (void)
+{
+  g_autoptr (GAsyncQueue) queue = g_async_queue_new ();
+  GThread *thread = g_thread_new ("elsewhere", return_elsewhere, queue);
+  guint n_fds, n_alive;
+
+  smart_test_on_thread (end_at_once, queue);
+  n_alive = smart_context_pool_n_alive ();
+  n_fds = smart_test_count_fds ();
+  for (guint i = smart_test_scale (300, 30); i > 0; i--)
+    smart_test_on_thread (end_at_once, queue);
+  g_async_queue_push (queue, queue);
+  g_thread_join (thread);
+  g_assert_cmpuint (smart_context_pool_n_alive (), ==, n_alive);
+  g_assert_cmpuint (smart_test_count_fds (), <=, n_fds);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -304,6 +433,8 @@ main (int argc, char **argv)
   smart_test_add ("/context-pool/reset", test_reset);
   smart_test_add ("/context-pool/reset/elsewhere", test_reset_elsewhere);
   smart_test_add ("/context-pool/reset/unused", test_reset_unused);
+  smart_test_add ("/context-pool/abandoned", test_abandoned);
+  smart_test_add ("/context-pool/settled-elsewhere", test_settled_elsewhere);
 
   return g_test_run ();
 }

@@ -274,6 +274,61 @@ leak_cb (gpointer data)
   g_assert_false (smart_context_is_async ());
 }
 
+/* One callback forgets to pop; another one, of the same loop, does not see it. */
+static gboolean
+forget (gpointer n)
+{
+  if (++*(guint *) n == 1)
+    {
+      smart_context_push_mode (SMART_MODE_SYNC);
+      g_assert_false (smart_context_is_async ());
+    }
+  else
+    {
+      g_assert_true (smart_context_is_async ());
+    }
+
+  return G_SOURCE_REMOVE;
+}
+
+static void
+forget_in_delivery (GObject *source, GAsyncResult *result, gpointer n)
+{
+  forget (n);
+}
+
+static void
+test_forgotten (void)
+{
+  g_autoptr (GMainContext) context = g_main_context_new ();
+  g_autoptr (SmartFuture) future = smart_future_new_for_value (NULL);
+  guint n = 0;
+
+  g_main_context_push_thread_default (context);
+  for (guint i = 0; i < 3; i++)
+    {
+      g_autoptr (GSource) source = g_idle_source_new ();
+
+      g_source_set_callback (source, forget, &n, NULL);
+      g_source_attach (source, context);
+    }
+  while (n < 3)
+    g_main_context_iteration (context, TRUE);
+
+  /* One dispatch of one source delivers all of these. */
+  n = 0;
+  for (guint i = 0; i < 3; i++)
+    smart_future_wait_async (future, NULL, forget_in_delivery, &n);
+  while (n < 3)
+    g_main_context_iteration (context, TRUE);
+  g_main_context_pop_thread_default (context);
+
+  /* It goes with the next one that is pushed. */
+  smart_context_push_mode (SMART_MODE_SYNC);
+  smart_context_pop_mode ();
+  assert_no_frames ();
+}
+
 static void
 test_leaked_in_callback (void)
 {
@@ -582,6 +637,7 @@ main (int argc, char **argv)
   smart_test_add ("/context/modes/not-in-begin", test_mode_not_in_begin);
   smart_test_add ("/context/modes/leaked-in-body", test_leaked_in_body);
   smart_test_add ("/context/modes/leaked-in-callback", test_leaked_in_callback);
+  smart_test_add ("/context/forgotten", test_forgotten);
   smart_test_add ("/context/modes/leaked-on-thread", test_leaked_on_thread);
   smart_test_add ("/context/modes/pop-of-outer-frame", test_pop_of_outer_frame);
   smart_test_add ("/context/modes/unknown", test_unknown_mode);

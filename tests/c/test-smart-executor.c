@@ -115,9 +115,9 @@ ends_its_loop (void)
 {
   guint n_threads, n_fds;
 
+  n_threads = count_own_threads ();
   used_loop (0);
-  smart_test_wait_for_threads (smart_test_count_threads () - 1);
-  n_threads = smart_test_count_threads ();
+  smart_test_wait_for_threads (n_threads);
   n_fds = smart_test_count_fds ();
   for (guint i = 0; i < 200; i++)
     used_loop (i);
@@ -244,6 +244,416 @@ is_shared (void)
     }
 }
 
+/* Who has returned to his loop takes no thread: a chain of calls of one executor,
+ * each of which awaits the next one. */
+
+typedef struct
+{
+  SmartAsyncFunc *func;   /* asynchronous */
+  SmartAsyncFunc *last;   /* that the chain ends with */
+  SmartAsyncFunc *waiter; /* blocking: waits for what it has begun */
+  GThread *threads[16];
+  guint n_threads;
+} Chain;
+
+static void
+inner_ready (GObject *func, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr (SmartCall) call = user_data;
+  g_auto (GValue) value = G_VALUE_INIT;
+  GError *error = NULL;
+
+  g_assert_true (g_main_context_is_owner (smart_call_get_context (call)));
+  if (smart_async_func_call_finish (SMART_ASYNC_FUNC (func), result, &value, &error))
+    smart_call_return_int (call, g_value_get_int (&value) + 1);
+  else
+    smart_call_return_error (call, error);
+}
+
+static void
+chain_body (SmartCall *call, gpointer data)
+{
+  Chain *chain = data;
+  int depth = smart_call_get_int (call, 0);
+  GValue inner = G_VALUE_INIT;
+
+  chain->threads[depth] = g_thread_self ();
+  g_value_init (&inner, G_TYPE_INT);
+  g_value_set_int (&inner, depth - 1);
+  smart_async_func_call_async (depth > 1 ? chain->func : chain->last, NULL, &inner, 1, NULL,
+                               inner_ready, g_object_ref (call));
+}
+
+static void
+chain_last_body (SmartCall *call, gpointer data)
+{
+  Chain *chain = data;
+
+  chain->threads[0] = g_thread_self ();
+  smart_call_return_int (call, 0);
+}
+
+/* What it waits for can only run when it has ended. */
+static void
+chain_waiter_body (SmartCall *call, gpointer data)
+{
+  Chain *chain = data;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (SmartFuture) future = NULL;
+
+  smart_context_push_mode (SMART_MODE_ASYNC);
+  future = smart_async_func_call (chain->last, NULL, NULL, G_TYPE_INT, 0, G_TYPE_INVALID);
+  smart_context_pop_mode ();
+  g_assert_false (smart_future_wait (future, -1, NULL, NULL, &error));
+  g_assert_error (error, SMART_ERROR, SMART_ERROR_WOULD_DEADLOCK);
+  g_assert_cmpint (smart_future_get_status (future), ==, SMART_FUTURE_PENDING);
+  smart_call_return_int (call, 0);
+}
+
+static void
+chain_init (Chain *chain, SmartExecutor *executor, gboolean last_blocks)
+{
+  *chain = (Chain) { NULL };
+  chain->func = smart_async_func_new (chain_body, chain, NULL);
+  chain->last = last_blocks ? smart_async_func_new_blocking (chain_last_body, chain, NULL)
+                            : smart_async_func_new (chain_last_body, chain, NULL);
+  chain->waiter = smart_async_func_new_blocking (chain_waiter_body, chain, NULL);
+  smart_async_func_set_executor (chain->func, executor);
+  smart_async_func_set_executor (chain->last, executor);
+  smart_async_func_set_executor (chain->waiter, executor);
+}
+
+static void
+chain_clear (Chain *chain)
+{
+  g_object_unref (chain->func);
+  g_object_unref (chain->last);
+  g_object_unref (chain->waiter);
+}
+
+static void
+keep_value (GObject *func, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr (GError) error = NULL;
+  g_auto (GValue) value = G_VALUE_INIT;
+
+  smart_async_func_call_finish (SMART_ASYNC_FUNC (func), result, &value, &error);
+  g_assert_no_error (error);
+  *(int *) user_data = g_value_get_int (&value);
+}
+
+static gboolean
+all_are_back (gpointer data)
+{
+  int *values = data;
+
+  for (guint i = 0; i < 8; i++)
+    if (values[i] < 0)
+      return FALSE;
+
+  return TRUE;
+}
+
+static void
+run_chain (SmartExecutor *executor, gboolean last_blocks, gboolean same_thread)
+{
+  GValue depth = G_VALUE_INIT;
+  g_auto (GValue) result = G_VALUE_INIT;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GMainContext) context = g_main_context_new ();
+  int values[8] = { -1, -1, -1, -1, -1, -1, -1, -1 };
+  Chain chain;
+
+  chain_init (&chain, executor, last_blocks);
+  g_value_init (&depth, G_TYPE_INT);
+  g_value_set_int (&depth, 15);
+
+  smart_async_func_call_sync (chain.func, NULL, &depth, 1, NULL, &result, &error);
+  g_assert_no_error (error);
+  g_assert_cmpint (g_value_get_int (&result), ==, 15);
+  for (guint i = 0; same_thread && i <= 15; i++)
+    g_assert_true (chain.threads[i] == chain.threads[0]);
+
+  /* Several at once; and one that would wait for ever. */
+  g_main_context_push_thread_default (context);
+  for (guint i = 0; i < 8; i++)
+    smart_async_func_call_async (chain.func, NULL, &depth, 1, NULL, keep_value, &values[i]);
+  smart_test_iterate_until (context, all_are_back, values);
+  g_main_context_pop_thread_default (context);
+  for (guint i = 0; i < 8; i++)
+    g_assert_cmpint (values[i], ==, 15);
+
+  if (same_thread)
+    assert_call (chain.waiter);
+  /* What the waiter has begun is done then, too. */
+  assert_call (chain.last);
+  chain_clear (&chain);
+}
+
+static void
+chains_asynchronous_calls (void)
+{
+  for (int kind = 0; kind < 6; kind++)
+    {
+      g_autoptr (SmartExecutor) executor = kind % 3 == 2
+                                               ? smart_executor_new_loop ("chain")
+                                               : smart_executor_new_pool ("chain", kind % 3 + 1);
+
+      run_chain (executor, kind < 3, kind % 3 != 1);
+    }
+}
+
+/* A blocking body that runs on the thread of one that is in its loop: its waits are
+ * refused where they would need that loop, and its results do not come there. */
+
+typedef struct
+{
+  SmartAsyncFunc *lasting; /* pending until it is told to return */
+  SmartAsyncFunc *meeting; /* blocking: waits for it */
+  SmartFuture *future;
+  SmartCall *call;
+} Meeting;
+
+static void
+lasting_body (SmartCall *call, gpointer data)
+{
+  Meeting *meeting = data;
+
+  g_atomic_pointer_set (&meeting->call, g_object_ref (call));
+}
+
+static void
+meeting_body (SmartCall *call, gpointer data)
+{
+  Meeting *meeting = data;
+  g_autoptr (GError) error = NULL;
+  SmartCall *other = g_atomic_pointer_get (&meeting->call);
+
+  g_assert_nonnull (other);
+  g_assert_null (g_main_context_get_thread_default ());
+  g_assert_false (smart_context_is_async ());
+  g_assert_false (smart_future_wait (meeting->future, -1, NULL, NULL, &error));
+  g_assert_error (error, SMART_ERROR, SMART_ERROR_WOULD_DEADLOCK);
+  smart_call_return_int (other, 7);
+  smart_call_return_none (call);
+}
+
+static gboolean
+has_begun (gpointer data)
+{
+  return g_atomic_pointer_get (&((Meeting *) data)->call) != NULL;
+}
+
+static void
+meets_in_a_pool_of_one (void)
+{
+  g_autoptr (SmartExecutor) executor = smart_executor_new_pool ("meeting", 1);
+  g_autoptr (GError) error = NULL;
+  Meeting meeting = { NULL };
+
+  meeting.lasting = smart_async_func_new (lasting_body, &meeting, NULL);
+  meeting.meeting = smart_async_func_new_blocking (meeting_body, &meeting, NULL);
+  smart_async_func_set_executor (meeting.lasting, executor);
+  smart_async_func_set_executor (meeting.meeting, executor);
+
+  smart_context_push_mode (SMART_MODE_ASYNC);
+  meeting.future = smart_async_func_call (meeting.lasting, NULL, NULL, G_TYPE_INVALID);
+  smart_context_pop_mode ();
+  smart_test_wait_until (has_begun, &meeting);
+
+  smart_async_func_call_sync (meeting.meeting, NULL, NULL, 0, NULL, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_cmpint (smart_future_get_int (meeting.future, &error), ==, 7);
+  g_assert_no_error (error);
+
+  g_object_unref (meeting.call);
+  g_object_unref (meeting.future);
+  g_object_unref (meeting.lasting);
+  g_object_unref (meeting.meeting);
+}
+
+/* Closed: those that run go on, the others hear of it at once */
+
+typedef struct
+{
+  SmartTestGate begun;
+  SmartTestGate gate;
+  int n_begun;  /* atomic */
+  int n_closed; /* atomic */
+  int n_values;
+} Closing;
+
+static void
+closing_body (SmartCall *call, gpointer data)
+{
+  Closing *closing = data;
+
+  g_atomic_int_inc (&closing->n_begun);
+  smart_test_gate_open (&closing->begun);
+  smart_test_gate_wait (&closing->gate);
+  smart_call_return_boolean (call, TRUE);
+}
+
+static void
+closing_ready (GObject *func, GAsyncResult *result, gpointer user_data)
+{
+  Closing *closing = user_data;
+  g_autoptr (GError) error = NULL;
+
+  if (smart_async_func_call_finish (SMART_ASYNC_FUNC (func), result, NULL, &error))
+    {
+      closing->n_values++;
+      return;
+    }
+  g_assert_error (error, SMART_ERROR, SMART_ERROR_CLOSED);
+  g_atomic_int_inc (&closing->n_closed);
+}
+
+typedef struct
+{
+  SmartAsyncFunc *func;
+  int *n_closed;
+} ClosedCaller;
+
+static gpointer
+closed_caller_main (gpointer data)
+{
+  ClosedCaller *caller = data;
+  g_autoptr (GError) error = NULL;
+
+  g_assert_false (smart_async_func_call_sync (caller->func, NULL, NULL, 0, NULL, NULL, &error));
+  g_assert_error (error, SMART_ERROR, SMART_ERROR_CLOSED);
+  g_atomic_int_inc (caller->n_closed);
+  return NULL;
+}
+
+static gboolean
+four_are_closed (gpointer data)
+{
+  return g_atomic_int_get (&((Closing *) data)->n_closed) == 4;
+}
+
+static gboolean
+one_has_a_value (gpointer data)
+{
+  return ((Closing *) data)->n_values == 1;
+}
+
+static void
+closes (void)
+{
+  for (int kind = 0; kind < 2; kind++)
+    {
+      g_autoptr (SmartExecutor) executor =
+          kind == 0 ? smart_executor_new_pool ("closed", 1) : smart_executor_new_loop ("closed");
+      g_autoptr (GMainContext) context = g_main_context_new ();
+      Closing closing = { .n_begun = 0 };
+      g_autoptr (SmartAsyncFunc) func =
+          smart_async_func_new_blocking (closing_body, &closing, NULL);
+      ClosedCaller caller = { func, &closing.n_closed };
+      GThread *thread;
+
+      smart_test_gate_init (&closing.begun);
+      smart_test_gate_init (&closing.gate);
+      smart_async_func_set_executor (func, executor);
+      g_main_context_push_thread_default (context);
+
+      for (int i = 0; i < 3; i++)
+        smart_async_func_call_async (func, NULL, NULL, 0, NULL, closing_ready, &closing);
+      smart_test_gate_wait (&closing.begun);
+      thread = g_thread_new ("caller", closed_caller_main, &caller);
+      smart_executor_close (executor);
+      g_thread_join (thread);
+      smart_async_func_call_async (func, NULL, NULL, 0, NULL, closing_ready, &closing);
+      smart_test_iterate_until (context, four_are_closed, &closing);
+      smart_executor_close (executor);
+      g_assert_cmpint (closing.n_values, ==, 0);
+
+      smart_test_gate_open (&closing.gate);
+      smart_test_iterate_until (context, one_has_a_value, &closing);
+      g_assert_cmpint (closing.n_begun, ==, 1);
+
+      g_main_context_pop_thread_default (context);
+      smart_test_gate_clear (&closing.begun);
+      smart_test_gate_clear (&closing.gate);
+    }
+}
+
+/* A context that nobody iterates: it goes with the executor's close, and takes the
+ * calls along that waited for it. */
+static void
+closes_its_context (void)
+{
+  GMainContext *theirs = g_main_context_new ();
+  g_autoptr (GMainContext) context = g_main_context_new ();
+  g_autoptr (SmartExecutor) executor = smart_executor_new_for_context (theirs);
+  SmartExecutor *weak = executor;
+  SmartAsyncFunc *func = smart_async_func_new (closing_body, NULL, NULL);
+  Closing closing = { .n_begun = 0 };
+
+  g_main_context_unref (theirs);
+  g_object_add_weak_pointer (G_OBJECT (executor), (gpointer *) &weak);
+  smart_async_func_set_executor (func, executor);
+  g_main_context_push_thread_default (context);
+  for (int i = 0; i < 4; i++)
+    smart_async_func_call_async (func, NULL, NULL, 0, NULL, closing_ready, &closing);
+  g_assert_true (smart_executor_get_context (executor) == theirs);
+  smart_executor_close (executor);
+  g_assert_null (smart_executor_get_context (executor));
+  smart_test_iterate_until (context, four_are_closed, &closing);
+
+  g_clear_object (&executor);
+  g_object_unref (func);
+  g_main_context_pop_thread_default (context);
+  g_assert_null (weak);
+}
+
+/* A blocking function with a timeout, called in its own pool: nobody can leave it
+ * behind. */
+
+static void
+heeding_body (SmartCall *call, gpointer data)
+{
+  gint64 until = g_get_monotonic_time () + smart_test_bound (SMART_TEST_DEADLINE_USEC);
+  g_autoptr (GMainContext) context = g_main_context_new ();
+  g_autoptr (GSource) source = g_cancellable_source_new (smart_call_get_cancellable (call));
+
+  g_source_set_dummy_callback (source);
+  g_source_attach (source, context);
+  while (!g_cancellable_is_cancelled (smart_call_get_cancellable (call)) &&
+         g_get_monotonic_time () < until)
+    g_main_context_iteration (context, TRUE);
+  g_source_destroy (source);
+  smart_call_return_boolean (call, TRUE);
+}
+
+static void
+within_body (SmartCall *call, gpointer inner)
+{
+  g_autoptr (GError) error = NULL;
+
+  g_assert_false (smart_async_func_call_sync (inner, NULL, NULL, 0, NULL, NULL, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT);
+  smart_call_return_boolean (call, TRUE);
+}
+
+static void
+times_out_within (void)
+{
+  for (int kind = 0; kind < 2; kind++)
+    {
+      g_autoptr (SmartExecutor) executor =
+          kind == 0 ? smart_executor_new_pool ("within", 1) : smart_executor_new_loop ("within");
+      g_autoptr (SmartAsyncFunc) inner = smart_async_func_new_blocking (heeding_body, NULL, NULL);
+      g_autoptr (SmartAsyncFunc) func = smart_async_func_new_blocking (within_body, inner, NULL);
+
+      smart_async_func_set_executor (inner, executor);
+      smart_async_func_set_timeout (inner, 20);
+      smart_async_func_set_executor (func, executor);
+      assert_call (func);
+    }
+}
+
 /* Misuse */
 
 static void
@@ -269,6 +679,11 @@ main (int argc, char **argv)
   smart_test_add ("/executor/ends-its-threads", ends_its_threads);
   smart_test_add ("/executor/ends-in-its-own-thread", ends_in_its_own_thread);
   smart_test_add ("/executor/is-shared", is_shared);
+  smart_test_add ("/executor/chains-asynchronous-calls", chains_asynchronous_calls);
+  smart_test_add ("/executor/meets-in-a-pool-of-one", meets_in_a_pool_of_one);
+  smart_test_add ("/executor/closes", closes);
+  smart_test_add ("/executor/closes-its-context", closes_its_context);
+  smart_test_add ("/executor/times-out-within", times_out_within);
   smart_test_add ("/executor/refuses-misuse", refuses_misuse);
 
   return g_test_run ();

@@ -625,7 +625,7 @@ handle_comes_and_goes (void)
   smart_outcome_unref (handles.outcome);
 }
 
-/* The one that a sync call uses again bears no trace of the call before. */
+/* The one that is used again bears no trace of the call before. */
 static void
 spare_is_like_new (void)
 {
@@ -634,15 +634,15 @@ spare_is_like_new (void)
   g_auto (GValue) got = G_VALUE_INIT;
   SmartOutcome *outcome;
 
-  g_clear_pointer (&thread->spare, smart_outcome_unref);
-  outcome = smart_outcome_new_spare (thread, cancellable, FALSE);
+  g_clear_pointer (&thread->spare, smart_outcome_free_spare);
+  outcome = smart_outcome_new (cancellable, FALSE);
   smart_outcome_settle (outcome, NULL, g_error_new_literal (G_IO_ERROR, G_IO_ERROR_BUSY, "busy"),
                         NULL);
-  smart_outcome_release_spare (thread, outcome);
+  smart_outcome_unref (outcome);
   g_assert_true (thread->spare == outcome);
   g_assert_cmpuint (G_OBJECT (cancellable)->ref_count, ==, 1);
 
-  g_assert_true (smart_outcome_new_spare (thread, NULL, FALSE) == outcome);
+  g_assert_true (smart_outcome_new (NULL, FALSE) == outcome);
   g_assert_null (thread->spare);
   g_assert_true (smart_outcome_is_pending (outcome));
   g_assert_null (outcome->error);
@@ -650,7 +650,7 @@ spare_is_like_new (void)
 
   /* While somebody else has a reference, it is not used again. */
   smart_outcome_ref (outcome);
-  smart_outcome_release_spare (thread, outcome);
+  smart_outcome_unref (outcome);
   g_assert_null (thread->spare);
   smart_outcome_settle (outcome, NULL, NULL, NULL);
   g_assert_true (smart_outcome_get (outcome, &got, NULL));

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 
 // By plain introspection: functions of every kind, called in a sync and in an
-// async context. A blocking body that is offloaded is C: JavaScript cannot run
-// on a worker.
+// async context; executors, the lock, and what is done with futures. A blocking
+// body that is offloaded is C: JavaScript cannot run on a worker. The functions
+// that SMART_DEFINE_…() makes are in tests/examples/thing.js.
 
 import Gio from 'gi://Gio';
 import GLib from 'gi://GLib';
@@ -170,7 +171,19 @@ function counter(n, end) {
     };
 }
 
+function isPlain() {
+    try {
+        return imports.overrides.SmartAsync === undefined;
+    } catch {
+        return true;
+    }
+}
+
 const scenarios = {
+    plain() {
+        assert(isPlain(), 'there is an override');
+    },
+
     detection() {
         assert(!SmartAsync.context_is_async(), SmartAsync.context_describe());
         inLoop((_, end) => {
@@ -273,6 +286,140 @@ const scenarios = {
                     settled();
                 }));
             }
+        });
+    },
+
+    executors() {
+        const one = makeValue(GObject.TYPE_INT, 1);
+
+        for (const [executor, kind] of [
+            [SmartAsync.Executor.new_pool('pool', 1), AsyncFuncKind.BLOCKING],
+            [SmartAsync.Executor.new_loop('loop'), AsyncFuncKind.ASYNC],
+        ]) {
+            const func = SmartFixture.echo_new(kind);
+            func.executor = executor;
+            assert(func.callv(null, [one], null).get_int() === 1, executor.name);
+            inLoop((guarded, end) => {
+                func.call_async(null, [one], null, guarded((source, result) => {
+                    const [ok, value] = source.call_finish(result);
+                    assert(ok && value === 1, executor.name);
+                    end();
+                }));
+            });
+        }
+
+        // Where the context of this very thread is iterated, JavaScript can run.
+        const func = AsyncFunc.new(call => echo(call, 'int'));
+        func.executor = SmartAsync.Executor.new_for_context(null);
+        assert(func.executor.get_context() !== null, 'context');
+        inLoop((guarded, end) => {
+            func.callv(null, [one], null).wait_async(null, guarded((source, result) => {
+                assert(source.wait_finish(result)[1] === 1, 'at home');
+                end();
+            }));
+        });
+    },
+
+    lockInS() {
+        const lock = SmartAsync.Lock.new();
+        const func = AsyncFunc.new(call => echo(call, 'int'));
+        assert(lock.run_once('key', func, null, [makeValue(GObject.TYPE_INT, 7)], null).get_int() === 7, 'smart');
+        const [ok, value] = lock.run_once_sync(null, func, null, [makeValue(GObject.TYPE_INT, 8)], null);
+        assert(ok && value === 8, 'sync');
+        assert(lock.n_calls === 2 && lock.n_executions === 2, 'counters');
+        assert(lock.n_flights === 0 && lock.n_waiters === 0, 'no trace');
+    },
+
+    lockInA() {
+        const lock = SmartAsync.Lock.new();
+        const calls = [];
+        const func = AsyncFunc.new(call => calls.push(call));
+
+        inLoop((guarded, end) => {
+            // Two of one key, one of another, one after it was forgotten.
+            const futures = ['a', 'a', 'b', null].map(key => lock.run_once(key, func, null, [], null));
+            assert(calls.length === 3 && lock.n_waiters === 4 && lock.n_flights === 3, 'joined');
+            lock.forget('a');
+            futures.push(lock.run_once('a', func, null, [], null));
+            assert(calls.length === 4 && lock.n_executions === 4 && lock.n_flights === 4, 'forgotten');
+            calls.splice(0).forEach((call, number) => call.return_int(number));
+
+            const settled = counter(futures.length, guarded(() => {
+                lock.run_once_async('a', func, null, [], null, guarded((source, result) => {
+                    expectError(() => lock.run_once_finish(result), Gio.IOErrorEnum.CANCELLED);
+                    calls.pop().return_none();
+                    end();
+                }));
+                lock.reset();
+            }));
+            futures.forEach((future, n) => future.wait_async(null, guarded((source, result) => {
+                const value = source.wait_finish(result)[1];
+                assert(value === [0, 0, 1, 2, 3][n], `${n}: ${value}`);
+                settled();
+            })));
+        });
+    },
+
+    combinations() {
+        const {Future} = SmartAsync;
+        const pending = Future.new(null);
+        const one = Future.new_for_value(makeValue(GObject.TYPE_INT, 1));
+        const failed = Future.new_for_error(GLib.Error.new_literal(
+            Gio.io_error_quark(), Gio.IOErrorEnum.NOT_FOUND, 'no'));
+
+        assert(Future.allv([one, one]).get_status() === FutureStatus.RESOLVED, 'all');
+        expectError(() => Future.allv([one, failed]).get_value());
+        assert(Future.anyv([failed, one]).get_int() === 1, 'any');
+        assert(Future.racev([pending, one]).get_int() === 1, 'race');
+        expectError(() => pending.get_value(), Gio.IOErrorEnum.CANCELLED);
+        expectError(() => Future.new(null).with_timeout(1).wait(-1, null), Gio.IOErrorEnum.TIMED_OUT);
+    },
+
+    awaiting() {
+        const {Future} = SmartAsync;
+        const makeFuture = contents => Future.new_for_value(makeValue(GObject.TYPE_OBJECT, contents));
+        const five = makeValue(GObject.TYPE_INT, 5);
+        const nested = makeValue(GObject.TYPE_OBJECT, makeFuture(Future.new_for_value(five)));
+        const addOne = (call, settled) => call.return_int(settled.get_int() + 1);
+
+        assert(SmartAsync.await(nested, null).get_int() === 5, 'await');
+        assert(SmartAsync.await(five, null).get_int() === 5, 'await a value');
+        assert(SmartAsync.continuation(nested, addOne).get_int() === 6, 'continuation');
+        assert(SmartAsync.continuation(five, addOne).get_int() === 6, 'continuation of a value');
+
+        inLoop((guarded, end) => {
+            const pending = Future.new(null);
+            const following = SmartAsync.continuation(
+                makeValue(GObject.TYPE_OBJECT, makeFuture(pending)), addOne);
+
+            following.wait_async(null, guarded((source, result) => {
+                assert(source.wait_finish(result)[1] === 6, 'continued');
+                end();
+            }));
+            pending.resolve(five);
+        });
+    },
+
+    progress() {
+        const func = AsyncFunc.new(call => {
+            call.report_progress(0.25);
+            call.report_progress(0.5);
+            call.add_timeout(1, () => {
+                call.return_none();
+                return GLib.SOURCE_REMOVE;
+            });
+        });
+
+        inLoop((guarded, end) => {
+            const seen = [];
+            const future = func.callv(null, [], null);
+
+            future.connect('notify::progress', guarded(() => seen.push(future.progress)));
+            future.wait_async(null, guarded((source, result) => {
+                source.wait_finish(result);
+                assert(seen.at(-1) === 0.5 && future.progress === 0.5, seen);
+                end();
+            }));
         });
     },
 };

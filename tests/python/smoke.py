@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
 """By plain introspection: functions of every kind, called in a sync and in an
-async context, on the main thread and on another one."""
+async context, on the main thread and on another one; executors, the lock, and
+what is done with futures. The functions that SMART_DEFINE_…() makes are in
+tests/examples/thing.py."""
 
 import itertools
 import sys
@@ -10,6 +12,9 @@ import threading
 import traceback
 
 import gi
+
+# No override, where one is installed or in the tree.
+sys.modules['gi.overrides.SmartAsync'] = None
 
 gi.require_version('SmartAsync', '1.0')
 gi.require_version('SmartFixture', '1.0')
@@ -283,8 +288,178 @@ def wait_in_s():
     thread.join()
 
 
-SCENARIOS = [detection, values_in_s, values_in_a, errors_in_s, errors_in_a, cancellation,
-             continuations_in_s, continuations_in_a, wait_in_s]
+def plain():
+    assert 'gi.overrides.SmartAsync' not in SmartAsync.AsyncFunc.__module__
+    assert SmartAsync.AsyncFunc.__module__ == 'gi.repository.SmartAsync', SmartAsync.AsyncFunc.__module__
+
+
+# Executors: what a function returns is the thread that it ran on.
+
+def return_thread(call):
+    call.return_string(str(threading.get_ident()))
+
+
+def make_placed(executor, blocking):
+    func = (SmartAsync.AsyncFunc.new_blocking if blocking else SmartAsync.AsyncFunc.new)(return_thread)
+    func.props.executor = executor
+    return func
+
+
+def executors():
+    here = str(threading.get_ident())
+
+    pool = make_placed(SmartAsync.Executor.new_pool('pool', 1), True)
+    loop = make_placed(SmartAsync.Executor.new_loop('loop'), False)
+    assert pool.props.executor.props.max_threads == 1
+    for func in (pool, loop):
+        places = {func.callv(None, [], None).get_string() for _ in range(3)}
+        assert len(places) == 1 and here not in places, places
+
+    def begin(guarded, end):
+        def on_called(func, result):
+            ok, place = func.call_finish(result)
+            assert ok and place != here
+            end()
+
+        pool.call_async(None, [], None, guarded(on_called))
+
+    in_loop(begin)
+
+
+def context_executor():
+    context = GLib.MainContext.new()
+    func = make_placed(SmartAsync.Executor.new_for_context(context), False)
+    quitting = threading.Event()
+
+    def run():
+        while not quitting.is_set():
+            context.iteration(True)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        ok, place = func.call_sync(None, [], None)
+        assert ok and place == str(thread.ident)
+    finally:
+        quitting.set()
+        context.wakeup()
+        thread.join()
+
+
+# The lock
+
+def lock_in_s():
+    lock = SmartAsync.Lock.new()
+    func = SmartAsync.AsyncFunc.new_blocking(echo, 'int')
+    assert lock.run_once('key', func, None, [7], None).get_int() == 7
+    ok, result = lock.run_once_sync(None, func, None, [8], None)
+    assert ok and result == 8
+    assert (lock.props.n_calls, lock.props.n_executions, lock.props.n_flights, lock.props.n_waiters) == (2, 2, 0, 0)
+
+
+def lock_in_a():
+    lock = SmartAsync.Lock.new()
+    calls = []
+    func = SmartAsync.AsyncFunc.new(lambda call: calls.append(call))
+
+    def begin(guarded, end):
+        # Two of one key, one of another, one after it was forgotten.
+        futures = [lock.run_once(key, func, None, [], None) for key in ('a', 'a', 'b', None)]
+        assert (len(calls), lock.props.n_waiters, lock.props.n_flights) == (3, 4, 3)
+        lock.forget('a')
+        futures.append(lock.run_once('a', func, None, [], None))
+        assert (len(calls), lock.props.n_executions, lock.props.n_flights) == (4, 4, 4)
+        for number, call in enumerate(calls):
+            call.return_int(number)
+        calls.clear()
+        results = []
+
+        def on_waited(future, result):
+            results.append((futures.index(future), future.wait_finish(result)[1]))
+            if len(results) == len(futures):
+                assert sorted(results) == [(0, 0), (1, 0), (2, 1), (3, 2), (4, 3)], results
+                lock.run_once_async('a', func, None, [], None, guarded(on_reset))
+                lock.reset()
+
+        def on_reset(lock, result):
+            expect_error(lambda: lock.run_once_finish(result), CANCELLED)
+            calls.pop().return_none()
+            end()
+
+        for future in futures:
+            future.wait_async(None, guarded(on_waited))
+
+    in_loop(begin)
+
+
+# What combines futures
+
+def combinations():
+    pending = SmartAsync.Future.new(None)
+    one = SmartAsync.Future.new_for_value(1)
+    failed = SmartAsync.Future.new_for_error(GLib.Error.new_literal(Gio.io_error_quark(), 'no', NOT_FOUND))
+
+    assert SmartAsync.Future.allv([one, one]).get_status() == RESOLVED
+    expect_error(SmartAsync.Future.allv([one, failed]).get_value, NOT_FOUND)
+    assert SmartAsync.Future.anyv([failed, one]).get_int() == 1
+    assert SmartAsync.Future.racev([pending, one]).get_int() == 1
+    expect_error(pending.get_value, CANCELLED)
+
+    late = SmartAsync.Future.new(None)
+    expect_error(lambda: late.with_timeout(1).wait(-1, None), Gio.IOErrorEnum.TIMED_OUT)
+
+
+def awaiting():
+    future = SmartAsync.Future
+    # No name of Python's, which has this word itself.
+    smart_await = getattr(SmartAsync, 'await')
+    inner = future.new_for_value(future.new_for_value(5))
+    assert smart_await(inner, None).get_int() == 5
+    assert smart_await(6, None).get_int() == 6
+    assert SmartAsync.continuation(inner, add_one).get_int() == 6
+    assert SmartAsync.continuation(41, add_one).get_int() == 42
+
+    def begin(guarded, end):
+        pending = future.new(None)
+        following = SmartAsync.continuation(future.new_for_value(pending), add_one)
+
+        def on_waited(_, result):
+            assert tuple(following.wait_finish(result)) == (True, 2)
+            end()
+
+        following.wait_async(None, guarded(on_waited))
+        pending.resolve(1)
+
+    in_loop(begin)
+
+
+def progress():
+    def body(call):
+        call.report_progress(0.25)
+        call.report_progress(0.5)
+        call.return_none()
+
+    func = SmartAsync.AsyncFunc.new_blocking(body)
+
+    def begin(guarded, end):
+        seen = []
+        future = func.callv(None, [], None)
+        assert future.props.progress in (-1, 0.25, 0.5)
+
+        def on_waited(future, result):
+            future.wait_finish(result)
+            assert seen[-1] == future.props.progress == 0.5, seen
+            end()
+
+        future.connect('notify::progress', guarded(lambda future, _: seen.append(future.props.progress)))
+        future.wait_async(None, guarded(on_waited))
+
+    in_loop(begin)
+
+
+SCENARIOS = [plain, detection, values_in_s, values_in_a, errors_in_s, errors_in_a, cancellation,
+             continuations_in_s, continuations_in_a, wait_in_s, executors, context_executor,
+             lock_in_s, lock_in_a, combinations, awaiting, progress]
 
 
 def on_main(scenario):

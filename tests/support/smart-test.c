@@ -556,6 +556,18 @@ smart_test_stat (const char *name)
 }
 
 /**
+ * smart_test_is_gone:
+ * @weak: a #GWeakRef, which may be asked in any thread
+ */
+gboolean
+smart_test_is_gone (gpointer weak)
+{
+  g_autoptr (GObject) object = g_weak_ref_get (weak);
+
+  return object == NULL;
+}
+
+/**
  * smart_test_wait_until:
  *
  * For what has no one to tell of it (a thread's end as /proc shows it, a

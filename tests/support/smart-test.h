@@ -110,6 +110,7 @@ guint64   smart_test_stat              (const char         *name);
 #define smart_test_wait_for_threads(n) smart_test_wait_for_threads_ (G_STRLOC, (n))
 #define smart_test_wait_for_stat(name, n) smart_test_wait_for_stat_ (G_STRLOC, (name), (n))
 
+gboolean  smart_test_is_gone           (gpointer            weak);
 void      smart_test_wait_until_       (const char         *where,
                                         SmartTestPredicate  predicate,
                                         gpointer            data,
@@ -121,6 +122,13 @@ void      smart_test_wait_for_stat_    (const char         *where,
                                         guint64             n);
 
 /* Subprocesses */
+
+/* ThreadSanitizer knows no threads in a forked child. */
+#ifdef __SANITIZE_THREAD__
+#define SMART_TEST_CAN_FORK FALSE
+#else
+#define SMART_TEST_CAN_FORK TRUE
+#endif
 
 /* Registers a test, <path>/main and <path>/thread, whose body runs in a child
  * process: it must end with success, and print to stderr what @stderr_pattern

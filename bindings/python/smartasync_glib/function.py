@@ -13,6 +13,7 @@ from . import calls, cancellation, detect, driver, errors, interrupt, loops, und
 from .detect import GLIB, PLAIN_BODY, SYNC, find_context
 from .loops import run_coroutine
 from .native import context_is_async, current_call
+from .raw import RawFuture
 from .work import Work, run_blocking
 
 _get_top = detect.top.get
@@ -179,6 +180,11 @@ class SmartFunction:
             future = self._get_func()._callv(None, [values.box(work)], self._get_cancellable())
         future._outcome = work.outcome
         return future
+
+    def _begin_raw(self, args, kwargs):
+        """The same for nobody but an asyncio loop."""
+        return RawFuture(self._get_func(), Work(self._function, args, kwargs, plain=True),
+                         self._get_cancellable())
 
     def _get_cancellable(self):
         if self._cancellable is None and self._options.get('inherit_cancellable', True):

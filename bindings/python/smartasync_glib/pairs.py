@@ -79,6 +79,9 @@ class LibraryFunction(SmartFunction):
         with detect.in_c(True):
             return self._get_func_here()._callv(None, arguments, self._get_cancellable())
 
+    def _begin_raw(self, args, kwargs):
+        return self._begin(args, kwargs, True)
+
     def _call_sync(self, args, kwargs):
         arguments = self._make_arguments(args, kwargs)
         with detect.in_c(False), errors.translated():

@@ -39,7 +39,7 @@ async def call_in_library(function, args, kwargs):
     loop = detect.get_asyncio_loop()
     if loop is None:
         return await function._begin(args, kwargs)
-    return await settle(loop, lambda: function._begin(args, kwargs, True), function._abandons)
+    return await settle(loop, lambda: function._begin_raw(args, kwargs), function._abandons)
 
 
 # In a callback of GLib's, where PyGObject's loop runs, nobody awaits

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#pragma once
+
+#include <gio/gio.h>
+
+G_BEGIN_DECLS
+
+/* Of one type. They belong to a thread: there is nothing to lock. */
+typedef struct
+{
+  GObject **objects; /* references */
+  guint     n;
+} SmartSpares;
+
+gboolean smart_spares_may_keep (const SmartSpares *spares,
+                                GObject     *object);
+void     smart_spares_keep     (SmartSpares *spares,
+                                GObject     *object);
+gpointer smart_spares_take     (SmartSpares *spares);
+void     smart_spares_clear    (SmartSpares *spares);
+
+G_END_DECLS

@@ -26,12 +26,12 @@ pair_free (gpointer data)
 }
 
 /* The marshaller passes the closure's data as the last argument. */
-static void
-invoke (GCallback function,
-        gpointer last_argument,
-        GValue *return_value,
-        GValue *args,
-        guint n_args)
+void
+smart_pair_invoke (GCallback function,
+                   gpointer last_argument,
+                   GValue *return_value,
+                   GValue *args,
+                   guint n_args)
 {
   GClosure *closure = g_cclosure_new (function, last_argument, NULL);
 
@@ -81,7 +81,8 @@ pair_ready (GObject *source, GAsyncResult *result, gpointer user_data)
 
   if (pair->return_type != G_TYPE_NONE)
     g_value_init (&value, pair->return_type);
-  invoke (pair->finish, &error, pair->return_type != G_TYPE_NONE ? &value : NULL, args, n_args);
+  smart_pair_invoke (pair->finish, &error, pair->return_type != G_TYPE_NONE ? &value : NULL, args,
+                     n_args);
 
   if (error != NULL)
     smart_call_return_error (pending->call, error);
@@ -125,7 +126,7 @@ pair_begin (SmartCall *call, gpointer user_data)
   add_object (args, &n_args, G_TYPE_CANCELLABLE, smart_call_get_cancellable (call));
   add_pointer (args, &n_args, (gpointer) pair_ready);
 
-  invoke (pair->begin_async, pending, NULL, args, n_args);
+  smart_pair_invoke (pair->begin_async, pending, NULL, args, n_args);
 
   for (guint i = 0; i < n_args; i++)
     g_value_unset (&args[i]);

@@ -1016,7 +1016,7 @@ smart_async_func_get_label (SmartAsyncFunc *func)
         g_free (label);
     }
 
-  return func->label;
+  return g_atomic_pointer_get (&func->label);
 }
 
 /* Its signature */
@@ -1146,7 +1146,8 @@ smart_async_func_callv (SmartAsyncFunc *func,
 
   /* Who is given a pending future can cancel it. */
   outcome = smart_outcome_new (smart_async_func_inherit (func, cancellable),
-                               home != NULL || func->timeout > 0);
+                               home != NULL || func->timeout > 0 ||
+                                   smart_thread_get ()->interrupt != NULL);
   future = smart_future_new_for_outcome (outcome);
   smart_dispatch (func, outcome, home, source, args, n_args, NULL);
 

@@ -35,7 +35,8 @@ static void
 await_told (SmartListener *base, gboolean run)
 {
   AwaitListener *listener = (AwaitListener *) base;
-  SmartFuture *next = base->outcome->error == NULL ? get_future (&base->outcome->value) : NULL;
+  SmartFuture *next =
+      base->outcome->error == NULL ? get_future (smart_outcome_peek (base->outcome)) : NULL;
 
   if (next != NULL && smart_future_get_outcome (next) == listener->innermost)
     smart_outcome_settle (listener->innermost, NULL,
@@ -83,7 +84,7 @@ await_here (SmartFuture *future, GCancellable *cancellable)
           return smart_future_new_for_error (error);
         }
 
-      next = get_future (&outcome->value);
+      next = get_future (smart_outcome_peek (outcome));
       if (next == NULL)
         return current;
 

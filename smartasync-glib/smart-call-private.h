@@ -55,11 +55,14 @@ typedef struct
 {
   SmartThread *runner;     /* identity only: it runs there */
   int          runner_id;  /* valid if @runner is set */
+  guint        runner_depth; /* likewise */
   SmartTurns  *turns;      /* it waits for its turn; @func keeps it */
   gpointer     pool;       /* it waits for a thread; @func keeps it */
   SmartAsyncFunc *func;    /* a reference, nullable */
 } SmartCallNeeds;
 
+void          smart_call_peek_needs      (SmartCall      *call,
+                                          SmartCallNeeds *needs);
 void          smart_call_get_needs       (SmartCall      *call,
                                           SmartCallNeeds *needs);
 void          smart_call_set_awaits_turn (SmartCall      *call,

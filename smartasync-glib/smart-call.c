@@ -75,6 +75,7 @@ struct _SmartCall
   gint64 deadline;          /* monotonic time; -1: none */
   SmartThread *runner;      /* atomic; identity only: it runs a blocking body */
   int runner_id;            /* valid where runner is set; written once, before it */
+  guint runner_depth;       /* likewise: in how many waits that was already */
   int awaits_turn;          /* atomic */
   gpointer pool;            /* atomic; identity only: the one that it is queued in */
   int returned;             /* atomic */
@@ -424,13 +425,24 @@ smart_call_get_deadline (SmartCall *call)
 
 /* HOLDS: the outcome's lock, and the outcome is pending */
 void
-smart_call_get_needs (SmartCall *call, SmartCallNeeds *needs)
+smart_call_peek_needs (SmartCall *call, SmartCallNeeds *needs)
 {
   needs->runner = g_atomic_pointer_get (&call->runner);
   if (needs->runner != NULL)
-    needs->runner_id = call->runner_id;
+    {
+      needs->runner_id = call->runner_id;
+      needs->runner_depth = call->runner_depth;
+    }
   needs->turns = g_atomic_int_get (&call->awaits_turn) ? g_atomic_pointer_get (&call->turns) : NULL;
   needs->pool = g_atomic_pointer_get (&call->pool);
+  needs->func = NULL;
+}
+
+/* The same, for longer than the outcome is locked. */
+void
+smart_call_get_needs (SmartCall *call, SmartCallNeeds *needs)
+{
+  smart_call_peek_needs (call, needs);
   needs->func = call->func != NULL ? g_object_ref (call->func) : NULL;
 }
 
@@ -586,6 +598,7 @@ smart_call_begin (SmartCall *call)
 
   /* So far it runs in this thread; from then on its home is what it needs. */
   call->runner_id = thread->id;
+  call->runner_depth = thread->n_waits;
   g_atomic_pointer_set (&call->runner, thread);
 
   frame.on_heap = FALSE;
@@ -631,6 +644,7 @@ smart_call_run_blocking (SmartCall *call)
   gboolean holding;
 
   call->runner_id = thread->id;
+  call->runner_depth = thread->n_waits;
   g_atomic_pointer_set (&call->runner, thread);
 
   frame.on_heap = FALSE;
@@ -1546,7 +1560,7 @@ followed (SmartListener *base, gboolean run)
     }
   else
     {
-      smart_value_copy (&value, &outcome->value);
+      smart_value_copy (&value, smart_outcome_peek (outcome));
       publish (listener->call, &value, NULL, NULL);
     }
 

@@ -150,6 +150,7 @@ dispatch_async (SmartAsyncFunc *func, SmartCall *call, SmartOutcome *outcome, GM
   /* What runs elsewhere is released at home. */
   if (func->executor != NULL || smart_call_is_blocking (call))
     {
+      smart_outcome_set_back_to (outcome, home);
       smart_call_set_inbox (call, smart_inbox_get (home, func->priority));
       if (func->priority > G_PRIORITY_DEFAULT)
         smart_call_set_early_inbox (call, smart_inbox_get (home, G_PRIORITY_DEFAULT));
@@ -162,6 +163,36 @@ dispatch_async (SmartAsyncFunc *func, SmartCall *call, SmartOutcome *outcome, GM
 
   if (func->max_concurrency == 0 || smart_turns_take (&func->turns, call))
     place (call);
+}
+
+/* A flight that runs elsewhere, begun by a sync caller. He waits for his own
+ * outcome, and can leave it to the others. Takes @call, and returns at once. */
+static void
+dispatch_flight (SmartAsyncFunc *func, SmartCall *call, SmartOutcome *outcome)
+{
+  if (func->timeout > 0)
+    smart_outcome_set_deadline (outcome, smart_executor_get_timer_context (), func->timeout);
+  smart_outcome_keep_spent (outcome);
+
+  if (func->max_concurrency == 0 || smart_turns_take (&func->turns, call))
+    place (call);
+}
+
+/* Whether every call that a sync caller makes of @func is run by him. */
+gboolean
+smart_dispatch_is_here (SmartAsyncFunc *func)
+{
+  return func->executor == NULL && !needs_worker (func);
+}
+
+/* Whether @call, made by a sync caller, runs in another thread. */
+static gboolean
+goes_elsewhere (SmartAsyncFunc *func, SmartCall *call)
+{
+  if (func->executor != NULL)
+    return !smart_executor_is_here (func->executor);
+
+  return smart_call_is_blocking (call) && needs_worker (func);
 }
 
 /* Takes @call, and returns when @outcome has settled. */
@@ -192,7 +223,8 @@ dispatch_sync (SmartAsyncFunc *func, SmartCall *call, SmartOutcome *outcome)
 /* Makes one call of @func, whose result goes to @outcome. For a caller in an
  * async context, @home is where he is; for one in a sync context @home is NULL,
  * and @outcome has settled when this returns. @flight (nullable) is what the
- * call does for others, too. The caller holds a reference to @outcome. */
+ * call does for others, too; then it may be under way, for a caller who waits for
+ * something else. The caller holds a reference to @outcome. */
 void
 smart_dispatch (SmartAsyncFunc *func,
                 SmartOutcome *outcome,
@@ -249,6 +281,8 @@ smart_dispatch (SmartAsyncFunc *func,
 
   if (async)
     dispatch_async (func, call, outcome, home);
+  else if (flight != NULL && goes_elsewhere (func, call))
+    dispatch_flight (func, call, outcome);
   else
     dispatch_sync (func, call, outcome);
 }

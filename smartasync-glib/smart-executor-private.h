@@ -15,6 +15,7 @@ void          smart_executor_submit            (SmartExecutor *executor,
                                                 SmartCall     *call);
 void          smart_executor_submit_and_wait   (SmartExecutor *executor,
                                                 SmartCall     *call);
+gboolean      smart_executor_is_here           (SmartExecutor *executor);
 gboolean      smart_executor_run_inline        (SmartExecutor *executor,
                                                 SmartCall     *call);
 gboolean      smart_executor_is_pool           (SmartExecutor *executor);

@@ -664,35 +664,54 @@ smart_executor_submit_and_wait (SmartExecutor *executor, SmartCall *call)
   smart_outcome_unref (outcome);
 }
 
-/* For a sync caller: if this is where @executor runs its bodies, runs @call
- * (taken) to its end right here, since nobody else would. */
+/* For a sync caller: whether this is where @executor runs its bodies, and nobody
+ * else would come to do it. */
 gboolean
-smart_executor_run_inline (SmartExecutor *executor, SmartCall *call)
+smart_executor_is_here (SmartExecutor *executor)
 {
   GMainContext *context, *current;
   gboolean is_here;
+
+  if (is_closed (executor))
+    return FALSE;
 
   if (executor->kind == POOL)
     {
       SmartThread *thread = smart_thread_get ();
 
-      if (thread->pool == NULL || thread->pool != get_pool (executor) || is_closed (executor))
-        return FALSE;
-
-      smart_run_here (call);
-      return TRUE;
+      return thread->pool != NULL && thread->pool == get_pool (executor);
     }
 
   /* A context that nobody iterates, and that is this thread's own, is iterated
    * here. A loop's belongs to its thread, also before that has come to it. */
   context = get_context (executor);
-  if (context == NULL || is_closed (executor))
+  if (context == NULL)
     return FALSE;
   current = g_main_context_ref_thread_default ();
   is_here = g_main_context_is_owner (context) || (executor->kind == CONTEXT && current == context);
   g_main_context_unref (current);
 
-  if (!is_here || !g_main_context_acquire (context))
+  return is_here;
+}
+
+/* If so, runs @call (taken) to its end right here. */
+gboolean
+smart_executor_run_inline (SmartExecutor *executor, SmartCall *call)
+{
+  GMainContext *context;
+
+  if (!smart_executor_is_here (executor))
+    return FALSE;
+
+  if (executor->kind == POOL)
+    {
+      smart_run_here (call);
+      return TRUE;
+    }
+
+  /* This thread has it, even if the executor is closed now. */
+  context = get_context (executor);
+  if (context == NULL || !g_main_context_acquire (context))
     return FALSE;
 
   smart_run_here_in (call, context);

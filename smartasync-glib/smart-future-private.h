@@ -50,6 +50,7 @@ struct _SmartOutcome
   /* Written once, before the status; immutable after. */
   GValue         value;        /* type 0: none */
   GError        *error;
+  SmartOutcome  *like;         /* a reference, nullable: whose value it has */
 
   SmartListener *listeners;    /* lock: the newest first */
   guint          n_blocked;    /* lock: threads that wait for the condition */
@@ -78,6 +79,8 @@ struct _SmartOutcome
    * home is iterated. */
   SmartThread   *home_thread;  /* lock: who began it; identity only */
   SmartHome      home;         /* lock; settling clears it */
+  GMainContext  *back_to;      /* lock; identity only: where the result of a call that
+                                  runs elsewhere comes, for @home_thread */
 
   /* Cancellation: by the caller's cancellable or, where something else can
    * cancel, too, by an own one that follows the caller's. */
@@ -107,6 +110,7 @@ gboolean      smart_outcome_settle            (SmartOutcome    *outcome,
                                                SmartCall       *spent);
 gboolean      smart_outcome_settle_like       (SmartOutcome    *outcome,
                                                SmartOutcome    *other);
+const GValue *smart_outcome_peek              (SmartOutcome    *outcome);
 gboolean      smart_outcome_settle_cancelled  (SmartOutcome    *outcome);
 gboolean      smart_outcome_settle_timed_out  (SmartOutcome    *outcome);
 gboolean      smart_outcome_get               (SmartOutcome    *outcome,
@@ -118,6 +122,8 @@ gboolean      smart_outcome_take              (SmartOutcome    *outcome,
 
 void          smart_outcome_set_home          (SmartOutcome    *outcome,
                                                GMainContext    *home);
+void          smart_outcome_set_back_to       (SmartOutcome    *outcome,
+                                               GMainContext    *context);
 void          smart_outcome_set_home_of_others (SmartOutcome   *outcome,
                                                GMainContext    *home);
 void          smart_outcome_adopt_home        (SmartOutcome    *outcome,

@@ -15,9 +15,26 @@
 
 #include <smartasync-glib/smart-debug.h>
 
+#include <time.h>
+
 /* How often one who waits for what another thread iterates looks whether it
  * still does. */
 #define TAKE_OVER_USEC (10 * G_TIME_SPAN_MILLISECOND)
+
+/* Since when a thread waits. To a few milliseconds: to read the exact time would
+ * be a good part of what the graph costs a short wait. */
+static gint64
+get_coarse_time (void)
+{
+#ifdef CLOCK_MONOTONIC_COARSE
+  struct timespec now;
+
+  if (clock_gettime (CLOCK_MONOTONIC_COARSE, &now) == 0)
+    return (gint64) now.tv_sec * G_USEC_PER_SEC + now.tv_nsec / 1000;
+#endif
+
+  return g_get_monotonic_time ();
+}
 
 /* What this thread owns, as far as that can be known. */
 static void
@@ -29,7 +46,8 @@ find_owned (SmartWait *wait, SmartOutcome *outcome)
 
   if (context == NULL)
     context = g_main_context_default ();
-  wait->owned[0] = g_main_context_is_owner (context) ? context : NULL;
+  /* What it iterates it owns: no need to take that context's lock. */
+  wait->owned[0] = context == wait->context || g_main_context_is_owner (context) ? context : NULL;
   wait->owned[1] = source != NULL ? g_source_get_context (source) : NULL;
   wait->owned[2] = NULL;
   wait->owned[3] = wait->thread->loop;
@@ -64,18 +82,23 @@ smart_wait_begin (SmartWait *wait,
 {
   gint64 patience = smart_debug_get_patience ();
 
-  wait->since = g_get_monotonic_time ();
+  wait->since = SMART_HAS_WAIT_GRAPH ? get_coarse_time () : 0;
   wait->report_at = patience >= 0 ? wait->since + patience : -1;
   wait->thread = smart_thread_get ();
   wait->outcome = outcome;
   wait->context = context;
+  wait->depth = wait->thread->n_waits;
   wait->has_deadline = deadline >= 0;
   wait->runs_it = runs_it;
-  find_owned (wait, runs_it ? NULL : outcome);
 
-  if (!smart_wait_graph_enter (wait, error))
-    return FALSE;
+  if (SMART_HAS_WAIT_GRAPH)
+    {
+      find_owned (wait, runs_it ? NULL : outcome);
+      if (!smart_wait_graph_enter (wait, error))
+        return FALSE;
+    }
 
+  wait->thread->n_waits++;
   wait->hidden = smart_hide_cancellables ();
   if (wait->thread->is_worker)
     smart_offload_begin_wait ();
@@ -89,7 +112,9 @@ smart_wait_end (SmartWait *wait)
   if (wait->thread->is_worker)
     smart_offload_end_wait ();
   smart_show_cancellables (wait->hidden);
-  smart_wait_graph_leave (wait);
+  wait->thread->n_waits--;
+  if (SMART_HAS_WAIT_GRAPH)
+    smart_wait_graph_leave (wait);
 }
 
 /* Prints all waits, once, if this one takes long. Without a lock. */
@@ -207,6 +232,36 @@ interrupt (SmartOutcome *outcome, GError **refused)
           refused);
 }
 
+static void
+leave (SmartLead *lead)
+{
+  smart_outcome_settle (lead->waiting, NULL,
+                        g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED,
+                                             _ ("The wait was interrupted")),
+                        NULL);
+}
+
+/* The outermost first: while others wait for that, nothing further in may end. */
+static gboolean
+leave_flights (SmartLead *lead)
+{
+  if (lead == NULL)
+    return TRUE;
+  if (!leave_flights (lead->outer))
+    return FALSE;
+
+  leave (lead);
+  return !smart_outcome_is_pending (lead->flight) || smart_outcome_is_cancelled (lead->flight);
+}
+
+/* The interrupt hook of @thread, the calling one, said so: whether its wait may end.
+ * Not if it runs what others wait for, which he only leaves. */
+gboolean
+smart_wait_may_be_interrupted (SmartThread *thread)
+{
+  return leave_flights (thread->leads);
+}
+
 static gint64
 earlier (gint64 a, gint64 b)
 {
@@ -299,7 +354,10 @@ iterate_until_over (SmartOutcome *outcome,
   /* Who settles it elsewhere sets the status, then wakes the context up: to
    * find it pending and to sleep all the same is not possible. */
   while (!interrupted && !is_over (outcome, deadline, cancellable))
-    g_main_context_iteration (context, TRUE);
+    {
+      g_main_context_iteration (context, TRUE);
+      interrupted = interrupted && smart_wait_may_be_interrupted (wait->thread);
+    }
 
   g_mutex_lock (&outcome->lock);
   for (SmartPoller **link = &outcome->pollers; *link != NULL; link = &(*link)->next)
@@ -471,17 +529,34 @@ smart_outcome_wait (SmartOutcome *outcome,
                     GError **error)
 {
   GMainContext *current = g_main_context_ref_thread_default ();
-  gboolean is_ours;
+  SmartThread *thread = smart_thread_get ();
+  gboolean is_at_home, comes_here;
   GError *refused = NULL;
 
   g_mutex_lock (&outcome->lock);
-  is_ours = outcome->home.context == current && outcome->home_thread == smart_thread_peek ();
+  is_at_home = outcome->home.context == current && outcome->home_thread == thread;
+  comes_here = outcome->back_to == current && outcome->home_thread == thread;
   g_mutex_unlock (&outcome->lock);
 
-  if (is_ours && !g_main_context_is_owner (current))
-    wait_at_home (outcome, current, deadline, cancellable, &refused);
+  if (g_main_context_is_owner (current))
+    is_at_home = comes_here = FALSE;
+  /* A worker's is the default one, and has nothing to do there. */
+  if (thread->is_worker || thread->pool != NULL)
+    comes_here = FALSE;
+
+  if (is_at_home)
+    {
+      wait_at_home (outcome, current, deadline, cancellable, &refused);
+    }
+  else if (comes_here && g_main_context_acquire (current))
+    {
+      smart_outcome_iterate (outcome, current, deadline, cancellable, FALSE, &refused);
+      g_main_context_release (current);
+    }
   else
-    smart_outcome_block (outcome, deadline, cancellable, &refused);
+    {
+      smart_outcome_block (outcome, deadline, cancellable, &refused);
+    }
 
   g_main_context_unref (current);
   if (refused == NULL)
@@ -501,10 +576,10 @@ smart_outcome_wait (SmartOutcome *outcome,
  *
  * Makes this thread wait until @future has settled.
  *
- * Where this thread began the asynchronous call, in its thread-default main
- * context, and nobody owns that, the context is acquired and iterated
- * meanwhile: so a call begun at the top level of a program can be waited for
- * before its main loop runs. Otherwise the thread blocks. A wait that could
+ * Where this thread began the call, in its thread-default main context, and
+ * nobody owns that, the context is acquired and iterated meanwhile: so a call
+ * begun at the top level of a program can be waited for before its main loop
+ * runs. Otherwise the thread blocks. A wait that could
  * never end, since the call goes on in a main context that this very thread
  * owns, is refused with %SMART_ERROR_WOULD_DEADLOCK; the future is as before.
  *

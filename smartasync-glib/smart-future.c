@@ -95,6 +95,7 @@ outcome_clear (SmartOutcome *outcome)
 {
   smart_value_clear (&outcome->value);
   g_clear_error (&outcome->error);
+  g_clear_pointer (&outcome->like, smart_outcome_unref);
   /* Dropped while it was pending. */
   disconnect (outcome->upstream, outcome->follow_id);
   g_clear_object (&outcome->upstream);
@@ -295,29 +296,46 @@ smart_outcome_set_home_of_others (SmartOutcome *outcome, GMainContext *home)
   g_mutex_unlock (&outcome->lock);
 }
 
+/* The call of this thread runs elsewhere: what it needs is not iterated in @context,
+ * but its result comes there. Nobody else knows @outcome yet. */
+void
+smart_outcome_set_back_to (SmartOutcome *outcome, GMainContext *context)
+{
+  outcome->back_to = context;
+  outcome->home_thread = smart_thread_get ();
+}
+
 /* @outcome settles when @other does, and so needs what that one needs. */
 void
 smart_outcome_adopt_home (SmartOutcome *outcome, SmartOutcome *other)
 {
   SmartHome home = { NULL };
   SmartHome old = { NULL };
+  GMainContext *back_to;
   SmartThread *home_thread;
 
   g_mutex_lock (&other->lock);
   smart_home_copy (&home, &other->home);
+  back_to = other->back_to;
   home_thread = other->home_thread;
   g_mutex_unlock (&other->lock);
 
-  if (home.context == NULL)
+  if (home.context == NULL && back_to == NULL)
     return;
 
   g_mutex_lock (&outcome->lock);
-  if (smart_outcome_is_pending (outcome))
+  if (smart_outcome_is_pending (outcome) && home.context != NULL)
     {
       old = outcome->home;
       outcome->home = home;
       outcome->home_thread = home_thread;
+      outcome->back_to = back_to;
       home = (SmartHome) { NULL };
+    }
+  else if (smart_outcome_is_pending (outcome) && outcome->home.context == NULL)
+    {
+      outcome->home_thread = home_thread;
+      outcome->back_to = back_to;
     }
   g_mutex_unlock (&outcome->lock);
 
@@ -352,8 +370,8 @@ smart_outcome_release_spent (SmartOutcome *outcome)
  * nullable: none). Any thread, the first wins; to the others the value is left.
  * @spent (taken, nullable) is the call that has ended with it. The caller holds
  * a reference to the outcome, or @spent does. */
-gboolean
-smart_outcome_settle (SmartOutcome *outcome, GValue *value, GError *error, SmartCall *spent)
+static gboolean
+settle (SmartOutcome *outcome, GValue *value, SmartOutcome *like, GError *error, SmartCall *spent)
 {
   SmartListener *listeners;
   SmartHome home, timed_by;
@@ -385,6 +403,10 @@ smart_outcome_settle (SmartOutcome *outcome, GValue *value, GError *error, Smart
     {
       outcome->value = *value;
       memset (value, 0, sizeof (GValue));
+    }
+  else if (like != NULL)
+    {
+      outcome->like = smart_outcome_ref (like);
     }
 
   listeners = g_steal_pointer (&outcome->listeners);
@@ -449,21 +471,28 @@ smart_outcome_settle (SmartOutcome *outcome, GValue *value, GError *error, Smart
   return TRUE;
 }
 
-/* As @other did, which has settled. */
+gboolean
+smart_outcome_settle (SmartOutcome *outcome, GValue *value, GError *error, SmartCall *spent)
+{
+  return settle (outcome, value, NULL, error, spent);
+}
+
+/* As @other did, which has settled. They share the value: a copy made here, by a
+ * worker perhaps, would have to be freed here if it was not wanted. */
 gboolean
 smart_outcome_settle_like (SmartOutcome *outcome, SmartOutcome *other)
 {
-  GValue value = G_VALUE_INIT;
-  gboolean settled;
-
   if (other->error != NULL)
     return smart_outcome_settle (outcome, NULL, g_error_copy (other->error), NULL);
 
-  smart_value_copy (&value, &other->value);
-  settled = smart_outcome_settle (outcome, &value, NULL, NULL);
-  smart_value_clear (&value);
+  return settle (outcome, NULL, other->like != NULL ? other->like : other, NULL, NULL);
+}
 
-  return settled;
+/* The value of one that was resolved; valid as long as @outcome. */
+const GValue *
+smart_outcome_peek (SmartOutcome *outcome)
+{
+  return outcome->like != NULL ? &outcome->like->value : &outcome->value;
 }
 
 /* Copies the result. @value is initialised in any case. */
@@ -477,7 +506,7 @@ smart_outcome_get (SmartOutcome *outcome, GValue *value, GError **error)
   else
     {
       if (value != NULL)
-        smart_value_put (value, &outcome->value);
+        smart_value_put (value, smart_outcome_peek (outcome));
       return TRUE;
     }
 
@@ -496,7 +525,9 @@ smart_outcome_take (SmartOutcome *outcome, GValue *value, GError **error)
       return FALSE;
     }
 
-  if (value != NULL)
+  if (value != NULL && outcome->like != NULL)
+    smart_value_put (value, smart_outcome_peek (outcome));
+  else if (value != NULL)
     smart_value_put_moved (value, &outcome->value);
   return TRUE;
 }
@@ -1069,19 +1100,19 @@ get_typed (SmartFuture *future, GType type, GValue *value, GError **error)
   if (smart_outcome_is_pending (outcome) || outcome->error != NULL)
     return smart_outcome_get (outcome, NULL, error);
 
-  if (smart_value_is_of_type (&outcome->value, type))
+  if (smart_value_is_of_type (smart_outcome_peek (outcome), type))
     {
-      smart_value_copy (value, &outcome->value);
+      smart_value_copy (value, smart_outcome_peek (outcome));
       return TRUE;
     }
 
-  if (smart_value_convert_number (&outcome->value, type, value))
+  if (smart_value_convert_number (smart_outcome_peek (outcome), type, value))
     return TRUE;
 
   smart_value_clear (value);
   g_set_error (error, SMART_ERROR, SMART_ERROR_INVALID_ARGUMENTS,
-               _ ("The result is a %s, not a %s"), smart_value_type_name (&outcome->value),
-               g_type_name (type));
+               _ ("The result is a %s, not a %s"),
+               smart_value_type_name (smart_outcome_peek (outcome)), g_type_name (type));
   return FALSE;
 }
 

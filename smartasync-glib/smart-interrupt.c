@@ -48,11 +48,11 @@ readable (int fd, GIOCondition condition, gpointer data)
 {
   Watch *watch = data;
 
-  if (!watch->interrupt->check (watch->interrupt->user_data))
-    return G_SOURCE_CONTINUE;
+  /* The wait may have to go on. */
+  if (watch->interrupt->check (watch->interrupt->user_data))
+    *watch->interrupted = TRUE;
 
-  *watch->interrupted = TRUE;
-  return G_SOURCE_REMOVE;
+  return G_SOURCE_CONTINUE;
 }
 
 static void
@@ -97,9 +97,13 @@ smart_interrupt_attach (SmartInterrupt *interrupt, GMainContext *context, gboole
  * %G_IO_ERROR_CANCELLED, even if the body goes on. A cancellable that the caller
  * gave is not cancelled. Other threads do not see the hook.
  *
+ * Who runs a flight of a [class@SmartAsync.Lock] that others wait for, too, is no
+ * more one of them then, and gets %G_IO_ERROR_CANCELLED; but he runs it to its
+ * end. A wait of a SmartSyncCall cannot end before its result is there: what is
+ * cancelled is the call in whose body it is.
+ *
  * It is how a language whose signal handlers run between its own instructions,
- * such as Python, gets to run them. A wait of a SmartSyncCall cannot end before
- * its result is there, and does not watch.
+ * such as Python, gets to run them.
  *
  * There is one hook a thread: another one replaces it. @fd stays the caller's, and
  * must stay open as long as the hook is set.

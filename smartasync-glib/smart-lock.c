@@ -27,8 +27,8 @@ typedef struct _Flight Flight;
  * Who is cancelled leaves alone, the first caller like any other: the flight
  * goes on for the rest, with a cancellable of its own. That is cancelled when the
  * last one leaves. A newcomer never joins a flight that is cancelled, forgotten
- * or reset. A first caller in a sync context runs the flight himself; he runs it
- * to its end, and gets %G_IO_ERROR_CANCELLED then.
+ * or reset. A first caller in a sync context who runs the flight himself, in his
+ * own thread, runs it to its end, and gets %G_IO_ERROR_CANCELLED then.
  *
  * ## Contexts
  *
@@ -330,6 +330,7 @@ typedef struct
   SmartListener base;
   Flight *flight; /* immutable; a reference */
   gboolean left;  /* flight->lock->mutex */
+  gboolean leads; /* its sync caller's thread: he has begun it */
 } Waiter;
 
 static void
@@ -496,7 +497,16 @@ join (Flight *flight,
 
   if (is_first)
     {
+      SmartThread *thread = smart_thread_get ();
+      SmartLead lead = { thread->leads, waiting, flight->outcome };
+
+      /* An interrupt must not end it for the others. */
+      if (home == NULL)
+        thread->leads = &lead;
       smart_dispatch (func, flight->outcome, home, source, args, n_args, flight->mark);
+      if (home == NULL)
+        thread->leads = lead.outer;
+      waiter->leads = home == NULL;
       smart_outcome_adopt_home (waiting, flight->outcome);
     }
 
@@ -566,6 +576,8 @@ wait_once (Waiter *waiter, SmartOutcome *waiting)
   if (waiter != NULL)
     {
       waiter_leave (waiter);
+      if (waiter->leads)
+        smart_outcome_release_spent (waiter->flight->outcome);
       waiter_unref (waiter);
     }
 }
@@ -682,7 +694,8 @@ smart_lock_run_once_sync (SmartLock *lock,
       smart_value_put_failed (result);
       success = FALSE;
     }
-  else if (is_first && upstream == NULL && smart_thread_get ()->interrupt == NULL)
+  else if (is_first && upstream == NULL && smart_thread_get ()->interrupt == NULL &&
+           smart_dispatch_is_here (func))
     {
       success = run_alone (flight, func, source, args, n_args, result, error);
     }

@@ -10,6 +10,8 @@
 #include "smart-future-private.h"
 #include "smart-value-private.h"
 
+#include <gmodule.h>
+
 /* Receivers: objects to whose properties something is handed. GJS before 1.81.90
  * does not run a callback while a garbage collection pauses, and its caller is
  * never told; but it always sets a property. */
@@ -121,6 +123,89 @@ smart_future_add_receiver (SmartFuture *future, GObject *receiver)
   listener->base.inbox = smart_context_get_inbox (G_PRIORITY_DEFAULT);
   listener->receiver = g_object_ref (receiver);
   smart_outcome_listen (smart_future_get_outcome (future), &listener->base);
+}
+
+static void
+result_ready (GObject *source, GAsyncResult *result, gpointer receiver)
+{
+  g_object_set (receiver, "result", result, NULL);
+  g_object_unref (receiver);
+}
+
+static GCallback
+find_function (const char *library, const char *symbol, GError **error)
+{
+  GModule *module = g_module_open (library, G_MODULE_BIND_LAZY | G_MODULE_BIND_LOCAL);
+  gpointer function = NULL;
+
+  if (module == NULL || !g_module_symbol (module, symbol, &function) || function == NULL)
+    g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND, g_module_error ());
+
+  /* It stays: what was started there goes on. */
+  if (module != NULL)
+    {
+      g_module_make_resident (module);
+      g_module_close (module);
+    }
+
+  return (GCallback) function;
+}
+
+/**
+ * smart_receiver_begin:
+ * @receiver: receives the result
+ * @library: (nullable): the file name of a library that is loaded; %NULL for the
+ *   program itself
+ * @symbol: the name of a function, such as `g_file_load_contents_async`
+ * @args: (array length=n_args) (nullable): its arguments, each of the very type in C,
+ *   but for the last two, a #GAsyncReadyCallback and its data
+ * @n_args: their number
+ * @error: return location for an error
+ *
+ * Calls a function in C that starts something, and sets the property `result` of
+ * @receiver to the #GAsyncResult that it calls back with. The property holds a
+ * #GAsyncResult, and can be written.
+ *
+ * It is for the bindings of languages whose callbacks cannot be called at every
+ * moment. Nothing checks @args against the function.
+ *
+ * Returns: %FALSE with @error set, if there is no such function
+ *
+ * Since: 1.0
+ */
+gboolean
+smart_receiver_begin (GObject *receiver,
+                      const char *library,
+                      const char *symbol,
+                      const GValue *args,
+                      guint n_args,
+                      GError **error)
+{
+  GCallback function;
+  GValue *all;
+
+  g_return_val_if_fail (G_IS_OBJECT (receiver), FALSE);
+  g_return_val_if_fail (can_receive (receiver, "result", G_TYPE_ASYNC_RESULT), FALSE);
+  g_return_val_if_fail (symbol != NULL, FALSE);
+  g_return_val_if_fail (n_args == 0 || args != NULL, FALSE);
+
+  function = find_function (library, symbol, error);
+  if (function == NULL)
+    return FALSE;
+
+  all = g_new0 (GValue, n_args + 1);
+  for (guint i = 0; i < n_args; i++)
+    smart_value_copy (&all[i], &args[i]);
+  g_value_init (&all[n_args], G_TYPE_POINTER);
+  g_value_set_pointer (&all[n_args], (gpointer) result_ready);
+
+  smart_pair_invoke (function, g_object_ref (receiver), NULL, all, n_args + 1);
+
+  for (guint i = 0; i <= n_args; i++)
+    smart_value_clear (&all[i]);
+  g_free (all);
+
+  return TRUE;
 }
 
 /**

@@ -13,6 +13,13 @@ SMART_AVAILABLE_IN_1_0
 void            smart_future_add_receiver          (SmartFuture *future,
                                                     GObject     *receiver);
 SMART_AVAILABLE_IN_1_0
+gboolean        smart_receiver_begin               (GObject       *receiver,
+                                                    const char    *library,
+                                                    const char    *symbol,
+                                                    const GValue  *args,
+                                                    guint          n_args,
+                                                    GError       **error);
+SMART_AVAILABLE_IN_1_0
 const GValue   *smart_future_wait_value            (SmartFuture   *future,
                                                     gint64         timeout_usec,
                                                     GCancellable  *cancellable,

@@ -4,7 +4,10 @@
 
 #include <smartasync-glib/smart-sync-call.h>
 
+#include "smart-call-private.h"
 #include "smart-context-pool-private.h"
+#include "smart-context-private.h"
+#include "smart-interrupt-private.h"
 #include "smart-wait-private.h"
 
 /* The states of a call. The thread that began it writes all but READY. */
@@ -128,14 +131,39 @@ smart_sync_call_ready (GObject *source, GAsyncResult *result, gpointer sync_call
   g_mutex_unlock (&foreign_lock);
 }
 
+/* The wait cannot end, but the call in whose body it is can be cancelled. */
+static void
+interrupt (SmartThread *thread)
+{
+  SmartCall *current = smart_frame_current_call (thread);
+
+  if (smart_wait_may_be_interrupted (thread) && current != NULL)
+    smart_outcome_interrupt (smart_call_get_outcome (current));
+}
+
 static void
 iterate_until_ready (SmartSyncCall *call, SmartWait *wait)
 {
   GSource *report = smart_wait_attach_report (wait, call->context);
+  GSource *watch = NULL;
+  gboolean interrupted = FALSE;
+
+  if (wait->thread->interrupt != NULL)
+    watch = smart_interrupt_attach (wait->thread->interrupt, call->context, &interrupted);
 
   while ((get_state (call) & READY) == 0)
-    g_main_context_iteration (call->context, TRUE);
+    {
+      g_main_context_iteration (call->context, TRUE);
+      if (interrupted)
+        interrupt (wait->thread);
+      interrupted = FALSE;
+    }
 
+  if (watch != NULL)
+    {
+      g_source_destroy (watch);
+      g_source_unref (watch);
+    }
   if (report != NULL)
     {
       g_source_destroy (report);

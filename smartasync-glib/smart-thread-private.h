@@ -13,6 +13,7 @@ typedef struct _SmartInbox   SmartInbox;
 typedef struct _SmartInterrupt SmartInterrupt;
 typedef struct _SmartOutcome SmartOutcome;
 typedef struct _SmartPlace   SmartPlace;
+typedef struct _SmartLead    SmartLead;
 typedef struct _SmartThread  SmartThread;
 
 /* What this library knows of one thread. Every field belongs to that thread:
@@ -21,6 +22,7 @@ struct _SmartThread
 {
   int           id;            /* the system's, for those who debug; immutable */
   SmartFrame   *top;           /* smart-context.c: the innermost frame */
+  guint         n_bodies;      /* smart-context.c: of the frames, those on its stack */
 
   GPtrArray    *contexts;      /* smart-context-pool.c: of SmartPlace, one for each depth */
   guint         depth;         /* how many of them are in use */
@@ -36,10 +38,21 @@ struct _SmartThread
   SmartFuture  *revived;       /* smart-future.c: one to drop later; a reference */
 
   SmartInterrupt *interrupt;   /* smart-interrupt.c: what ends its waits */
+  SmartLead    *leads;         /* smart-lock.c: the flights that it runs, the innermost first */
+
+  guint         n_waits;       /* smart-future-wait.c: in how many it is */
 
   gpointer      pool;          /* smart-offload.c: the pool that it is of */
   gboolean      is_worker;     /* smart-offload.c: of the shared pool */
   GMainContext *loop;          /* smart-offload.c: where the calls go on that it has begun */
+};
+
+/* A sync caller who runs a flight, which others may wait for; on his stack. */
+struct _SmartLead
+{
+  SmartLead    *outer;
+  SmartOutcome *waiting; /* his own; not a reference */
+  SmartOutcome *flight;  /* not a reference */
 };
 
 /* The record of this thread, or NULL. Read many times a call: a thread-local

@@ -122,17 +122,27 @@ is_wait_stuck (Search *search, SmartWait *wait)
   return wait->outcome != NULL && !wait->has_deadline && is_stuck (search, wait->outcome);
 }
 
-/* Whether @thread cannot go on. HOLDS: graph_lock */
+/* The wait that the body of @call is in, or NULL. A wait that was there before
+ * iterates, and what it has dispatched is this body. HOLDS: graph_lock */
+static SmartWait *
+find_wait_within (const SmartCallNeeds *call)
+{
+  SmartWait *wait = find_wait (call->runner);
+
+  return wait != NULL && wait->depth >= call->runner_depth ? wait : NULL;
+}
+
+/* Whether the thread that runs @call cannot go on. HOLDS: graph_lock */
 static gboolean
-is_thread_stuck (Search *search, SmartThread *thread)
+is_runner_stuck (Search *search, const SmartCallNeeds *call)
 {
   SmartWait *wait;
 
   /* Its innermost wait; the one that is about to begin would be that. */
-  if (search->self != NULL && search->self->thread == thread)
+  if (search->self != NULL && search->self->thread == call->runner)
     return TRUE;
 
-  wait = find_wait (thread);
+  wait = find_wait_within (call);
   return wait != NULL && is_wait_stuck (search, wait);
 }
 
@@ -326,7 +336,7 @@ find_reason (Search *search, SmartOutcome *outcome, Needs *needs)
 
   if (needs->call.runner != NULL)
     {
-      if (!is_thread_stuck (search, needs->call.runner))
+      if (!is_runner_stuck (search, &needs->call))
         return FALSE;
       add_link (search, _ ("%s runs on thread %d, which waits"), needs->what,
                 needs->call.runner_id);
@@ -404,29 +414,67 @@ search_clear (Search *search)
   g_string_free (search->chain, TRUE);
 }
 
+/* How far a first look goes from an outcome to the only one that it needs. */
+#define FIRST_LOOK_DEPTH 4
+
+/* Of a first look: nothing is freed under the lock. */
+typedef struct
+{
+  SmartOutcome *held[FIRST_LOOK_DEPTH]; /* references */
+  guint n_held;
+} FirstLook;
+
+/* What the only one that @outcome needs is; a reference, nullable. HOLDS:
+ * outcome->lock */
+static SmartOutcome *
+ref_only_need (SmartOutcome *outcome, FirstLook *look)
+{
+  if (outcome->need == NULL || outcome->more_needs != NULL || look->n_held == FIRST_LOOK_DEPTH)
+    return NULL;
+
+  look->held[look->n_held] = smart_outcome_ref (outcome->need);
+  return look->held[look->n_held++];
+}
+
 /* Whether what @wait is for can go on by a first look, which is all that most
  * waits cost. HOLDS: graph_lock */
 static gboolean
-is_free (SmartWait *wait)
+is_free (SmartWait *wait, FirstLook *look)
 {
-  SmartOutcome *outcome = wait->outcome;
-  SmartCallNeeds call = { NULL };
-  gboolean needs_nothing;
+  SmartOutcome *next = wait->outcome;
 
-  g_mutex_lock (&outcome->lock);
-  needs_nothing = !smart_outcome_is_pending (outcome) || outcome->by_hand || outcome->timer != NULL;
-  if (!needs_nothing && outcome->call != NULL && outcome->need == NULL)
+  while (next != NULL)
     {
-      smart_call_get_needs (outcome->call, &call);
-      /* Not the last reference: the call has one, and settles before it goes. */
-      g_clear_object (&call.func);
-      if (call.runner == NULL)
-        needs_nothing = outcome->home.context == NULL && call.turns == NULL && call.pool == NULL;
-    }
-  g_mutex_unlock (&outcome->lock);
+      SmartOutcome *outcome = g_steal_pointer (&next);
+      SmartCallNeeds call = { NULL };
+      gboolean needs_nothing;
 
-  return needs_nothing ||
-         (call.runner != NULL && call.runner != wait->thread && find_wait (call.runner) == NULL);
+      g_mutex_lock (&outcome->lock);
+      needs_nothing =
+          !smart_outcome_is_pending (outcome) || outcome->by_hand || outcome->timer != NULL;
+      if (!needs_nothing && outcome->awaited_turns == NULL)
+        {
+          if (outcome->call != NULL)
+            smart_call_peek_needs (outcome->call, &call);
+
+          /* No context, or only that which the waiter iterates meanwhile. */
+          if (call.runner == NULL && call.turns == NULL && call.pool == NULL &&
+              (outcome->call == NULL || outcome->home.context == NULL ||
+               outcome->home.context == wait->context))
+            {
+              needs_nothing = outcome->call != NULL && outcome->need == NULL;
+              next = ref_only_need (outcome, look);
+            }
+        }
+      g_mutex_unlock (&outcome->lock);
+
+      if (needs_nothing)
+        return TRUE;
+      if (call.runner != NULL)
+        return call.runner != wait->thread && find_wait (call.runner) == NULL;
+    }
+
+  return FALSE;
 }
 
 /* Makes @wait known, or refuses it. */
@@ -435,12 +483,13 @@ smart_wait_graph_enter (SmartWait *wait, GError **error)
 {
   gboolean searches = wait->outcome != NULL && !wait->has_deadline && !wait->runs_it;
   gboolean refused = FALSE;
+  FirstLook look = { .n_held = 0 };
   Search search;
 
   wait->link = (GList) { .data = wait };
 
   g_mutex_lock (&graph_lock);
-  searches = searches && !is_free (wait);
+  searches = searches && !is_free (wait, &look);
   if (searches)
     {
       search_init (&search, wait);
@@ -455,6 +504,8 @@ smart_wait_graph_enter (SmartWait *wait, GError **error)
                  search.chain->str);
   if (searches)
     search_clear (&search);
+  while (look.n_held > 0)
+    smart_outcome_unref (look.held[--look.n_held]);
 
   return !refused;
 }
@@ -542,7 +593,7 @@ dump_needs (Dump *dump, Needs *needs, guint depth)
   if (needs->needs != NULL)
     dump_all (dump, needs->needs, depth + 1);
   if (needs->call.runner != NULL)
-    wait = find_wait (needs->call.runner);
+    wait = find_wait_within (&needs->call);
   if (wait != NULL && wait->outcome != NULL)
     dump_outcome (dump, wait->outcome, depth + 1);
 }

@@ -10,6 +10,11 @@ typedef struct _SmartWait SmartWait;
 
 #define SMART_WAIT_N_OWNED 4
 
+/* Without it only in benchmarks/wait-costs.c, which compares. */
+#ifndef SMART_HAS_WAIT_GRAPH
+#define SMART_HAS_WAIT_GRAPH TRUE
+#endif
+
 /* A thread that waits; on its stack. */
 struct _SmartWait
 {
@@ -18,6 +23,7 @@ struct _SmartWait
   SmartOutcome *outcome;                    /* nullable: something outside the library */
   GMainContext *context;                    /* what it iterates meanwhile, or NULL */
   GMainContext *owned[SMART_WAIT_N_OWNED];  /* what it owns, as far as that is known */
+  guint         depth;                      /* how many waits of its thread are around it */
   gboolean      has_deadline;
   gboolean      runs_it;                    /* it iterates for the body of @outcome itself */
   gint64        since;
@@ -35,6 +41,7 @@ gboolean smart_wait_begin             (SmartWait     *wait,
                                        gboolean       runs_it,
                                        GError       **error);
 void     smart_wait_end               (SmartWait     *wait);
+gboolean smart_wait_may_be_interrupted (SmartThread  *thread);
 void     smart_wait_report_if_long    (SmartWait     *wait);
 GSource *smart_wait_attach_report     (SmartWait     *wait,
                                        GMainContext  *context);

@@ -9,13 +9,9 @@
 
 import Gio from 'gi://Gio';
 import GLib from 'gi://GLib';
-import GObject from 'gi://GObject';
 import SmartAsync from 'gi://SmartAsync?version=1.0';
 import SmartSums from 'gi://SmartSums?version=1.0';
 import System from 'system';
-
-Gio._promisify(Gio.File.prototype, 'read_async');
-Gio._promisify(Gio.InputStream.prototype, 'read_bytes_async');
 
 // Hashing this much takes the loop a quarter of a millisecond.
 const CHUNK_SIZE = 64 * 1024;
@@ -23,74 +19,55 @@ const CHUNK_SIZE = 64 * 1024;
 // GIO's own pool has ten threads: more would only queue.
 const MAX_IN_FLIGHT = 16;
 
-// GJS before 1.81.90 takes the pause between two slices of an incremental
-// collection for the collection itself, and drops the callbacks that come in
-// it. Whole collections, often enough, leave nothing to slice.
-const GARBAGE_OF_A_CALL = 8 * 1024;
-let uncollected = 0;
-function collectGarbage(size) {
-    uncollected += size;
-    if (uncollected < 16 * 1024 * 1024 || System.version >= 18190)
-        return;
-    System.gc();
-    uncollected = 0;
-}
+// The author's side: the SHA-256 of a file, as an asynchronous function. The
+// blocking one is SmartSums' own, in C: in the loop it runs on a worker, and
+// JavaScript cannot run there.
 
-// The author's side: the SHA-256 of a file, as an asynchronous function.
-// Promises settle from the default context, which is why this function has
-// the policy CURRENT: a sync caller iterates that one, not a private one.
-// The blocking function is SmartSums' own, in C: a blocking body runs on a
-// worker when it is called from the loop, and JavaScript cannot run there.
+const readBytes = SmartAsync.wrap(Gio.InputStream, 'read_bytes');
 
-async function hashFile(call) {
-    const file = call.get_object(0);
-    const cancellable = call.get_cancellable();
+const hashAsynchronous = SmartAsync.smartasync(async file => {
     const checksum = GLib.Checksum.new(GLib.ChecksumType.SHA256);
-    const stream = await file.read_async(GLib.PRIORITY_DEFAULT, cancellable);
-    for (;;) {
-        const chunk = await stream.read_bytes_async(CHUNK_SIZE, GLib.PRIORITY_DEFAULT, cancellable);
-        if (chunk.get_size() === 0)
-            return checksum.get_string();
+    const stream = await SmartAsync.of(file).read();
+    let chunk;
+    while ((chunk = await readBytes.call(stream, CHUNK_SIZE)).get_size() > 0)
         checksum.update(chunk.toArray());
-        collectGarbage(chunk.get_size());
-    }
-}
+    return checksum.get_string();
+});
 
-function hashAsynchronous(call) {
-    hashFile(call).then(
-        sum => call.return_string(sum),
-        error => call.return_error(error));
-}
+const hashBlocking = SmartAsync.smartasync(SmartSums.hash_blocking_func());
 
-// The caller's side, the same in both contexts. In a sync context each future
-// comes back settled; inside the loop most are pending, and the rest is called
-// as they settle.
+// The caller's side, the same in both contexts: in a sync context a call gives the
+// sum, inside the loop a promise of it, and smartcontinuation() takes either.
 
 class Run {
-    constructor(func, files, title) {
-        Object.assign(this, {func, files, title, futures: [], inFlight: 0});
+    constructor(hash, files, title) {
+        Object.assign(this, {hash, files, title, results: [], begun: 0, inFlight: 0});
         this.loop = null;  // in a sync context
         this.ticks = this.lastTick = this.longestGap = this.lastProgress = 0;
     }
 
     callForFiles() {
-        while (this.futures.length < this.files.length && this.inFlight < MAX_IN_FLIGHT) {
-            const future = this.func.callv(null, [this.files[this.futures.length]], null);
-            this.futures.push(future);
-            collectGarbage(GARBAGE_OF_A_CALL);
-            if (future.get_status() === SmartAsync.FutureStatus.PENDING) {
-                this.inFlight++;
-                future.wait_async(null, () => this.onSettled());
-            }
+        while (this.begun < this.files.length && this.inFlight < MAX_IN_FLIGHT) {
+            this.callForFile(this.begun++);
             this.showProgress();
         }
         if (this.inFlight === 0)
             this.loop?.quit();
     }
 
-    onSettled() {
-        this.inFlight--;
-        this.callForFiles();
+    callForFile(i) {
+        const settle = result => {
+            this.inFlight--;
+            this.results[i] = result;
+        };
+        this.inFlight++;
+        try {
+            SmartAsync.smartcontinuation(this.hash(this.files[i]), sum => settle({sum}))
+                ?.catch(error => settle({error}))
+                .then(() => this.callForFiles());
+        } catch (error) {
+            settle({error});
+        }
     }
 
     callInLoop() {
@@ -119,7 +96,7 @@ class Run {
         const now = GLib.get_monotonic_time();
         if (now - this.lastProgress < 100000)
             return;
-        showOnTerminal(`\r${this.title}: ${this.futures.length - this.inFlight} of ${this.files.length}\x1b[K`);
+        showOnTerminal(`\r${this.title}: ${this.begun - this.inFlight} of ${this.files.length}\x1b[K`);
         this.lastProgress = now;
     }
 }
@@ -161,10 +138,10 @@ function lineOf(sum, file) {
     return `${name === path ? '' : '\\'}${sum}  ${name}\n`;
 }
 
-function runOnce(func, inLoop, files, complain, results) {
+function runOnce(hash, inLoop, files, complain, results) {
     const context = inLoop ? 'async' : 'sync';
-    const kind = func === blocking ? 'blocking' : 'asynchronous';
-    const run = new Run(func, files, `JavaScript, ${context}, ${kind}`);
+    const kind = hash === hashBlocking ? 'blocking' : 'asynchronous';
+    const run = new Run(hash, files, `JavaScript, ${context}, ${kind}`);
     System.gc();  // what the runs before left would stall this one
     const begin = GLib.get_monotonic_time();
     if (inLoop)
@@ -175,12 +152,11 @@ function runOnce(func, inLoop, files, complain, results) {
     showOnTerminal('\r\x1b[K');
 
     const lines = [];
-    run.futures.forEach((future, i) => {
-        try {
-            lines.push(lineOf(future.get_string(), files[i]));
-        } catch (error) {
+    run.results.forEach(({sum, error}, i) => {
+        if (error)
             complain(files[i], error);
-        }
+        else
+            lines.push(lineOf(sum, files[i]));
     });
     GLib.file_set_contents(GLib.build_filenamev([results, `${context}-${kind}`]),
         Uint8Array.from(lines.join(''), character => character.charCodeAt(0)));
@@ -204,18 +180,12 @@ function main(folder, results) {
     files.sort((a, b) => paths.get(a) < paths.get(b) ? -1 : 1);
 
     for (const inLoop of [false, true]) {
-        for (const func of [blocking, asynchronous])
-            runOnce(func, inLoop, files, complain, results);
+        for (const hash of [hashBlocking, hashAsynchronous])
+            runOnce(hash, inLoop, files, complain, results);
     }
 
     return unreadable.size > 0 ? 1 : 0;
 }
-
-const blocking = SmartSums.hash_blocking_func();
-const asynchronous = SmartAsync.AsyncFunc.new(hashAsynchronous);
-asynchronous.set_name('hash_asynchronous');
-asynchronous.set_signature(GObject.TYPE_STRING, [Gio.File.$gtype]);
-asynchronous.set_main_context_policy(SmartAsync.MainContextPolicy.CURRENT);
 
 if (ARGV.length !== 2) {
     printerr('Usage: smart-sums FOLDER RESULTS');

@@ -501,8 +501,9 @@ each_has_its_own_reference (void)
 
   for (guint i = 0; i < audience.values->len; i++)
     g_assert_true (g_value_get_object (g_ptr_array_index (audience.values, i)) == object);
-  /* The test's, its value's, the future's, the continued one's, and one for each. */
-  g_assert_cmpuint (object->ref_count, ==, 4 + audience.values->len);
+  /* The test's, its value's, the future's, which the continued one shares, and one
+   * for each. */
+  g_assert_cmpuint (object->ref_count, ==, 3 + audience.values->len);
 
   g_object_unref (object);
 }
@@ -1446,6 +1447,182 @@ no_cycle (void)
   assert_gone (&cycle.weak);
 }
 
+/* A worker runs it: what comes to this thread's context comes while it waits. */
+
+typedef struct
+{
+  SmartTestGate gate;
+  int told;
+} Worker;
+
+static void
+worker_body (SmartCall *call, gpointer data)
+{
+  Worker *worker = data;
+
+  smart_test_gate_wait (&worker->gate);
+  smart_call_return_int (call, 7);
+}
+
+static gboolean
+let_it_end (gpointer data)
+{
+  Worker *worker = data;
+
+  smart_test_gate_open (&worker->gate);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+worker_ready (GObject *source, GAsyncResult *result, gpointer data)
+{
+  ((Worker *) data)->told = TRUE;
+}
+
+/* At top level, where the default context is this thread's, and not owned. */
+static void
+wait_for_worker_without_loop (void)
+{
+  g_autoptr (GSource) source = g_idle_source_new ();
+  g_autoptr (SmartFuture) future = NULL;
+  g_autoptr (SmartAsyncFunc) func = NULL;
+  g_autoptr (GError) error = NULL;
+  Worker worker = { .told = FALSE };
+
+  smart_test_gate_init (&worker.gate);
+  func = smart_async_func_new_blocking (worker_body, &worker, NULL);
+  g_source_set_callback (source, let_it_end, &worker, NULL);
+  g_source_attach (source, NULL);
+
+  smart_async_func_call_async (func, NULL, NULL, 0, NULL, worker_ready, &worker);
+  smart_context_push_mode (SMART_MODE_ASYNC);
+  future = smart_async_func_call (func, NULL, NULL, G_TYPE_INVALID);
+  smart_context_pop_mode ();
+  g_assert_true (
+      smart_future_wait (future, smart_test_bound (SMART_TEST_DEADLINE_USEC), NULL, NULL, &error));
+  g_assert_no_error (error);
+  smart_test_iterate_until_set (NULL, &worker.told);
+  smart_test_gate_clear (&worker.gate);
+}
+
+/* F6: a future tells by GAsyncReadyCallback: once, later, in the caller's context,
+ * whatever becomes of it. */
+
+typedef struct
+{
+  SmartFuture *future;
+  GMainContext *context;
+  gboolean in_call;
+  guint n_told;
+  int value; /* of the last one */
+  GError *error;
+} Told;
+
+static void
+told_ready (GObject *source, GAsyncResult *result, gpointer data)
+{
+  Told *told = data;
+  g_auto (GValue) value = G_VALUE_INIT;
+
+  g_assert_true (source == G_OBJECT (told->future));
+  g_assert_true (g_async_result_get_user_data (result) == told);
+  g_assert_true (g_main_context_is_owner (told->context));
+  g_assert_false (told->in_call);
+  g_clear_error (&told->error);
+  if (smart_future_wait_finish (told->future, result, &value, &told->error))
+    told->value = g_value_get_int (&value);
+  told->n_told++;
+}
+
+static void
+tell (Told *told, SmartFuture *future, GCancellable *cancellable)
+{
+  told->future = future;
+  told->in_call = TRUE;
+  smart_future_wait_async (future, cancellable, told_ready, told);
+  told->in_call = FALSE;
+}
+
+static gpointer
+settle_elsewhere (gpointer future)
+{
+  GValue value = G_VALUE_INIT;
+
+  g_value_init (&value, G_TYPE_INT);
+  g_value_set_int (&value, 8);
+  g_assert_true (smart_future_resolve (future, &value));
+  return NULL;
+}
+
+static gboolean
+is_told (gpointer data)
+{
+  return ((Told *) data)->n_told > 0;
+}
+
+static gboolean
+is_told_twice (gpointer data)
+{
+  return ((Told *) data)->n_told == 2;
+}
+
+static void
+tells_by_ready_callback (void)
+{
+  g_autoptr (GMainContext) context = g_main_context_new ();
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  GValue value = G_VALUE_INIT;
+  Told told = { .context = context };
+  SmartFuture *future;
+
+  g_value_init (&value, G_TYPE_INT);
+  g_value_set_int (&value, 7);
+  g_main_context_push_thread_default (context);
+
+  /* Settled already. */
+  future = smart_future_new_for_value (&value);
+  tell (&told, future, NULL);
+  smart_test_iterate_until (context, is_told, &told);
+  g_assert_cmpint (told.value, ==, 7);
+  g_object_unref (future);
+
+  /* Rejected. */
+  told.n_told = 0;
+  future = smart_future_new_for_error (g_error_new_literal (G_IO_ERROR, G_IO_ERROR_EXISTS, "no"));
+  tell (&told, future, NULL);
+  smart_test_iterate_until (context, is_told, &told);
+  g_assert_error (told.error, G_IO_ERROR, G_IO_ERROR_EXISTS);
+  g_object_unref (future);
+
+  /* By another thread; two wait. */
+  told.n_told = 0;
+  future = smart_future_new (NULL);
+  tell (&told, future, NULL);
+  tell (&told, future, NULL);
+  for (guint i = 0; i < 3; i++)
+    g_main_context_iteration (context, FALSE);
+  g_assert_cmpuint (told.n_told, ==, 0);
+  g_thread_join (g_thread_new ("settler", settle_elsewhere, future));
+  g_assert_cmpuint (told.n_told, ==, 0);
+  smart_test_iterate_until (context, is_told_twice, &told);
+  g_assert_no_error (told.error);
+  g_assert_cmpint (told.value, ==, 8);
+  g_object_unref (future);
+
+  /* The wait is cancelled, and the future stays as it was. */
+  told.n_told = 0;
+  future = smart_future_new (NULL);
+  tell (&told, future, cancellable);
+  g_cancellable_cancel (cancellable);
+  smart_test_iterate_until (context, is_told, &told);
+  g_assert_error (told.error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+  g_assert_cmpint (smart_future_get_status (future), ==, SMART_FUTURE_PENDING);
+  g_object_unref (future);
+
+  g_clear_error (&told.error);
+  g_main_context_pop_thread_default (context);
+}
+
 int
 main (int argc, char *argv[])
 {
@@ -1478,6 +1655,9 @@ main (int argc, char *argv[])
   smart_test_add ("/contract/F5.f", wait_without_loop);
   smart_test_add ("/contract/F5.f/callback", wait_without_loop_beside_callback);
   smart_test_add ("/contract/F5.f/two-threads", wait_without_loop_on_two_threads);
+
+  smart_test_add ("/contract/F5.f/blocking", wait_for_worker_without_loop);
+  smart_test_add ("/contract/F6.e", tells_by_ready_callback);
 
   smart_test_add ("/contract/F8.a/by-hand", drop_by_hand);
   smart_test_add ("/contract/F8.a/chain", drop_chain);

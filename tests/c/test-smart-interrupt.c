@@ -248,6 +248,238 @@ test_other_thread (void)
   hooked_clear (&hooked);
 }
 
+/* The first caller of a lock's flight is interrupted */
+
+typedef enum
+{
+  RUN_ASYNC,  /* he iterates for its body */
+  RUN_WITHIN, /* he runs its blocking body, which waits for an inner call */
+  RUN_WORKER, /* a worker runs it */
+  N_RUNS
+} Run;
+
+typedef struct
+{
+  Hooked hooked;
+  Run run;
+  SmartLock *lock;
+  SmartAsyncFunc *inner;
+  SmartAsyncFunc *func;
+  int leader_is_back; /* atomic */
+} Flown;
+
+static void
+fly_begin (SmartCall *call, gpointer data)
+{
+  begin_and_ignore (call, &((Flown *) data)->hooked);
+}
+
+static void
+fly_within (SmartCall *call, gpointer data)
+{
+  Flown *flown = data;
+  g_auto (GValue) value = G_VALUE_INIT;
+  GError *error = NULL;
+
+  if (smart_async_func_call_sync (flown->inner, NULL, NULL, 0, NULL, &value, &error))
+    smart_call_return_value (call, &value);
+  else
+    smart_call_return_error (call, error);
+}
+
+static void
+fly_on_worker (SmartCall *call, gpointer data)
+{
+  Flown *flown = data;
+
+  smart_test_gate_open (&flown->hooked.inside);
+  smart_test_gate_wait (&flown->hooked.release);
+  smart_call_return_int (call, 7);
+}
+
+static gboolean
+two_wait (gpointer data)
+{
+  return smart_lock_get_n_waiters (((Flown *) data)->lock) == 2;
+}
+
+static gboolean
+one_waits (gpointer data)
+{
+  return smart_lock_get_n_waiters (((Flown *) data)->lock) == 1;
+}
+
+static gpointer
+follower_main (gpointer data)
+{
+  Flown *flown = data;
+  g_auto (GValue) value = G_VALUE_INIT;
+  g_autoptr (GError) error = NULL;
+
+  smart_test_gate_wait (&flown->hooked.inside);
+  smart_lock_run_once_sync (flown->lock, "key", flown->func, NULL, NULL, 0, NULL, &value, &error);
+  g_assert_no_error (error);
+  g_assert_cmpint (g_value_get_int (&value), ==, 7);
+
+  return NULL;
+}
+
+static gboolean
+leader_is_back (gpointer data)
+{
+  return g_atomic_int_get (&((Flown *) data)->leader_is_back);
+}
+
+/* Interrupts the first caller when another one waits, and lands the flight when he
+ * has left. */
+static gpointer
+tower_main (gpointer data)
+{
+  Flown *flown = data;
+
+  smart_test_wait_until (two_wait, flown);
+  interrupt_now (&flown->hooked);
+  smart_test_wait_until (one_waits, flown);
+  g_assert_cmpuint (smart_lock_get_n_flights (flown->lock), ==, 1);
+
+  if (flown->run == RUN_WORKER)
+    {
+      smart_test_wait_until (leader_is_back, flown);
+      smart_test_gate_open (&flown->hooked.release);
+    }
+  else
+    {
+      g_assert_false (leader_is_back (flown));
+      g_assert_false (g_cancellable_is_cancelled (smart_call_get_cancellable (flown->hooked.kept)));
+      smart_call_return_int (flown->hooked.kept, 7);
+    }
+
+  return NULL;
+}
+
+static void
+flown_init (Flown *flown, Run run)
+{
+  *flown = (Flown) { .run = run, .lock = smart_lock_new () };
+  hooked_init (&flown->hooked);
+  flown->inner = smart_async_func_new (fly_begin, flown, NULL);
+  if (run == RUN_ASYNC)
+    flown->func = g_object_ref (flown->inner);
+  else
+    flown->func =
+        smart_async_func_new_blocking (run == RUN_WITHIN ? fly_within : fly_on_worker, flown, NULL);
+  if (run == RUN_WORKER)
+    smart_async_func_set_abandon_on_cancel (flown->func, TRUE);
+}
+
+static gboolean
+is_idle (gpointer data)
+{
+  return smart_lock_get_n_flights (((Flown *) data)->lock) == 0;
+}
+
+static void
+flown_clear (Flown *flown)
+{
+  smart_test_wait_until (is_idle, flown);
+  g_object_unref (flown->inner);
+  g_object_unref (flown->func);
+  g_object_unref (flown->lock);
+  hooked_clear (&flown->hooked);
+}
+
+static void
+test_flight (void)
+{
+  for (Run run = 0; run < N_RUNS; run++)
+    {
+      g_autoptr (GError) error = NULL;
+      Flown flown;
+      GThread *follower, *tower;
+
+      flown_init (&flown, run);
+      follower = g_thread_new ("follower", follower_main, &flown);
+      tower = g_thread_new ("tower", tower_main, &flown);
+      g_assert_false (smart_lock_run_once_sync (flown.lock, "key", flown.func, NULL, NULL, 0, NULL,
+                                                NULL, &error));
+      g_atomic_int_set (&flown.leader_is_back, TRUE);
+      g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+      g_assert_cmpint (g_atomic_int_get (&flown.hooked.n_checked), ==, 1);
+      g_thread_join (follower);
+      g_thread_join (tower);
+      g_assert_cmpuint (smart_lock_get_n_executions (flown.lock), ==, 1);
+      flown_clear (&flown);
+    }
+}
+
+/* Nobody else waits: it ends at once. */
+static void
+test_flight_alone (void)
+{
+  for (Run run = 0; run < N_RUNS; run++)
+    {
+      g_autoptr (GError) error = NULL;
+      Flown flown;
+      GThread *interrupter;
+
+      flown_init (&flown, run);
+      interrupter = g_thread_new ("interrupter", interrupter_main, &flown.hooked);
+      g_assert_false (smart_lock_run_once_sync (flown.lock, "key", flown.func, NULL, NULL, 0, NULL,
+                                                NULL, &error));
+      assert_interrupted (&flown.hooked, error);
+      g_thread_join (interrupter);
+      smart_test_gate_open (&flown.hooked.release);
+      flown_clear (&flown);
+    }
+}
+
+/* A wait of a SmartSyncCall: the call in whose body it is is cancelled */
+
+static gboolean
+end_task (GCancellable *cancellable, gpointer task)
+{
+  g_task_return_error_if_cancelled (task);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+pair_body (SmartCall *call, gpointer data)
+{
+  Hooked *hooked = data;
+  GCancellable *cancellable = smart_call_get_cancellable (call);
+  g_auto (SmartSyncCall) sync_call = SMART_SYNC_CALL_INIT;
+  g_autoptr (GSource) source = g_cancellable_source_new (cancellable);
+  g_autoptr (GAsyncResult) result = NULL;
+  GError *error = NULL;
+  GTask *task;
+
+  smart_sync_call_begin (&sync_call);
+  task = g_task_new (NULL, cancellable, smart_sync_call_ready, &sync_call);
+  g_source_set_callback (source, G_SOURCE_FUNC (end_task), task, g_object_unref);
+  g_source_attach (source, g_main_context_get_thread_default ());
+  smart_test_gate_open (&hooked->inside);
+  result = smart_sync_call_wait (&sync_call);
+  g_task_propagate_boolean (G_TASK (result), &error);
+  smart_call_return_error (call, error);
+}
+
+static void
+test_sync_call (void)
+{
+  g_autoptr (SmartAsyncFunc) func = NULL;
+  g_autoptr (GError) error = NULL;
+  Hooked hooked;
+  GThread *interrupter;
+
+  hooked_init (&hooked);
+  func = smart_async_func_new_blocking (pair_body, &hooked, NULL);
+  interrupter = g_thread_new ("interrupter", interrupter_main, &hooked);
+  g_assert_false (smart_async_func_call_sync (func, NULL, NULL, 0, NULL, NULL, &error));
+  assert_interrupted (&hooked, error);
+  g_thread_join (interrupter);
+  hooked_clear (&hooked);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -259,6 +491,9 @@ main (int argc, char **argv)
   smart_test_add ("/interrupt/future", test_future);
   smart_test_add ("/interrupt/not", test_false_alarm);
   smart_test_add ("/interrupt/other-thread", test_other_thread);
+  smart_test_add ("/interrupt/flight", test_flight);
+  smart_test_add ("/interrupt/flight/alone", test_flight_alone);
+  smart_test_add ("/interrupt/sync-call", test_sync_call);
 
   return g_test_run ();
 }

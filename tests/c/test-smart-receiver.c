@@ -19,7 +19,8 @@ struct _TestReceiver
   GThread *thread; /* where it received */
   guint n_calls;
   gboolean was_async;
-  SmartFuture *future; /* a reference */
+  SmartFuture *future;  /* a reference */
+  GAsyncResult *result; /* a reference */
 };
 
 G_DEFINE_FINAL_TYPE (TestReceiver, test_receiver, G_TYPE_OBJECT)
@@ -27,7 +28,8 @@ G_DEFINE_FINAL_TYPE (TestReceiver, test_receiver, G_TYPE_OBJECT)
 enum
 {
   PROP_CALL = 1,
-  PROP_FUTURE
+  PROP_FUTURE,
+  PROP_RESULT
 };
 
 static void
@@ -49,6 +51,9 @@ test_receiver_set_property (GObject *object, guint prop_id, const GValue *value,
     case PROP_FUTURE:
       g_set_object (&receiver->future, g_value_get_object (value));
       break;
+    case PROP_RESULT:
+      g_set_object (&receiver->result, g_value_get_object (value));
+      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
     }
@@ -58,6 +63,7 @@ static void
 test_receiver_finalize (GObject *object)
 {
   g_clear_object (&TEST_RECEIVER (object)->future);
+  g_clear_object (&TEST_RECEIVER (object)->result);
   G_OBJECT_CLASS (test_receiver_parent_class)->finalize (object);
 }
 
@@ -73,6 +79,9 @@ test_receiver_class_init (TestReceiverClass *class)
                                                         G_PARAM_WRITABLE));
   g_object_class_install_property (object_class, PROP_FUTURE,
                                    g_param_spec_object ("future", NULL, NULL, SMART_TYPE_FUTURE,
+                                                        G_PARAM_WRITABLE));
+  g_object_class_install_property (object_class, PROP_RESULT,
+                                   g_param_spec_object ("result", NULL, NULL, G_TYPE_ASYNC_RESULT,
                                                         G_PARAM_WRITABLE));
 }
 
@@ -440,6 +449,58 @@ gives_its_value (void)
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT);
 }
 
+/* Functions in C */
+
+static gboolean
+has_result (gpointer receiver)
+{
+  return TEST_RECEIVER (receiver)->result != NULL;
+}
+
+static void
+begin_read (gpointer receiver)
+{
+  g_autoptr (GFile) file =
+      g_file_new_for_path (g_test_get_filename (G_TEST_DIST, "meson.build", NULL));
+  GValue args[3] = { G_VALUE_INIT, G_VALUE_INIT, G_VALUE_INIT };
+  g_autoptr (GError) error = NULL;
+
+  g_value_init (&args[0], G_TYPE_FILE);
+  g_value_set_object (&args[0], file);
+  g_value_init (&args[1], G_TYPE_INT);
+  g_value_init (&args[2], G_TYPE_POINTER);
+  g_assert_true (
+      smart_receiver_begin (receiver, "libgio-2.0.so.0", "g_file_read_async", args, 3, &error));
+  g_assert_no_error (error);
+  g_assert_null (TEST_RECEIVER (receiver)->result);
+  for (guint i = 0; i < G_N_ELEMENTS (args); i++)
+    g_value_unset (&args[i]);
+}
+
+static void
+begins_in_c (void)
+{
+  g_autoptr (TestReceiver) receiver = g_object_new (TEST_TYPE_RECEIVER, NULL);
+  g_autoptr (GFile) file = NULL;
+  g_autoptr (GFileInputStream) stream = NULL;
+  g_autoptr (GError) error = NULL;
+
+  smart_test_in_loop (begin_read, has_result, receiver);
+  g_assert_true (receiver->thread == g_thread_self ());
+  file = G_FILE (g_async_result_get_source_object (receiver->result));
+  stream = g_file_read_finish (file, receiver->result, &error);
+  g_assert_no_error (error);
+  g_assert_nonnull (stream);
+
+  g_assert_false (smart_receiver_begin (G_OBJECT (receiver), "libgio-2.0.so.0", "no_such_function",
+                                        NULL, 0, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND);
+  g_clear_error (&error);
+  g_assert_false (
+      smart_receiver_begin (G_OBJECT (receiver), "no-such-library.so", "exit", NULL, 0, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND);
+}
+
 /* Exceptions */
 
 static void
@@ -499,6 +560,7 @@ main (int argc, char **argv)
   smart_test_add ("/receiver/goes-with-its-function", goes_with_its_function);
   smart_test_add ("/receiver/keeps-to-its-thread", keeps_to_its_thread);
   smart_test_add ("/receiver/is-told-at-home", is_told_at_home);
+  smart_test_add ("/receiver/begins-in-c", begins_in_c);
   smart_test_add ("/receiver/gives-its-value", gives_its_value);
   smart_test_add ("/receiver/refuses-what-cannot-receive", refuses_what_cannot_receive);
   smart_test_add ("/offload/stays-at-home", stays_at_home);

@@ -128,8 +128,12 @@ function fromGError(error, request, stack) {
         return error;
 
     if (error.domain === native.exceptionDomain) {
-        if (request?.threw)
+        if (request?.threw) {
+            // The stack of a finish function says nothing.
+            if (request.throwsForC && stack !== undefined)
+                request.thrown.stack = stack;
             return request.thrown;
+        }
         return unbox(native.exceptionGet(error));
     }
 
@@ -163,7 +167,10 @@ function isHeldByLoop() {
         held = context.is_owner();
     } finally {
         // Another thread might have it for a moment.
-        while (!context.acquire());
+        let acquired;
+        do
+            acquired = context.acquire();
+        while (!acquired);
     }
     return held;
 }
@@ -246,14 +253,14 @@ function finishCollectionIfBegun() {
 /* Receivers */
 
 let BodyReceiver = null;
-let FutureReceiver = null;
+let ResultReceiver = null;
 
 function defineClasses() {
     const {WRITABLE, EXPLICIT_NOTIFY} = GObject.ParamFlags;
 
     Box = GObject.registerClass({
         GTypeName: 'SmartAsyncGjsBox',
-    }, class Box extends GObject.Object {});
+    }, class extends GObject.Object {});
 
     BodyReceiver = GObject.registerClass({
         GTypeName: 'SmartAsyncGjsBodyReceiver',
@@ -261,25 +268,27 @@ function defineClasses() {
             'call': GObject.ParamSpec.object('call', null, null,
                 WRITABLE | EXPLICIT_NOTIFY, SmartAsync.Call.$gtype),
         },
-    }, class BodyReceiver extends GObject.Object {
+    }, class extends GObject.Object {
         set call(call) {
             this.run(call);
         }
     });
 
-    FutureReceiver = GObject.registerClass({
-        GTypeName: 'SmartAsyncGjsFutureReceiver',
+    ResultReceiver = GObject.registerClass({
+        GTypeName: 'SmartAsyncGjsResultReceiver',
         Properties: {
             'future': GObject.ParamSpec.object('future', null, null,
                 WRITABLE | EXPLICIT_NOTIFY, SmartAsync.Future.$gtype),
+            'result': GObject.ParamSpec.object('result', null, null,
+                WRITABLE | EXPLICIT_NOTIFY, Gio.AsyncResult.$gtype),
         },
-    }, class FutureReceiver extends GObject.Object {
+    }, class extends GObject.Object {
         set future(future) {
-            const {receive} = this;
-            this.receive = null;
-            if (spareReceivers.length < MAX_SPARE_RECEIVERS)
-                spareReceivers.push(this);
-            receive(future);
+            takeReceived(this)(future);
+        }
+
+        set result(result) {
+            takeReceived(this)(result);
         }
     });
 }
@@ -288,11 +297,23 @@ function defineClasses() {
 const MAX_SPARE_RECEIVERS = 64;
 const spareReceivers = [];
 
+function borrowReceiver(receive) {
+    const receiver = spareReceivers.pop() ?? new ResultReceiver();
+    receiver.receive = receive;
+    return receiver;
+}
+
+function takeReceived(receiver) {
+    const {receive} = receiver;
+    receiver.receive = null;
+    if (spareReceivers.length < MAX_SPARE_RECEIVERS)
+        spareReceivers.push(receiver);
+    return receive;
+}
+
 // Calls receive(future) when the future has settled, in the caller's context.
 function whenSettled(future, receive) {
-    const receiver = spareReceivers.pop() ?? new FutureReceiver();
-    receiver.receive = receive;
-    future.add_receiver(receiver);
+    future.add_receiver(borrowReceiver(receive));
 }
 
 /* Futures */
@@ -349,8 +370,15 @@ let lastRequest = 0;
 
 // For a flight, which may outlive its first caller's request, all goes through the library.
 function makeRequest(self, args, {async, isFlight, timeout}) {
-    const request = {self, args, async, isFlight, timeout, name: null, returned: false,
-        result: undefined, threw: false, thrown: undefined};
+    const request = {
+        self, args, async, isFlight, timeout,
+        name: null,
+        returned: false,
+        result: undefined,
+        threw: false,
+        thrown: undefined,
+        throwsForC: false,
+    };
     if (!isFlight) {
         request.name = `${REQUEST_PREFIX}${++lastRequest}`;
         requests.set(request.name, request);
@@ -652,9 +680,9 @@ function derivePlan(plan, options) {
 }
 
 function makeSmart(plan, original = null) {
-    const smart = function (...args) {
+    function smart(...args) {
         return isAsync() ? callAio(plan, this, args) : callSync(plan, this, args);
-    };
+    }
     return dress(smart, plan, undefined, original);
 }
 
@@ -669,10 +697,10 @@ function dress(smart, plan, self, original) {
     const receiverOf = given => self !== undefined || given === smart ? self : given;
 
     const properties = {
-        sync: function (...args) {
+        sync(...args) {
             return callSync(plan, receiverOf(this), args);
         },
-        aio: function (...args) {
+        aio(...args) {
             return callAio(plan, receiverOf(this), args);
         },
         options: options => {
@@ -781,7 +809,7 @@ function makeIntrospection() {
 
 function makeIntrospection2(GI) {
     const repository = GI.Repository.get_default();
-    const {InfoType, TypeTag, Direction, FunctionInfoFlags} = GI;
+    const {InfoType, TypeTag, Direction, FunctionInfoFlags, Transfer} = GI;
 
     function findMethod(info, name) {
         switch (info.get_type()) {
@@ -800,17 +828,76 @@ function makeIntrospection2(GI) {
         const arg = GI.callable_info_get_arg(info, i);
         const type = GI.arg_info_get_type(arg);
         const tag = GI.type_info_get_tag(type);
+        const target = tag === TypeTag.INTERFACE ? GI.type_info_get_interface(type) : null;
         return {
             name: arg.get_name(),
+            cType: getCType(tag, target),
             isIn: GI.arg_info_get_direction(arg) !== Direction.OUT,
             isNumber: tag >= TypeTag.INT8 && tag <= TypeTag.DOUBLE,
-            typeName: tag === TypeTag.INTERFACE ? GI.type_info_get_interface(type).get_name() : null,
+            typeName: target?.get_name() ?? null,
             hidden: [GI.arg_info_get_closure(arg), GI.arg_info_get_destroy(arg),
                 tag === TypeTag.ARRAY ? GI.type_info_get_array_length(type) : -1],
         };
     }
 
+    // How C takes what JavaScript gives, of the types that a GValue passes by themselves.
+    function getCType(tag, target) {
+        switch (tag) {
+        case TypeTag.BOOLEAN:
+            return 'boolean';
+        case TypeTag.INT32:
+            return 'int';
+        case TypeTag.UINT32:
+            return 'uint';
+        case TypeTag.INT64:
+            return 'int64';
+        case TypeTag.UINT64:
+            return 'uint64';
+        case TypeTag.DOUBLE:
+            return 'double';
+        case TypeTag.UTF8:
+        case TypeTag.FILENAME:
+            return 'string';
+        case TypeTag.INTERFACE:
+            break;
+        default:
+            return null;
+        }
+        switch (target.get_type()) {
+        case InfoType.ENUM:
+            return 'int';
+        case InfoType.FLAGS:
+            return 'uint';
+        case InfoType.OBJECT:
+        case InfoType.INTERFACE:
+            return 'pointer';
+        case InfoType.STRUCT:
+        case InfoType.BOXED:
+            return GI.registered_type_info_get_type_name(target) ? 'pointer' : null;
+        default:
+            return null;
+        }
+    }
+
+    // What C is to be called by, if that is possible without more than GValues.
+    function getSymbol(info, visible) {
+        const n = GI.callable_info_get_n_args(info);
+        const passed = visible.slice(0, -1);
+        if (visible.length !== n - 1 || findReadyCallback(visible) !== visible.length - 1 ||
+            passed.some(arg => arg.cType === null))
+            return null;
+        for (let i = 0; i < passed.length; i++) {
+            if (GI.arg_info_get_ownership_transfer(GI.callable_info_get_arg(info, i)) !== Transfer.NOTHING)
+                return null;
+        }
+        return {
+            libraries: repository.get_shared_library(info.get_namespace())?.split(',') ?? [null],
+            name: GI.function_info_get_symbol(info),
+        };
+    }
+
     return {
+        getSymbol,
         findByGType: gtype => repository.find_by_gtype(gtype),
         findByName: (namespace, name) => repository.find_by_name(namespace, name),
         isFunction: info => info.get_type() === InfoType.FUNCTION,
@@ -847,6 +934,8 @@ function makeIntrospection3(GI) {
     }
 
     return {
+        // No GJS of this age drops callbacks.
+        getSymbol: () => null,
         findByGType: gtype => repository.find_by_gtype(gtype),
         findByName: (namespace, name) => repository.find_by_name(namespace, name),
         isFunction: info => info instanceof GI.FunctionInfo,
@@ -934,6 +1023,7 @@ function makeScope(container) {
  * @property {number} priorityAt - where io_priority is in it, which can be left out; or -1
  * @property {boolean} isMethod - whether it is called on an object
  * @property {string} namespace - where it is from
+ * @property {object|null} symbol - how C calls the first, where that is needed
  */
 
 function describePair(scope, asyncName) {
@@ -977,6 +1067,7 @@ function describePair(scope, asyncName) {
         nArgs: taken.length,
         isMethod: isMethod(begin.info),
         namespace: begin.namespace,
+        symbol: DROPS_CALLBACKS ? getIntrospection().getSymbol(begin.info, asyncArgs) : null,
     };
 }
 
@@ -1001,10 +1092,11 @@ function getNative(holder, name) {
 
 // What is called on an object, and the rest on its class or namespace.
 function getHolder(container, pair) {
-    if (!pair.isMethod)
+    if (!pair.isMethod) {
         return container.$gtype !== undefined || isNamespace(container)
             ? container
             : container.constructor;
+    }
     return container.$gtype !== undefined && typeof container === 'function'
         ? container.prototype
         : container;
@@ -1035,6 +1127,35 @@ function putCallback(pair, args, callback) {
     return [...args.slice(0, i), callback, ...args.slice(i)];
 }
 
+// A GValue as C has it; a GValue makes pointers of null, objects, structures and strings.
+function toCValue(value, type) {
+    if (value === null || value === undefined)
+        value = {boolean: false, string: null, pointer: null}[type] ?? 0;
+    if (['string', 'pointer'].includes(type))
+        return value;
+    const typed = new GObject.Value();
+    typed.init(GObject[`TYPE_${type.toUpperCase()}`]);
+    typed[`set_${type}`](value);
+    return typed;
+}
+
+// Begins in C, whose callback sets a property, which no GJS refuses. Returns whether it has.
+function beginInC(pair, target, args, receive) {
+    const {libraries, name} = pair.symbol;
+    const values = args.map((value, i) => toCValue(value, pair.asyncArgs[i].cType));
+    if (pair.isMethod)
+        values.unshift(target);
+    const receiver = borrowReceiver(receive);
+    for (const library of libraries) {
+        try {
+            return SmartAsync.receiver_begin(receiver, library, name, values);
+        } catch {
+            // It is in another one.
+        }
+    }
+    return false;
+}
+
 // The place of the cancellable, where it is not given: a nested call inherits one.
 function inheritCancellable(pair, args, call) {
     const taken = pair.asyncArgs.filter((arg, i) =>
@@ -1047,7 +1168,15 @@ function inheritCancellable(pair, args, call) {
     return inherited;
 }
 
-function makePairPlan(container, name, {io_priority: ioPriority = GLib.PRIORITY_DEFAULT, ...options} = {}) {
+// The class whose prototype this is, or what was given.
+function fromPrototype(container) {
+    return Object.hasOwn(container, 'constructor') && container.constructor.prototype === container
+        ? container.constructor
+        : container;
+}
+
+function makePairPlan(where, name, {io_priority: ioPriority = GLib.PRIORITY_DEFAULT, ...options} = {}) {
+    const container = fromPrototype(where);
     const pair = findPair(container, name);
     if (pair === null)
         return null;
@@ -1063,16 +1192,21 @@ function makePairPlan(container, name, {io_priority: ioPriority = GLib.PRIORITY_
         const [given, priority] = splitPriority(pair, getArgs(request, call), ioPriority);
         const args = withPriority(pair, inheritCancellable(pair, given, call), priority);
         const finish = getNative(pair.isMethod ? target : holder, pair.finishName);
-        getNative(target, pair.asyncName).apply(target, putCallback(pair, args, (source, result) => {
+        const receive = result => {
             let value;
             try {
                 value = finish.call(target, result);
             } catch (error) {
+                request.throwsForC = true;
                 returnError(call, request, error);
                 return;
             }
             returnValue(call, request, value, label);
-        }));
+        };
+        if (!pair.symbol || !beginInC(pair, target, args, receive)) {
+            getNative(target, pair.asyncName).apply(target,
+                putCallback(pair, args, (source, result) => receive(result)));
+        }
     };
     const block = (self, given, call) => {
         const target = targetOf(self);

@@ -75,10 +75,6 @@ SmartAsyncFunc *
 
 gboolean    smart_async_func_may_run_here (SmartAsyncFunc  *func);
 
-/* smart-call-site.c */
-char       *smart_call_site_label         (const char      *args,
-                                           const char      *where);
-
 /* smart-async-func-pair.c */
 void        smart_pair_invoke             (GCallback        function,
                                            gpointer         last_argument,
@@ -86,7 +82,12 @@ void        smart_pair_invoke             (GCallback        function,
                                            GValue          *args,
                                            guint            n_args);
 
+/* smart-call-site.c */
+char       *smart_call_site_label         (const char      *args,
+                                           const char      *where);
+
 /* smart-dispatch.c */
+gboolean    smart_dispatch_is_here        (SmartAsyncFunc  *func);
 void        smart_dispatch                (SmartAsyncFunc  *func,
                                            SmartOutcome    *outcome,
                                            GMainContext    *home,

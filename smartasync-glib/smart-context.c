@@ -43,6 +43,7 @@ smart_frame_push (SmartThread *thread, SmartFrame *frame, SmartFrameKind kind, S
   frame->hidden = NULL;
   frame->below = thread->top;
   thread->top = frame;
+  thread->n_bodies += !frame->on_heap;
 
   if (call == NULL)
     return;
@@ -73,6 +74,10 @@ drop_top (SmartThread *thread)
       g_clear_object (&frame->call);
       g_clear_pointer (&frame->source, g_source_unref);
       g_free (frame);
+    }
+  else
+    {
+      thread->n_bodies--;
     }
 }
 

@@ -178,6 +178,13 @@ dispatch_flight (SmartAsyncFunc *func, SmartCall *call, SmartOutcome *outcome)
     place (call);
 }
 
+/* Whether every call that a sync caller makes of @func is run by him. */
+gboolean
+smart_dispatch_is_here (SmartAsyncFunc *func)
+{
+  return func->executor == NULL && !needs_worker (func);
+}
+
 /* Whether @call, made by a sync caller, runs in another thread. */
 static gboolean
 goes_elsewhere (SmartAsyncFunc *func, SmartCall *call)

@@ -694,7 +694,8 @@ smart_lock_run_once_sync (SmartLock *lock,
       smart_value_put_failed (result);
       success = FALSE;
     }
-  else if (is_first && upstream == NULL && smart_thread_get ()->interrupt == NULL)
+  else if (is_first && upstream == NULL && smart_thread_get ()->interrupt == NULL &&
+           smart_dispatch_is_here (func))
     {
       success = run_alone (flight, func, source, args, n_args, result, error);
     }

@@ -22,6 +22,7 @@ struct _SmartThread
 {
   int           id;            /* the system's, for those who debug; immutable */
   SmartFrame   *top;           /* smart-context.c: the innermost frame */
+  guint         n_bodies;      /* smart-context.c: of the frames, those on its stack */
 
   GPtrArray    *contexts;      /* smart-context-pool.c: of SmartPlace, one for each depth */
   guint         depth;         /* how many of them are in use */

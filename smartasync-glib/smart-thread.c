@@ -33,6 +33,11 @@ smart_thread_free (gpointer data)
    * which is freed in the next round of destructors. */
   smart_thread_current = NULL;
 
+  /* It was ended within a body, as Python does when the process ends. Of its stack, where the
+   * frames are, nothing is left; what it had borrowed is abandoned. */
+  if (thread->n_bodies > 0)
+    return;
+
   smart_frame_clear (thread);
   g_clear_pointer (&thread->inbox, smart_inbox_unref);
   smart_context_pool_clear (thread);

@@ -17,7 +17,7 @@ def guard(body):
         try:
             body(call, *args)
         except BaseException as error:
-            # As long as the call is alive, and for a caller who waits here.
-            call._outcome = errors.local.raised = errors.make_outcome(error)
-            call.return_error(errors.to_gerror(error, call._outcome))
+            outcome = errors.make_outcome(error)
+            errors.keep(outcome)
+            call.return_error(errors.to_gerror(error, outcome))
     return guarded

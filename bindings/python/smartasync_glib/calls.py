@@ -6,9 +6,6 @@ from gi.repository import SmartAsync
 
 from . import detect, native
 
-_get_current_in_c = SmartAsync.Call.get_current
-
-
 def get_current():
     """The call whose body this is part of, or None.
 
@@ -16,13 +13,32 @@ def get_current():
     there is nobody whom its progress would interest.
     """
     if native.current_call() is not None:
-        return _get_current_in_c()
+        return SmartAsync.Call._get_current()
+    call = get_owner()
+    if call is not None:
+        return call
     frame = detect.find_body()
     if frame is None:
         return None
     if frame.made is None:
         frame.made = _make()
     return frame.made
+
+
+def get_owner():
+    """The call of the body that has made the asyncio task which this is part of, or None."""
+    frame = detect.top.get()
+    if frame is None or frame.owner is None or detect.get_asyncio_loop() is not frame.loop:
+        return None
+    return frame.owner() if frame.loop is not None else None
+
+
+def get_inherited():
+    """The cancellable of that call, for a smart call that has none; in C's own calls C sees to it."""
+    if native.current_call() is not None:
+        return None
+    owner = get_owner()
+    return owner.get_cancellable() if owner is not None else None
 
 
 def _make():

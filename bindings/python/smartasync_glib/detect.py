@@ -43,7 +43,7 @@ COROUTINE_BODY = 'coroutine body'
 class Frame:
     """Some code: a body, or what runs in a mode."""
 
-    __slots__ = ('kind', 'below', 'thread', 'depth', 'call', 'loop', 'made')
+    __slots__ = ('kind', 'below', 'thread', 'depth', 'call', 'loop', 'made', 'owner')
 
     def __init__(self, kind, below=None, loop=None):
         self.kind = kind
@@ -52,7 +52,8 @@ class Frame:
         self.depth = native.main_depth()
         self.call = native.current_call()
         self.loop = loop
-        self.made = None  # its SmartCall, where one was asked for
+        self.made = None   # its SmartCall, where one was asked for
+        self.owner = None  # a weak reference to its SmartCall, where the library made one
 
     def is_here(self):
         """Whether this is (perhaps with another loop) the code that it was made in."""
@@ -71,6 +72,7 @@ class _PlainBody(Frame):
         self.call = None
         self.loop = None
         self.made = None
+        self.owner = None
 
     def is_here(self):
         return native.main_depth() == 0 and native.current_call() is None

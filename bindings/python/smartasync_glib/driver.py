@@ -162,7 +162,7 @@ def begin_coroutine(call, *_):
         if loop is not None:
             under_asyncio.begin_task(loop, call, work)
             return
-        coroutine = work.begin()
+        coroutine = work.begin(call)
     except BaseException as error:
         fail(call, work, error)
         return

@@ -9,6 +9,7 @@ GError no more than domain, code and message, and tells nobody when it is freed.
 """
 
 import asyncio
+import collections
 import contextlib
 import itertools
 import sys
@@ -55,6 +56,10 @@ class _Local(threading.local):
 
 
 local = _Local()
+
+# What bodies have raised that take a SmartCall. Nobody knows their futures here, so for a while these
+# are kept in case that somebody asks.
+_recent = collections.deque(maxlen=32)
 _keys = itertools.count(1)
 _outcomes = weakref.WeakValueDictionary()  # key: Outcome
 
@@ -92,6 +97,8 @@ def from_gerror(error, *outcomes):
         outcome = _outcomes.get(error.code)
         if outcome is not None and outcome.error is not None:
             outcome.unseen = False
+            with contextlib.suppress(ValueError):
+                _recent.remove(outcome)
             return outcome.error
     for outcome in outcomes:
         own = outcome.error
@@ -99,6 +106,12 @@ def from_gerror(error, *outcomes):
                 error.domain, error.code, error.message):
             return own
     return error
+
+
+def keep(outcome):
+    """For a caller who waits here, and for a while for others."""
+    local.raised = outcome
+    _recent.append(outcome)
 
 
 def unbox(value):

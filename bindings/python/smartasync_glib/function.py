@@ -9,7 +9,7 @@ from types import CoroutineType
 
 from gi.repository import GLib, SmartAsync
 
-from . import detect, driver, errors, interrupt, loops, under_asyncio, values
+from . import calls, cancellation, detect, driver, errors, interrupt, loops, under_asyncio, values
 from .detect import ASYNCIO, PLAIN_BODY, SYNC, find_context
 from .native import context_is_async, current_call
 from .work import Work, run_blocking
@@ -19,7 +19,7 @@ _set_top = detect.top.set
 _reset_top = detect.top.reset
 
 OPTIONS = {'executor', 'timeout', 'max_concurrency', 'abandon_on_cancel', 'context', 'name',
-           'cancellable'}
+           'cancellable', 'inherit_cancellable', 'priority', 'thread_safe_source'}
 
 
 def smartasync(function):
@@ -108,7 +108,7 @@ class SmartFunction:
         self._function = function
         self._options = options or {}
         self._binding = binding or _bind_instance
-        self._func = None
+        self._own = []  # the library's function, once it is needed
         self._abandons = bool(self._options.get('abandon_on_cancel'))
         self._cancellable = self._options.get('cancellable')
         self._runs_elsewhere = (self._options.get('executor') is not None
@@ -138,17 +138,22 @@ class SmartFunction:
     def options(self, **options):
         """The same function with other options.
 
-        executor: the SmartAsync.Executor to run in; timeout: in milliseconds; max_concurrency: how
-        many calls may run at once; abandon_on_cancel: whether a caller who is cancelled leaves at
-        once; context: a SmartAsync.MainContextPolicy, or the GLib.MainContext to run in; name: in
-        messages; cancellable: the Gio.Cancellable that cancels its calls.
+        executor: the SmartAsync.Executor to run in; timeout: in seconds; max_concurrency: how many
+        calls may run at once; abandon_on_cancel: whether a caller who is cancelled leaves at once;
+        context: a SmartAsync.MainContextPolicy, or the GLib.MainContext to run in; name: in
+        messages; cancellable: the Gio.Cancellable that cancels its calls; inherit_cancellable:
+        whether calls without one take over that of the call they are made in; priority: of the
+        source that brings results; thread_safe_source: whether a widget's method may be offloaded.
         """
         unknown = options.keys() - OPTIONS
         if unknown:
             raise TypeError(f'{sorted(unknown)[0]!r} is not an option; these are: '
                             f'{", ".join(sorted(OPTIONS))}')
         _check_options(options)
-        return type(self)(self._function, {**self._options, **options}, self._binding)
+        derived = type(self)(self._function, {**self._options, **options}, self._binding)
+        if options.keys() <= {'cancellable'}:
+            derived._own = self._own  # the same calls count for its limit
+        return derived
 
     # The table
 
@@ -166,9 +171,14 @@ class SmartFunction:
 
     def _start(self, work):
         with detect.in_c(True):
-            future = self._get_func()._callv(None, [values.box(work)], self._cancellable)
+            future = self._get_func()._callv(None, [values.box(work)], self._get_cancellable())
         future._outcome = work.outcome
         return future
+
+    def _get_cancellable(self):
+        if self._cancellable is None and self._options.get('inherit_cancellable', True):
+            return calls.get_inherited()
+        return self._cancellable
 
     def _make_arguments(self, args, kwargs, boxed=False):
         """What the library's function is called with."""
@@ -186,12 +196,11 @@ class SmartFunction:
     # The library's function
 
     def _get_func(self):
-        func = self._func
-        if func is None:
+        if not self._own:
             func = self._make_func()
             self._set_options(func)
-            self._func = func
-        return func
+            self._own.append(func)
+        return self._own[0]
 
     def _set_options(self, func):
         options = self._options
@@ -200,11 +209,17 @@ class SmartFunction:
         if options.get('executor') is not None:
             func.set_executor(options['executor'])
         if options.get('timeout'):
-            func.set_timeout(options['timeout'])
+            func.set_timeout(max(1, round(options['timeout'] * 1000)))
         if options.get('max_concurrency'):
             func.set_max_concurrency(options['max_concurrency'])
         if options.get('abandon_on_cancel'):
             func.set_abandon_on_cancel(True)
+        if not options.get('inherit_cancellable', True):
+            func.set_inherit_cancellable(False)
+        if options.get('priority') is not None:
+            func.set_priority(options['priority'])
+        if options.get('thread_safe_source'):
+            func.set_thread_safe_source(True)
         context = options.get('context')
         if isinstance(context, GLib.MainContext):
             func.set_executor(SmartAsync.Executor.new_for_context(context))
@@ -213,15 +228,20 @@ class SmartFunction:
 
     def _is_plain(self):
         """Whether no option asks for the library where the caller can run it himself."""
-        return not any(self._options.get(name) for name in OPTIONS - {'name'})
+        return not any(self._options.get(name) for name in _ASK_FOR_LIBRARY)
+
+
+_ASK_FOR_LIBRARY = {'executor', 'timeout', 'max_concurrency', 'abandon_on_cancel', 'context',
+                    'cancellable'}
 
 
 def _check_options(options):
-    for name in ('timeout', 'max_concurrency'):
-        value = options.get(name)
-        if value is not None and (type(value) is not int or value < 0):
-            unit = ', in milliseconds' if name == 'timeout' else ''
-            raise TypeError(f'{name} is a whole number{unit}, not {value!r}')
+    limit = options.get('max_concurrency')
+    if limit is not None and (type(limit) is not int or limit < 0):
+        raise TypeError(f'max_concurrency is a whole number, not {limit!r}')
+    timeout = options.get('timeout')
+    if timeout is not None and (type(timeout) not in (int, float) or not 0 <= timeout < 4e6):
+        raise TypeError(f'timeout is a number of seconds, not {timeout!r}')
     executor = options.get('executor')
     if executor is not None and not isinstance(executor, SmartAsync.Executor):
         raise TypeError(f'executor is a SmartAsync.Executor, not {executor!r}')
@@ -267,17 +287,41 @@ class PlainFunction(SmartFunction):
         return SmartAsync.AsyncFunc._new_blocking(run_blocking)
 
 
+def _get_cancellable_of_current_call():
+    call = SmartAsync.Call.get_current() if current_call() is not None else None
+    return call.get_cancellable() if call is not None else None
+
+
 class CoroutineFunction(SmartFunction):
     """Of an `async def`."""
 
     def __init__(self, function, options=None, binding=None):
         super().__init__(function, options, binding)
         self._direct = self._is_plain()
+        self._untimed = None
+        self._deadline = self._options.get('timeout')
+        for name in ('executor', 'max_concurrency', 'abandon_on_cancel', 'context'):
+            if self._options.get(name):
+                self._deadline = None
 
     def _call_sync(self, args, kwargs):
         if self._direct and current_call() is None:
             return loops.run_coroutine(self._function(*args, **kwargs))
+        if self._deadline:
+            return self._run_in_time(args, kwargs)
         return self._run_in_c(args, kwargs)
+
+    def _run_in_time(self, args, kwargs):
+        """The library would have a worker run what may have to be left behind: a loop need not."""
+        if self._untimed is None:
+            self._untimed = self.options(timeout=None)
+        work = Work(self._function, args, kwargs, plain=True)
+        work.deadline = deadline = loops.Deadline(self._deadline)
+        outer = self._get_cancellable() or _get_cancellable_of_current_call()
+        with cancellation.linked(outer, deadline.cancellable), errors.translated(work.outcome):
+            interrupt.call(self._untimed._get_func()._call_sync, None, [values.box(work)],
+                           deadline.cancellable)
+        return work.outcome.value
 
     def _call_aio(self, args, kwargs):
         return under_asyncio.call_coroutine(self, args, kwargs)

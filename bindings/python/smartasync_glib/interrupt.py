@@ -1,7 +1,100 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""Ctrl-C ends what the main thread waits for in the library."""
+"""Ctrl-C ends what the main thread waits for in the library.
+
+Python runs signal handlers between its own instructions only. So while the main
+thread is in the library, signals are written to a descriptor that its waits
+watch, and which has Python's code run. A handler that raises there would raise
+into the library, where nobody catches it: it is kept, and raised afterwards.
+"""
+
+import os
+import signal
+import threading
+
+from gi.repository import SmartAsync
+
+_main = threading.main_thread().ident
+_get_ident = threading.get_ident
+
+
+class _Pipe:
+    """What signals are written to."""
+
+    def __init__(self):
+        self.reading, self.writing = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self.hooked = False
+
+    def hook(self):
+        """On the main thread."""
+        SmartAsync.set_interrupt_hook(self.reading, _check)
+        self.hooked = True
+
+    def empty(self):
+        try:
+            os.read(self.reading, 4096)
+        except BlockingIOError:
+            pass
+
+
+class _Relay:
+    """Stands in for the handler of SIGINT."""
+
+    def __init__(self, handler):
+        self.handler = handler
+        self.raised = None
+
+    def __call__(self, number, frame):
+        if frame is None or frame.f_code is not _check.__code__:
+            return self.handler(number, frame)
+        try:
+            self.handler(number, frame)
+        except BaseException as error:
+            self.raised = error
+
+
+_pipe = _Pipe()
+_relay = None
+
+
+def _check(*_):
+    # The handler has run by now: Python does that where a function begins.
+    _pipe.empty()
+    return _relay is not None and _relay.raised is not None
+
+
+def _renew():
+    """In a forked child: what its parent is told is not for it."""
+    global _pipe
+    for descriptor in (_pipe.reading, _pipe.writing):
+        os.close(descriptor)
+    _pipe = _Pipe()
+
+
+os.register_at_fork(after_in_child=_renew)
 
 
 def call(function, *args):
-    return function(*args)
+    """Calls a function of the library's that may wait."""
+    global _relay
+
+    if _get_ident() != _main or _relay is not None:
+        return function(*args)
+    handler = signal.getsignal(signal.SIGINT)
+    if not callable(handler):
+        return function(*args)
+
+    if not _pipe.hooked:
+        _pipe.hook()
+    relay = _relay = _Relay(handler)
+    signal.signal(signal.SIGINT, relay)
+    wakeup_fd = signal.set_wakeup_fd(_pipe.writing, warn_on_full_buffer=False)
+    try:
+        return function(*args)
+    finally:
+        signal.set_wakeup_fd(wakeup_fd)
+        if signal.getsignal(signal.SIGINT) is relay:
+            signal.signal(signal.SIGINT, handler)
+        _relay = None
+        if relay.raised is not None:
+            raise relay.raised

@@ -39,10 +39,9 @@ class Flights:
         self._lock.forget(self._key)
 
     def _wait(self, func, args, kwargs):
-        func, arguments = _prepare(func, args, kwargs)
         with detect.in_c(False), errors.translated():
-            result = interrupt.call(self._lock._run_once_sync, self._key, func, None, arguments,
-                                    None)
+            result = interrupt.call(self._lock._run_once_sync, self._key,
+                                    *_prepare(func, args, kwargs))
         return errors.unbox(result[1])
 
     async def _await(self, func, args, kwargs):
@@ -50,9 +49,8 @@ class Flights:
         return await under_asyncio.settle(loop, lambda: self._begin(func, args, kwargs), True)
 
     def _begin(self, func, args, kwargs):
-        func, arguments = _prepare(func, args, kwargs)
         with detect.in_c(True):
-            return self._lock._run_once(self._key, func, None, arguments, None)
+            return self._lock._run_once(self._key, *_prepare(func, args, kwargs))
 
 
 def convert(args):
@@ -61,16 +59,17 @@ def convert(args):
 
 
 def _prepare(func, args, kwargs):
-    """The library's function, and its arguments."""
+    """What the library's methods take after the key."""
     if isinstance(func, function.BoundFunction):
         func, args = func.__func__, (func.__self__, *args)
     if isinstance(func, SmartAsync.AsyncFunc) or not callable(func):
         func = function.smartasync(func)
     if isinstance(func, function.SmartFunction):
-        return func._get_func(), func._make_arguments(args, kwargs, boxed=True)
+        return (func._get_func(), None, func._make_arguments(args, kwargs, boxed=True),
+                func._cancellable)
     kind = (function.CoroutineFunction if function.is_coroutine_function(func)
             else function.PlainFunction)
-    return _get_func(kind), [values.box(Work(func, args, kwargs, boxed=True))]
+    return _get_func(kind), None, [values.box(Work(func, args, kwargs, boxed=True))], None
 
 
 _funcs = {}  # kind: SmartAsync.AsyncFunc

@@ -23,18 +23,34 @@ import selectors
 import signal
 import sys
 import threading
+import time
 from asyncio import _get_running_loop, _set_running_loop
 from asyncio.tasks import _enter_task, _leave_task, current_task
 
-from gi.repository import GLib
+from gi.repository import Gio, GLib
 
-from . import native
+from . import errors, native
+from .cancellation import Watch
 
 # So many iterations a loop is given for what a body leaves behind. What is not
 # done by then goes on at this thread's next sync call.
 MAX_DRAIN = 16
 
+# So long, in seconds, a body that has taken too long may take to end.
+GRACE = 0.02
+
 _NOTHING = object()
+
+
+class Deadline:
+    """When a run has to be over, and what it cancels then."""
+
+    __slots__ = ('time', 'cancellable', 'passed')
+
+    def __init__(self, seconds):
+        self.time = time.monotonic() + seconds
+        self.cancellable = Gio.Cancellable()
+        self.passed = False
 
 
 class _Selector(selectors.EpollSelector):
@@ -132,7 +148,7 @@ class ThreadLoop(asyncio.SelectorEventLoop):
 
     # Running
 
-    def run(self, coroutine):
+    def run(self, coroutine, cancellable=None, deadline=None):
         """What `coroutine` returns.
 
         The first step is driven right here, as if by the task that asyncio would make of it; and
@@ -141,20 +157,20 @@ class ThreadLoop(asyncio.SelectorEventLoop):
         """
         outer = _get_running_loop()
         if outer is None:
-            return self._run(coroutine)
+            return self._run(coroutine, cancellable, deadline)
 
         outer_task = current_task(outer)
         if outer_task is not None:
             _leave_task(outer, outer_task)
         _set_running_loop(None)
         try:
-            return self._run(coroutine)
+            return self._run(coroutine, cancellable, deadline)
         finally:
             _set_running_loop(outer)
             if outer_task is not None:
                 _enter_task(outer, outer_task)
 
-    def _run(self, coroutine):
+    def _run(self, coroutine, cancellable, deadline):
         task = self._spare
         if task is None:
             task = self._make_spare()
@@ -178,7 +194,8 @@ class ThreadLoop(asyncio.SelectorEventLoop):
         else:
             self._leave(task, hooks)
             try:
-                return self._go_on(task, coroutine, context, yielded)
+                return self._go_on(task, coroutine, context, yielded, cancellable,
+                                   deadline)
             finally:
                 native.pop_thread_default(self._context_address)
         self._leave(task, hooks)
@@ -199,7 +216,7 @@ class ThreadLoop(asyncio.SelectorEventLoop):
         if self._ready:
             self._drain()
 
-    def _go_on(self, task, coroutine, context, yielded):
+    def _go_on(self, task, coroutine, context, yielded, cancellable, deadline):
         self._spare = None
         run = self._spare_run
         run.coroutine, run.context, run.first = coroutine, context, yielded
@@ -209,6 +226,10 @@ class ThreadLoop(asyncio.SelectorEventLoop):
         self.call_soon(callback, context=step_context)
 
         wakeup_fd = self._watch_signals()
+        watch = Watch(cancellable, self, task, outermost=True)
+        watch.begin()
+        timer = None if deadline is None else self.call_at(deadline.time, self._on_deadline,
+                                                           deadline, task)
         try:
             self.run_forever()
         except BaseException:
@@ -220,14 +241,32 @@ class ThreadLoop(asyncio.SelectorEventLoop):
                     task.exception()  # seen
             raise
         finally:
+            watch.end()
+            if timer is not None:
+                timer.cancel()
             if wakeup_fd is not None:
                 signal.set_wakeup_fd(wakeup_fd)
         if self._ready:
             self._drain()
+        if deadline is not None and deadline.passed:
+            if task.done() and not task.cancelled():
+                task.exception()  # seen
+            raise errors.make_timed_out()
         return task.result()
 
     def _on_done(self, _):
         self.stop()
+
+    def _on_deadline(self, deadline, task):
+        """The call is cancelled; the body gets a moment to end, and goes on without us if not."""
+        deadline.passed = True
+        deadline.cancellable.cancel()
+        self.call_later(GRACE, self._on_grace_over, task)
+
+    def _on_grace_over(self, task):
+        if not task.done():
+            task.remove_done_callback(self._on_done)
+            self.stop()
 
     def _make_spare(self):
         """A task whose first step nobody has scheduled yet."""
@@ -315,10 +354,10 @@ _inherited = []  # in a child: never freed
 os.register_at_fork(after_in_child=_abandon)
 
 
-def run_coroutine(coroutine):
+def run_coroutine(coroutine, cancellable=None, deadline=None):
     """What the coroutine returns; a loop of this thread's runs it."""
     loop = borrow()
     try:
-        return loop.run(coroutine)
+        return loop.run(coroutine, cancellable, deadline)
     finally:
         give_back(loop)

@@ -77,7 +77,7 @@ class LibraryFunction(SmartFunction):
     def _begin(self, args, kwargs, plain=False):
         arguments = self._make_arguments(args, kwargs)
         with detect.in_c(True):
-            return self._get_func_here()._callv(None, arguments, self._cancellable)
+            return self._get_func_here()._callv(None, arguments, self._get_cancellable())
 
     def _call_sync(self, args, kwargs):
         arguments = self._make_arguments(args, kwargs)
@@ -257,7 +257,8 @@ def _find_pair(info, container):
     named, begin = find(base), find(f'{base}_async')
     if begin is None:
         begin = named
-    finish_ = find(f'{base}_finish')
+    # The one odd name in GIO is replace_contents_bytes_async().
+    finish_ = find(f'{base}_finish') or find(f'{base.removesuffix("_bytes")}_finish')
     if begin is None or finish_ is None or not _takes_callback(begin):
         return None
     blocking = find(f'{base}_sync') or named
@@ -339,7 +340,7 @@ class PairFunction(LibraryFunction):
     def _make_work(self, args, kwargs, **how):
         work = _PairWork(self._pair, None, None, **how)
         work.instance, work.given = self._bind(args, kwargs)
-        return work, work.given.get('cancellable') or self._cancellable
+        return work, work.given.get('cancellable') or self._get_cancellable()
 
     def _make_arguments(self, args, kwargs, boxed=False):
         return [values.box(self._make_work(args, kwargs, boxed=boxed)[0])]

@@ -3,18 +3,14 @@
 """Smart calls under a running asyncio loop: coroutines."""
 
 import asyncio
-import contextlib
 import types
-
-from gi.repository import GObject, SmartAsync
+import weakref
 
 from . import detect, errors
+from .cancellation import CallWatch, Watch
 from .future import watch
 from .homes import home_of
 from .work import Work, fail, finish
-
-
-_RESOLVED = SmartAsync.FutureStatus.RESOLVED
 
 
 async def settle(loop, begin, abandon):
@@ -90,14 +86,15 @@ async def _run_here(loop, work, future):
     call = work.call
     frame = detect.Frame(detect.COROUTINE_BODY, None, loop)
     frame.call = hash(call)
+    frame.owner = weakref.ref(call)
     previous = detect.top.get()
     detect.top.set(frame)
-    cancellation = _Cancellation(call, future, loop)
+    watch_ = CallWatch(call, future, loop)
     try:
-        value = await within_call(call, work.function(*work.args, **work.kwargs), cancellation)
+        value = await within_call(call, work.function(*work.args, **work.kwargs), watch_)
     except BaseException as error:
         call.return_none()
-        if cancellation.end():
+        if watch_.end():
             # What comes of a call that was cancelled, or took too long, is that.
             with errors.because_of(error):
                 future.result()
@@ -105,63 +102,15 @@ async def _run_here(loop, work, future):
     finally:
         detect.top.set(previous)
     call.return_none()
-    if cancellation.end():
+    if watch_.end():
         future.result()
     return value
 
 
-class _Cancellation:
-    """A call and the task that runs it: each is cancelled with the other."""
-
-    def __init__(self, call, future, loop):
-        self.call = call
-        self.future = future
-        self.loop = loop
-        self.task = asyncio.current_task()
-        self.handler = 0
-        self.by_task = False
-        self.by_cancellable = False
-
-    def watch(self):
-        """It suspends for the first time."""
-        cancellable = self.call.get_cancellable()
-        self.handler = GObject.Object.connect(cancellable, 'cancelled', self.on_cancelled)
-        if cancellable.is_cancelled():
-            self.on_cancelled()
-
-    def on_cancelled(self, *_):
-        # In the thread that cancels.
-        if not self.by_task:
-            with contextlib.suppress(RuntimeError):  # the loop is closed
-                self.loop.call_soon_threadsafe(self.cancel_task)
-
-    def cancel_task(self):
-        if self.handler and not self.by_task and not self.by_cancellable:
-            self.by_cancellable = True
-            self.task.cancel()
-
-    def cancel_call(self):
-        """The task was cancelled."""
-        if not self.by_cancellable:
-            self.by_task = True
-            self.future.cancel()
-
-    def end(self):
-        """Whether its cancellable, or its deadline, has ended it."""
-        if self.handler:
-            GObject.Object.disconnect(self.call.get_cancellable(), self.handler)
-            self.handler = 0
-        if self.by_cancellable:
-            self.task.uncancel()
-        if not self.by_cancellable and not self.by_task:
-            return self.future.done() and self.future.get_status() != _RESOLVED
-        return self.by_cancellable
-
-
 @types.coroutine
-def within_call(call, coroutine, cancellation=None):
+def within_call(call, coroutine, watch_=None):
     """Runs `coroutine`, with `call` as the current one in each of its steps."""
-    step, value = coroutine.send, None
+    step, value, thrown = coroutine.send, None, None
     while True:
         call.enter()
         try:
@@ -170,21 +119,22 @@ def within_call(call, coroutine, cancellation=None):
             return stop.value
         finally:
             call.leave()
-        if cancellation is not None:
-            if not cancellation.handler:
-                cancellation.watch()
-            elif cancellation.by_cancellable:
+        if watch_ is not None:
+            if not watch_.handler:
+                watch_.begin()
+            elif watch_.has_cancelled and thrown is not None:
                 # It goes on all the same: without us.
-                cancellation.loop.create_task(_go_on(call, coroutine, yielded))
-                raise asyncio.CancelledError
+                watch_.loop.create_task(_go_on(call, coroutine, yielded))
+                raise thrown
         try:
             step, value = coroutine.send, (yield yielded)
         except GeneratorExit:
             coroutine.close()
             raise
         except BaseException as error:
-            if cancellation is not None and isinstance(error, asyncio.CancelledError):
-                cancellation.cancel_call()
+            if watch_ is not None and isinstance(error, asyncio.CancelledError):
+                watch_.cancel_call()
+                thrown = error
             step, value = coroutine.throw, error
 
 
@@ -224,17 +174,12 @@ async def _run_within(call, coroutine):
 
 def begin_task(loop, call, work):
     """The asynchronous body of a coroutine function, where asyncio runs: a task."""
-    coroutine = work.begin()
+    coroutine = work.begin(call)
     task = work.context.run(loop.create_task, _run_within(call, coroutine))
-    cancellable = call.get_cancellable()
-
-    def on_cancelled(_):
-        with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(task.cancel)
+    watch_ = Watch(call.get_cancellable(), loop, task)
 
     def on_done(task):
-        if handler:
-            GObject.Object.disconnect(cancellable, handler)
+        watch_.end()
         if task.cancelled():
             fail(call, work, asyncio.CancelledError())
         elif task.exception() is not None:
@@ -242,12 +187,8 @@ def begin_task(loop, call, work):
         else:
             finish(call, work, task.result())
 
-    handler = 0
-    if cancellable is not None:
-        handler = GObject.Object.connect(cancellable, 'cancelled', on_cancelled)
-        if cancellable.is_cancelled():
-            task.cancel()
     task.add_done_callback(on_done)
+    watch_.begin()
 
 
 def begin_here(call, work):

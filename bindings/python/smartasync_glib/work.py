@@ -10,6 +10,7 @@ that is where the arguments go, too. Whoever waits holds the Outcome.
 
 import asyncio
 import contextvars
+import weakref
 from types import CoroutineType
 
 from . import detect, errors, loops, values
@@ -17,7 +18,7 @@ from . import detect, errors, loops, values
 
 class Work:
     __slots__ = ('function', 'args', 'kwargs', 'context', 'outcome', 'plain', 'boxed',
-                 'call', 'granted')
+                 'call', 'granted', 'deadline')
 
     def __init__(self, function, args, kwargs, plain=False, boxed=False):
         self.function = function
@@ -29,23 +30,26 @@ class Work:
         self.boxed = boxed   # it returns its outcome, which several will share
         self.call = None     # of a task that runs itself: see under_asyncio.py
         self.granted = None
+        self.deadline = None
 
-    def begin(self):
+    def begin(self, call):
         """What the function returns, called in the caller's context variables."""
-        return self.context.run(self._call, detect.COROUTINE_BODY)
+        return self.context.run(self._call, call, detect.COROUTINE_BODY)
 
-    def run(self):
+    def run(self, call):
         """What comes of it in the end, for a body that blocks."""
-        return self.context.run(self._call_and_finish)
+        return self.context.run(self._call_and_finish, call)
 
-    def _call(self, kind):
-        detect.top.set(detect.Frame(kind, None, detect.get_asyncio_loop()))
+    def _call(self, call, kind):
+        frame = detect.Frame(kind, None, detect.get_asyncio_loop())
+        frame.owner = weakref.ref(call)
+        detect.top.set(frame)
         return self.function(*self.args, **self.kwargs)
 
-    def _call_and_finish(self):
-        result = self._call(detect.BLOCKING_BODY)
+    def _call_and_finish(self, call):
+        result = self._call(call, detect.BLOCKING_BODY)
         if type(result) is CoroutineType:
-            result = loops.run_coroutine(result)
+            result = loops.run_coroutine(result, call.get_cancellable(), self.deadline)
         return result
 
 
@@ -79,7 +83,7 @@ def run_blocking(call, *_):
     """The blocking body of every Python function."""
     work = get_work(call)
     try:
-        value = work.run()
+        value = work.run(call)
     except BaseException as error:
         fail(call, work, error)
     else:

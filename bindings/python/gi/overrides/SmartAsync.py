@@ -23,6 +23,8 @@ __all__ = []
 class Call(SmartAsync.Call):
     """A call in flight: what a body receives."""
 
+    _get_current = SmartAsync.Call.get_current
+
     @staticmethod
     def get_current():
         return calls.get_current()

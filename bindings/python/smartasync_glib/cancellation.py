@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+"""A cancellable cancels the task that runs its call, and the task the call."""
+
+import asyncio
+import contextlib
+import weakref
+
+from gi.repository import GObject, SmartAsync
+
+_RESOLVED = SmartAsync.FutureStatus.RESOLVED
+
+_watches = weakref.WeakKeyDictionary()  # task: its watches, the outermost first
+
+
+@contextlib.contextmanager
+def linked(outer, inner):
+    """`inner` is cancelled when `outer` is, which may be None."""
+    if outer is None:
+        yield
+        return
+    handler = GObject.Object.connect(outer, 'cancelled', lambda _: inner.cancel())
+    if outer.is_cancelled():
+        inner.cancel()
+    try:
+        yield
+    finally:
+        GObject.Object.disconnect(outer, handler)
+
+
+class Watch:
+    """Cancels a task when a cancellable is."""
+
+    def __init__(self, cancellable, loop, task, outermost=False):
+        self.cancellable = cancellable
+        self.loop = loop
+        self.task = task
+        self.handler = 0
+        self.has_cancelled = False
+        watches = _watches.setdefault(task, [])
+        watches.insert(0 if outermost else len(watches), self)
+
+    def begin(self):
+        if self.cancellable is None:
+            return
+        self.handler = GObject.Object.connect(self.cancellable, 'cancelled', self.on_cancelled)
+        if self.cancellable.is_cancelled():
+            self.on_cancelled()
+
+    def on_cancelled(self, *_):
+        # In the thread that cancels.
+        with contextlib.suppress(RuntimeError):  # the loop is closed
+            self.loop.call_soon_threadsafe(self.cancel_task)
+
+    def cancel_task(self):
+        if not self.handler or self.has_cancelled:
+            return
+        # What an outer call of this task's is cancelled for is the outer one's affair.
+        watches = _watches.get(self.task, ())
+        outer = watches[:watches.index(self)]
+        if not any(watch.is_cancelled() for watch in outer):
+            self.has_cancelled = True
+            self.task.cancel()
+
+    def is_cancelled(self):
+        return self.cancellable is not None and self.cancellable.is_cancelled()
+
+    def end(self):
+        if self.handler:
+            GObject.Object.disconnect(self.cancellable, self.handler)
+            self.handler = 0
+        watches = _watches.get(self.task)
+        if watches is not None and self in watches:
+            watches.remove(self)
+            if not watches:
+                del _watches[self.task]
+
+
+class CallWatch(Watch):
+    """The same of a call, which is also cancelled when its task is."""
+
+    def __init__(self, call, future, loop):
+        super().__init__(call.get_cancellable(), loop, asyncio.current_task())
+        self.future = future
+        self.by_task = False
+
+    def cancel_task(self):
+        if not self.by_task:
+            super().cancel_task()
+
+    def cancel_call(self):
+        """The task was cancelled."""
+        if not self.has_cancelled:
+            self.by_task = True
+            self.future.cancel()
+
+    def end(self):
+        """Whether the call was cancelled, or took too long: not its task."""
+        super().end()
+        if self.has_cancelled:
+            self.task.uncancel()
+            return True
+        return not self.by_task and self.future.done() and self.future.get_status() != _RESOLVED

@@ -238,7 +238,7 @@ smart_future_wait_value (SmartFuture *future,
   if (!smart_future_wait (future, timeout_usec, cancellable, NULL, error))
     return NULL;
 
-  value = &smart_future_get_outcome (future)->value;
+  value = smart_outcome_peek (smart_future_get_outcome (future));
   return G_VALUE_TYPE (value) != G_TYPE_INVALID ? value : &nothing;
 }
 

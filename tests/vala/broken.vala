@@ -67,12 +67,15 @@ void in_notify () throws Error {
 
 void in_progress () throws Error {
 	SmartAsync.Future? future = null;
+	var connected = new Gate ();
 	in_loop (() => {
 		future = blocking ((call) => {
+			connected.wait ();
 			call.report_progress (1);
 			call.return_none ();
 		}).callv ();
 		future.notify["progress"].connect (() => assert (1 + 1 == 3));
+		connected.open ();
 	}, () => future.status != PENDING);
 }
 
@@ -96,5 +99,5 @@ int main (string[] args) {
 	add_main ("progress", in_progress);
 	add_main ("thread", in_thread);
 
-	return Test.run ();
+	return Check.run ();
 }

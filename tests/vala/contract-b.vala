@@ -169,5 +169,5 @@ int main (string[] args) {
 	add_subprocess ("B1.f", b1_negative);
 	add_subprocess ("B1.g", b1_enums);
 
-	return Test.run ();
+	return Check.run ();
 }

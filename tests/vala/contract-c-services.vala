@@ -300,5 +300,5 @@ int main (string[] args) {
 	add ("C7.k", c7_from_a);
 	add ("C7.l", c7_nested);
 
-	return Test.run ();
+	return Check.run ();
 }

@@ -481,12 +481,17 @@ void check_gio () throws Error {
 	assert (caught (() => SmartAsync.run_sync<FileInfo> (
 		(cb) => gone.query_info_async.begin ("standard::type", 0, Priority.DEFAULT, null, (owned) cb),
 		(result) => gone.query_info_async.end (result))) is IOError.NOT_FOUND);
-
-	// One that was begun and is not waited for takes its context along.
-	var dropped = new SmartAsync.SyncCall ();
-	file.load_contents_async.begin (null, dropped.ready);
-	dropped = null;
 	assert (MainContext.get_thread_default () == before);
+}
+
+// One that was begun and is not waited for takes its context along.
+void c9_dropped () throws Error {
+	var dropped = new SmartAsync.SyncCall ();
+	File.new_for_path ("/proc/self/status").load_contents_async.begin (null, dropped.ready);
+	assert (MainContext.get_thread_default () != null);
+	dropped = null;
+	assert (MainContext.get_thread_default () == null);
+	check_gio ();
 }
 
 void c9_in_s () throws Error {
@@ -569,10 +574,11 @@ int main (string[] args) {
 	add_subprocess ("C8.c", c8_load);
 	add_subprocess ("C8.d", c8_abandoned);
 	add ("C9.a", c9_in_s);
+	add_subprocess ("C9.a/dropped", c9_dropped);
 	add ("C9.b", c9_in_a);
 	add ("C9.c", c9_nested);
 	add ("C9.d", c9_on_thread);
 	add_subprocess ("C10.a", c10_singleton);
 
-	return Test.run ();
+	return Check.run ();
 }

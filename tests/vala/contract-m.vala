@@ -525,5 +525,5 @@ int main (string[] args) {
 	add ("M11.c", m11_async);
 	add ("M11.d", m11_call_async);
 
-	return Test.run ();
+	return Check.run ();
 }

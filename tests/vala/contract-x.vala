@@ -341,5 +341,5 @@ int main (string[] args) {
 	add ("X4.a", x4_dump);
 	add_subprocess ("X4.b", x4_by_itself, "*takes long*thread * waits*settled by hand*");
 
-	return Test.run ();
+	return Check.run ();
 }

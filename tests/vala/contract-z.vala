@@ -216,5 +216,5 @@ int main (string[] args) {
 	add_subprocess ("Z2.c/exit-in-callback", exit_in_callback);
 	add_subprocess ("Z2.c/exit-in-run-sync", exit_in_run_sync);
 
-	return Test.run ();
+	return Check.run ();
 }

@@ -125,5 +125,5 @@ int main (string[] args) {
 	add_main ("gtk/current", dialog_context);
 	add_main ("gtk/widget", widget_refused);
 
-	return Test.run ();
+	return Check.run ();
 }

@@ -222,5 +222,5 @@ int main (string[] args) {
 	add ("typed-calls", typed_calls);
 	add ("derive", derive);
 
-	return Test.run ();
+	return Check.run ();
 }

@@ -1016,7 +1016,7 @@ smart_async_func_get_label (SmartAsyncFunc *func)
         g_free (label);
     }
 
-  return func->label;
+  return g_atomic_pointer_get (&func->label);
 }
 
 /* Its signature */

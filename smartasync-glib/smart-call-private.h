@@ -55,6 +55,7 @@ typedef struct
 {
   SmartThread *runner;     /* identity only: it runs there */
   int          runner_id;  /* valid if @runner is set */
+  guint        runner_depth; /* likewise */
   SmartTurns  *turns;      /* it waits for its turn; @func keeps it */
   gpointer     pool;       /* it waits for a thread; @func keeps it */
   SmartAsyncFunc *func;    /* a reference, nullable */

@@ -75,6 +75,7 @@ struct _SmartCall
   gint64 deadline;          /* monotonic time; -1: none */
   SmartThread *runner;      /* atomic; identity only: it runs a blocking body */
   int runner_id;            /* valid where runner is set; written once, before it */
+  guint runner_depth;       /* likewise: in how many waits that was already */
   int awaits_turn;          /* atomic */
   gpointer pool;            /* atomic; identity only: the one that it is queued in */
   int returned;             /* atomic */
@@ -428,7 +429,10 @@ smart_call_peek_needs (SmartCall *call, SmartCallNeeds *needs)
 {
   needs->runner = g_atomic_pointer_get (&call->runner);
   if (needs->runner != NULL)
-    needs->runner_id = call->runner_id;
+    {
+      needs->runner_id = call->runner_id;
+      needs->runner_depth = call->runner_depth;
+    }
   needs->turns = g_atomic_int_get (&call->awaits_turn) ? g_atomic_pointer_get (&call->turns) : NULL;
   needs->pool = g_atomic_pointer_get (&call->pool);
   needs->func = NULL;
@@ -594,6 +598,7 @@ smart_call_begin (SmartCall *call)
 
   /* So far it runs in this thread; from then on its home is what it needs. */
   call->runner_id = thread->id;
+  call->runner_depth = thread->n_waits;
   g_atomic_pointer_set (&call->runner, thread);
 
   frame.on_heap = FALSE;
@@ -639,6 +644,7 @@ smart_call_run_blocking (SmartCall *call)
   gboolean holding;
 
   call->runner_id = thread->id;
+  call->runner_depth = thread->n_waits;
   g_atomic_pointer_set (&call->runner, thread);
 
   frame.on_heap = FALSE;

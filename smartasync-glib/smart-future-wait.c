@@ -87,6 +87,7 @@ smart_wait_begin (SmartWait *wait,
   wait->thread = smart_thread_get ();
   wait->outcome = outcome;
   wait->context = context;
+  wait->depth = wait->thread->n_waits;
   wait->has_deadline = deadline >= 0;
   wait->runs_it = runs_it;
 
@@ -97,6 +98,7 @@ smart_wait_begin (SmartWait *wait,
         return FALSE;
     }
 
+  wait->thread->n_waits++;
   wait->hidden = smart_hide_cancellables ();
   if (wait->thread->is_worker)
     smart_offload_begin_wait ();
@@ -110,6 +112,7 @@ smart_wait_end (SmartWait *wait)
   if (wait->thread->is_worker)
     smart_offload_end_wait ();
   smart_show_cancellables (wait->hidden);
+  wait->thread->n_waits--;
   if (SMART_HAS_WAIT_GRAPH)
     smart_wait_graph_leave (wait);
 }

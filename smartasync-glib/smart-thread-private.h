@@ -40,6 +40,8 @@ struct _SmartThread
   SmartInterrupt *interrupt;   /* smart-interrupt.c: what ends its waits */
   SmartLead    *leads;         /* smart-lock.c: the flights that it runs, the innermost first */
 
+  guint         n_waits;       /* smart-future-wait.c: in how many it is */
+
   gpointer      pool;          /* smart-offload.c: the pool that it is of */
   gboolean      is_worker;     /* smart-offload.c: of the shared pool */
   GMainContext *loop;          /* smart-offload.c: where the calls go on that it has begun */

@@ -122,17 +122,27 @@ is_wait_stuck (Search *search, SmartWait *wait)
   return wait->outcome != NULL && !wait->has_deadline && is_stuck (search, wait->outcome);
 }
 
-/* Whether @thread cannot go on. HOLDS: graph_lock */
+/* The wait that the body of @call is in, or NULL. A wait that was there before
+ * iterates, and what it has dispatched is this body. HOLDS: graph_lock */
+static SmartWait *
+find_wait_within (const SmartCallNeeds *call)
+{
+  SmartWait *wait = find_wait (call->runner);
+
+  return wait != NULL && wait->depth >= call->runner_depth ? wait : NULL;
+}
+
+/* Whether the thread that runs @call cannot go on. HOLDS: graph_lock */
 static gboolean
-is_thread_stuck (Search *search, SmartThread *thread)
+is_runner_stuck (Search *search, const SmartCallNeeds *call)
 {
   SmartWait *wait;
 
   /* Its innermost wait; the one that is about to begin would be that. */
-  if (search->self != NULL && search->self->thread == thread)
+  if (search->self != NULL && search->self->thread == call->runner)
     return TRUE;
 
-  wait = find_wait (thread);
+  wait = find_wait_within (call);
   return wait != NULL && is_wait_stuck (search, wait);
 }
 
@@ -326,7 +336,7 @@ find_reason (Search *search, SmartOutcome *outcome, Needs *needs)
 
   if (needs->call.runner != NULL)
     {
-      if (!is_thread_stuck (search, needs->call.runner))
+      if (!is_runner_stuck (search, &needs->call))
         return FALSE;
       add_link (search, _ ("%s runs on thread %d, which waits"), needs->what,
                 needs->call.runner_id);
@@ -583,7 +593,7 @@ dump_needs (Dump *dump, Needs *needs, guint depth)
   if (needs->needs != NULL)
     dump_all (dump, needs->needs, depth + 1);
   if (needs->call.runner != NULL)
-    wait = find_wait (needs->call.runner);
+    wait = find_wait_within (&needs->call);
   if (wait != NULL && wait->outcome != NULL)
     dump_outcome (dump, wait->outcome, depth + 1);
 }

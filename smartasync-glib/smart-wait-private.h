@@ -23,6 +23,7 @@ struct _SmartWait
   SmartOutcome *outcome;                    /* nullable: something outside the library */
   GMainContext *context;                    /* what it iterates meanwhile, or NULL */
   GMainContext *owned[SMART_WAIT_N_OWNED];  /* what it owns, as far as that is known */
+  guint         depth;                      /* how many waits of its thread are around it */
   gboolean      has_deadline;
   gboolean      runs_it;                    /* it iterates for the body of @outcome itself */
   gint64        since;

@@ -14,39 +14,27 @@ const uint MAX_IN_FLIGHT = 16;
 
 // The author's side: the SHA-256 of a file, as a blocking function …
 
-void hash_blocking (SmartAsync.Call call) {
-  try {
-    var file = (File) call.get_object (0);
-    var cancellable = call.get_cancellable ();
-    var checksum = new Checksum (ChecksumType.SHA256);
-    var chunk = new uint8[CHUNK_SIZE];
-    var stream = file.read (cancellable);
-    ssize_t size;
+string hash_blocking (File file, Cancellable? cancellable) throws Error {
+  var checksum = new Checksum (ChecksumType.SHA256);
+  var chunk = new uint8[CHUNK_SIZE];
+  var stream = file.read (cancellable);
+  ssize_t size;
 
-    while ((size = stream.read (chunk, cancellable)) > 0)
-      checksum.update (chunk, size);
-    call.return_string (checksum.get_string ());
-  } catch (Error error) {
-    call.return_error (error);
-  }
+  while ((size = stream.read (chunk, cancellable)) > 0)
+    checksum.update (chunk, size);
+  return checksum.get_string ();
 }
 
 // … and as an asynchronous one.
 
-async void hash_asynchronous (SmartAsync.Call call) {
-  try {
-    var file = (File) call.get_object (0);
-    var cancellable = call.get_cancellable ();
-    var checksum = new Checksum (ChecksumType.SHA256);
-    var stream = yield file.read_async (Priority.DEFAULT, cancellable);
-    Bytes chunk;
+async string hash_asynchronous (File file, Cancellable? cancellable) throws Error {
+  var checksum = new Checksum (ChecksumType.SHA256);
+  var stream = yield file.read_async (Priority.DEFAULT, cancellable);
+  Bytes chunk;
 
-    while ((chunk = yield stream.read_bytes_async (CHUNK_SIZE, Priority.DEFAULT, cancellable)).length > 0)
-      checksum.update (chunk.get_data (), chunk.length);
-    call.return_string (checksum.get_string ());
-  } catch (Error error) {
-    call.return_error (error);
-  }
+  while ((chunk = yield stream.read_bytes_async (CHUNK_SIZE, Priority.DEFAULT, cancellable)).length > 0)
+    checksum.update (chunk.get_data (), chunk.length);
+  return checksum.get_string ();
 }
 
 // The caller's side, the same in both contexts. In a sync context each future
@@ -74,11 +62,10 @@ class Run {
 
   public void call_for_files () {
     while (futures.length < files.length && in_flight < MAX_IN_FLIGHT) {
-      Value file = files[futures.length];
-      var future = func.callv (null, { file }, null);
+      var future = func.callv (null, { files[futures.length] });
 
       futures.add (future);
-      if (future.get_status () == SmartAsync.FutureStatus.PENDING) {
+      if (future.status == PENDING) {
         in_flight++;
         future.wait_async.begin (null, on_settled);
       }
@@ -179,7 +166,7 @@ void run_once (SmartAsync.AsyncFunc func, string function, bool in_loop, Generic
   var n_sums = 0;
   for (var i = 0; i < files.length; i++) {
     try {
-      lines.append (line (run.futures[i].get_string (), files[i]));
+      lines.append (line (run.futures[i].get<string> (), files[i]));
       n_sums++;
     } catch (Error error) {
       complain (unreadable, files[i], error);
@@ -206,10 +193,13 @@ int main (string[] args) {
   list_files (File.new_for_commandline_arg (args[1]), files, unreadable);
   files.sort ((a, b) => strcmp (a.get_path (), b.get_path ()));
 
-  var blocking = new SmartAsync.AsyncFunc.blocking (hash_blocking);
-  var asynchronous = new SmartAsync.AsyncFunc ((call) => hash_asynchronous.begin (call));
-  blocking.set_name ("hash_blocking");
-  asynchronous.set_name ("hash_asynchronous");
+  var blocking = SmartAsync.AsyncFunc.of_blocking<string> (
+    (call) => hash_blocking (call.get<File> (0), call.get_cancellable ()));
+  var asynchronous = SmartAsync.AsyncFunc.of_async<string> (
+    (call, cb) => hash_asynchronous.begin (call.get<File> (0), call.get_cancellable (), (owned) cb),
+    (result) => hash_asynchronous.end (result));
+  blocking.name = "hash_blocking";
+  asynchronous.name = "hash_asynchronous";
   blocking.set_signature (typeof (string), { typeof (File) });
   asynchronous.set_signature (typeof (string), { typeof (File) });
 

@@ -1195,6 +1195,15 @@ racing_body (SmartCall *call, gpointer data)
 }
 
 static void
+on_racing_progress (SmartFuture *future, GParamSpec *pspec, gpointer data)
+{
+  Bar *bar = data;
+
+  g_assert_true (g_thread_self () == bar->thread);
+  g_assert_false (bar->called_back);
+}
+
+static void
 begin_racing_bar (gpointer data)
 {
   Bar *bar = data;
@@ -1202,7 +1211,7 @@ begin_racing_bar (gpointer data)
   bar->thread = g_thread_self ();
   bar->context = g_source_get_context (g_main_current_source ());
   bar->future = smart_async_func_call (bar->func, NULL, NULL, G_TYPE_INVALID);
-  g_signal_connect (bar->future, "notify::progress", G_CALLBACK (on_progress), bar);
+  g_signal_connect (bar->future, "notify::progress", G_CALLBACK (on_racing_progress), bar);
   smart_future_wait_async (bar->future, NULL, on_bar_called, bar);
 }
 

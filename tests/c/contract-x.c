@@ -744,6 +744,95 @@ test_no_false_alarm (void)
     g_clear_object (&tree_funcs[i]);
 }
 
+/* A thread that waits by iterating runs what it has dispatched: who waits for the
+ * body that is in that wait may wait. */
+
+typedef struct
+{
+  SmartFuture *by_hand;
+  SmartFuture *waiting; /* of the body that waits for its continuation */
+  SmartTestGate attached;
+  SmartTestGate inside;
+  SmartTestGate release;
+  int n_back; /* atomic */
+} Dispatched;
+
+static void
+stay_inside (SmartCall *call, SmartFuture *settled, gpointer data)
+{
+  Dispatched *dispatched = data;
+
+  smart_test_gate_open (&dispatched->inside);
+  smart_test_gate_wait (&dispatched->release);
+  smart_call_return_uint (call, 7);
+}
+
+static void
+wait_for_continuation (SmartCall *call, gpointer data)
+{
+  Dispatched *dispatched = data;
+  g_autoptr (SmartFuture) child = NULL;
+
+  /* In the default context, which nobody else iterates meanwhile. */
+  child = smart_future_then (dispatched->by_hand, stay_inside, dispatched, NULL);
+  smart_test_gate_open (&dispatched->attached);
+  g_assert_true (smart_future_wait (child, -1, NULL, NULL, NULL));
+  smart_call_return_uint (call, smart_future_get_uint (child, NULL));
+}
+
+static gpointer
+wait_for_body (gpointer data)
+{
+  Dispatched *dispatched = data;
+  g_autoptr (GError) error = NULL;
+
+  g_assert_true (smart_future_wait (dispatched->waiting, -1, NULL, NULL, &error));
+  g_assert_no_error (error);
+  g_atomic_int_inc (&dispatched->n_back);
+
+  return NULL;
+}
+
+static gboolean
+two_wait (gpointer data)
+{
+  g_autofree char *dump = smart_async_dump_waits ();
+  char *first = strstr (dump, " waits, for");
+
+  return g_atomic_int_get (&((Dispatched *) data)->n_back) > 0 ||
+         (first != NULL && strstr (first + 1, " waits, for") != NULL);
+}
+
+static void
+test_dispatched (void)
+{
+  Dispatched dispatched = { .by_hand = smart_future_new (NULL) };
+  g_autoptr (SmartAsyncFunc) func =
+      smart_async_func_new_blocking (wait_for_continuation, &dispatched, NULL);
+  GThread *thread;
+
+  smart_test_gate_init (&dispatched.attached);
+  smart_test_gate_init (&dispatched.inside);
+  smart_test_gate_init (&dispatched.release);
+
+  dispatched.waiting = begin (func);
+  smart_test_gate_wait (&dispatched.attached);
+  settle_uint (dispatched.by_hand, 5);
+  smart_test_gate_wait (&dispatched.inside);
+  thread = g_thread_new ("waits", wait_for_body, &dispatched);
+  smart_test_wait_until (two_wait, &dispatched);
+  g_assert_cmpint (g_atomic_int_get (&dispatched.n_back), ==, 0);
+
+  smart_test_gate_open (&dispatched.release);
+  g_thread_join (thread);
+  g_assert_cmpuint (smart_future_get_uint (dispatched.waiting, NULL), ==, 7);
+  g_object_unref (dispatched.waiting);
+  g_object_unref (dispatched.by_hand);
+  smart_test_gate_clear (&dispatched.attached);
+  smart_test_gate_clear (&dispatched.inside);
+  smart_test_gate_clear (&dispatched.release);
+}
+
 /* What would be a ring, had not one of those in it a deadline. */
 static void
 test_deadline (void)
@@ -881,6 +970,7 @@ main (int argc, char **argv)
   smart_test_add ("/contract/X2.c/combined", test_combined);
   smart_test_add ("/contract/X2.c/returned", test_returned);
   smart_test_add ("/contract/X3.a", test_no_false_alarm);
+  smart_test_add ("/contract/X3.a/dispatched", test_dispatched);
   smart_test_add ("/contract/X3.a/deadline", test_deadline);
   smart_test_add ("/contract/X3.b", test_planted);
   smart_test_add ("/contract/X4.a", test_dump);

@@ -1,20 +1,24 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Random trees of calls, against a model that only adds.
+/* Random trees of calls, against a sequential model.
  *
- * A node of a tree is one call. It is worth its own number and what its
- * children are worth, or it fails; so what a call has to give is known before
- * it is made, whatever thread or context it comes to run in. A tree with
- * trouble in it (something is cancelled or has a deadline) may also give the
- * error of that trouble. Each call settles once.
+ *   stress [--seed N] [--trees N] [--plant BUG]
  *
- *   stress [--seed N] [--trees N]
+ * Threads and loops call them: functions of each kind, in each context, nested,
+ * with limits and executors, flights of a lock, chained and combined futures;
+ * while calls are cancelled and time out, the lock's flights are forgotten and
+ * reset, and contexts are reset. Each call has to settle once, with what
+ * stress-tree.c says: with its one value or planned error or, where the tree has
+ * trouble in it, with the error of that trouble. What a lock may do,
+ * stress-flights.c says.
  *
  * The trees follow from the seed, which is printed; when their bodies meet, of
  * course, does not.
  */
 
 #include "smart-test.h"
+#include "stress-flights.h"
+#include "stress-tree.h"
 
 #include <smartasync-glib/smartasync-glib.h>
 
@@ -24,116 +28,68 @@
 #define N_SYNC_DRIVERS 3
 #define N_LOOP_DRIVERS 3
 #define IN_FLIGHT      4
-#define MAX_NODES      16
-#define MAX_CHILDREN   3
-#define MAX_DEPTH      6
-#define TIMEOUT_MSEC   2
 
+/* What can be planted between the callers and the library, to see it found. */
 typedef enum
 {
-  KIND_ASYNC,
-  KIND_BLOCKING,
-  KIND_DUAL,
-  N_KINDS
-} Kind;
+  PLANT_NONE,
+  PLANT_LOST,   /* a call is never begun, and nobody told */
+  PLANT_CANCEL, /* a call is cancelled that nobody has cancelled */
+  PLANT_STALE,  /* a lock keeps a result */
+  PLANT_TWICE   /* a lock runs twice at once */
+} Plant;
 
-/* How the caller calls it. */
+static const struct
+{
+  const char *name;
+  const char *found; /* how */
+} plants[] = {
+  { "none", NULL },
+  { "lost", "*A call was lost*" },
+  { "cancel", "*reject: assertion failed*cancelled*" },
+  { "stale", "*judge_execution: assertion failed*given_at*" },
+  { "twice", "*Two flights for one key*" },
+};
+
+/* What came of a call. */
 typedef enum
 {
-  VIA_SYNC,     /* call_sync () */
-  VIA_SMART,    /* the smart call, where the caller is */
-  VIA_PUSHED,   /* the smart call, as in an async context */
-  VIA_CALLBACK, /* call_async (), from a loop */
-  N_VIAS
-} Via;
+  GOT_VALUE,
+  GOT_PLANNED_ERROR,
+  GOT_CANCELLED,
+  GOT_TIMED_OUT,
+  GOT_RECURSION,
+  GOT_REFUSED, /* a wait of its caller */
+  N_OUTCOMES
+} Outcome;
 
-/* How an asynchronous body returns, when it has what it needs. */
-typedef enum
-{
-  RETURN_AT_ONCE,
-  RETURN_IDLE,
-  RETURN_TIMER,
-  RETURN_THREAD,
-  RETURN_FUTURE,
-  N_RETURNS
-} Return;
+static const char *const outcomes[N_OUTCOMES] = { "values",    "planned errors", "cancelled",
+                                                  "timed out", "recursions",     "waits refused" };
 
-typedef enum
-{
-  CALM,
-  CANCELLED_BEFORE,
-  CANCELLED_MEANWHILE,
-  ABANDONED, /* the same, and the function does not wait for its body */
-  TIMED,
-  N_TROUBLES
-} Trouble;
-
-typedef struct
-{
-  Kind kind;
-  Via via;
-  Return returns;
-  Trouble trouble;
-  gboolean at_once; /* the children: all begun before one is waited for */
-  gboolean enters;  /* between its callbacks, it says which call it is */
-  guint delay_usec;
-  gboolean fails;
-  guint own;
-  guint children[MAX_CHILDREN];
-  guint n_children;
-
-  /* What the model says. */
-  guint worth;
-  gboolean is_to_fail;
-
-  int n_started; /* atomic */
-  int n_settled; /* atomic */
-} Node;
-
-typedef struct
-{
-  int ref_count; /* atomic */
-  guint n_nodes;
-  gboolean troubled;
-  Node nodes[MAX_NODES];
-} Tree;
-
-static int n_trees;   /* atomic: alive */
-static int n_begun;   /* atomic: calls */
-static int n_settled; /* atomic */
+static int n_got[N_OUTCOMES]; /* atomic */
+static int n_begun;           /* atomic: calls */
+static int n_settled;         /* atomic */
+static int n_operations;      /* atomic: these, and what else is done */
+static int n_busy;            /* atomic: drivers */
+static int n_limited;         /* atomic: bodies of the limited function */
+static int n_pooled;          /* atomic: bodies on the pool */
+static int n_planted;         /* atomic */
 
 static guint64 option_seed = 0;
 static guint option_trees = 0;
+static Plant option_plant = PLANT_NONE;
 
 /* Two threads that settle and cancel what they are handed. */
 static GAsyncQueue *errands;
 
 /* By kind, and by trouble as far as that is the function's. */
 static SmartAsyncFunc *funcs[N_KINDS][N_TROUBLES];
+static SmartAsyncFunc *limited, *pooled, *looped;
+static SmartExecutor *pool, *loop;
+static SmartLock *twin; /* for PLANT_TWICE */
 
-/* The tree goes with the calls, as an argument. */
-
-static Tree *
-tree_ref (Tree *tree)
-{
-  g_atomic_int_inc (&tree->ref_count);
-
-  return tree;
-}
-
-static void
-tree_unref (Tree *tree)
-{
-  if (!g_atomic_int_dec_and_test (&tree->ref_count))
-    return;
-  g_free (tree);
-  g_atomic_int_add (&n_trees, -1);
-}
-
-GType tree_get_type (void);
-G_DEFINE_BOXED_TYPE (Tree, tree, tree_ref, tree_unref)
-
-/* Making trees */
+static guint64 last_results[N_KEYS]; /* for PLANT_STALE; last_lock */
+static GMutex last_lock;
 
 static gboolean
 one_in (GRand *rand, int n)
@@ -141,80 +97,65 @@ one_in (GRand *rand, int n)
   return g_rand_int_range (rand, 0, n) == 0;
 }
 
-static guint
-tree_grow (Tree *tree, GRand *rand, guint depth)
+static gboolean
+plants_now (Plant plant, int every)
 {
-  guint index = tree->n_nodes++;
-  Node *node = &tree->nodes[index];
-  int n_children = depth < MAX_DEPTH ? g_rand_int_range (rand, 0, MAX_CHILDREN + 1) : 0;
-
-  node->kind = g_rand_int_range (rand, 0, N_KINDS);
-  node->via = g_rand_int_range (rand, 0, N_VIAS);
-  node->returns = g_rand_int_range (rand, 0, N_RETURNS);
-  node->at_once = one_in (rand, 2);
-  node->enters = one_in (rand, 2);
-  node->delay_usec = one_in (rand, 16) ? g_rand_int_range (rand, 0, 3000) : 0;
-  node->fails = one_in (rand, 40);
-  node->own = g_rand_int (rand);
-  if (tree->troubled && one_in (rand, 5))
-    node->trouble = g_rand_int_range (rand, CALM + 1, N_TROUBLES);
-
-  node->worth = node->own;
-  node->is_to_fail = node->fails;
-  for (int i = 0; i < n_children && tree->n_nodes < MAX_NODES; i++)
-    {
-      guint child = tree_grow (tree, rand, depth + 1);
-
-      node->children[node->n_children++] = child;
-      node->worth += tree->nodes[child].worth;
-      node->is_to_fail |= tree->nodes[child].is_to_fail;
-    }
-
-  /* An asynchronous body that is left behind in a private context goes on when
-   * its thread makes a sync call again, which may be never: so nothing that
-   * comes through the context may keep the tree.
-   */
-  if (node->kind != KIND_BLOCKING && (node->trouble == TIMED || node->trouble == ABANDONED))
-    {
-      if (node->n_children > 0)
-        node->trouble = CANCELLED_MEANWHILE;
-      else
-        node->returns = one_in (rand, 2) ? RETURN_THREAD : RETURN_FUTURE;
-    }
-
-  return index;
-}
-
-static Tree *
-tree_new (GRand *rand)
-{
-  Tree *tree = g_new0 (Tree, 1);
-
-  tree->ref_count = 1;
-  tree->troubled = one_in (rand, 4);
-  tree_grow (tree, rand, 0);
-  g_atomic_int_inc (&n_trees);
-
-  return tree;
+  return option_plant == plant && g_atomic_int_add (&n_planted, 1) % every == every - 1;
 }
 
 /* Judging results */
 
+static gboolean
+was_reset (Tree *tree)
+{
+  return tree->resets % 2 == 1 || tree->resets != flights_get_resets ();
+}
+
+/* What cannot be: with the node's whole line, for those who look into it. */
+static void
+reject (Tree *tree, const Node *node, const GError *error)
+{
+  tree_print_line (tree, node);
+  g_assert_no_error (error);
+}
+
 static void
 judge_failure (Tree *tree, Node *node, const GError *error)
 {
-  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_EXISTS))
+  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
     {
-      g_assert_true (node->is_to_fail);
-      g_assert_cmpstr (error->message, ==, "planned");
-      return;
+      g_atomic_int_inc (&n_got[GOT_CANCELLED]);
+      if (!node->may_cancel && !(node->may_reset && was_reset (tree)))
+        reject (tree, node, error);
     }
+  else if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT))
+    {
+      g_atomic_int_inc (&n_got[GOT_TIMED_OUT]);
+      if (!node->may_time_out)
+        reject (tree, node, error);
+    }
+  else if (!g_error_matches (error, G_IO_ERROR, G_IO_ERROR_EXISTS) || !node->is_to_fail)
+    {
+      reject (tree, node, error);
+    }
+  else if (node_is_flight (node))
+    {
+      g_atomic_int_inc (&n_got[GOT_PLANNED_ERROR]);
+      flights_judge_failure (node, error);
+    }
+  else
+    {
+      g_atomic_int_inc (&n_got[GOT_PLANNED_ERROR]);
+      g_assert_true (g_str_has_prefix (error->message, "planned"));
+    }
+}
 
-  /* Anything else the library has made: of a tree in trouble, and of that only. */
-  if (!tree->troubled)
-    g_assert_no_error (error);
-  if (!g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
-    g_assert_error (error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT);
+/* Whether the flight that it is part of is under way for sure: a reset ends it,
+ * and a body that was left behind may outlive it. */
+static gboolean
+is_in_flight (Tree *tree, const Node *node)
+{
+  return !was_reset (tree) && !node->may_cancel;
 }
 
 static void
@@ -224,11 +165,19 @@ judge (Tree *tree, guint index, const GValue *value, const GError *error)
 
   g_assert_cmpint (g_atomic_int_add (&node->n_settled, 1), ==, 0);
   g_atomic_int_inc (&n_settled);
+  g_atomic_int_inc (&n_operations);
 
   if (node->trouble == CANCELLED_BEFORE)
     {
       g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
       g_assert_cmpint (g_atomic_int_get (&node->n_started), ==, 0);
+    }
+  else if (node->target == TO_OWN_FLIGHT &&
+           (is_in_flight (tree, node) ||
+            g_error_matches (error, SMART_ERROR, SMART_ERROR_RECURSION)))
+    {
+      g_atomic_int_inc (&n_got[GOT_RECURSION]);
+      g_assert_error (error, SMART_ERROR, SMART_ERROR_RECURSION);
     }
   else if (error != NULL)
     {
@@ -236,8 +185,12 @@ judge (Tree *tree, guint index, const GValue *value, const GError *error)
     }
   else
     {
+      g_atomic_int_inc (&n_got[GOT_VALUE]);
       g_assert_false (node->is_to_fail);
-      g_assert_cmpuint (g_value_get_uint (value), ==, node->worth);
+      if (node_is_flight (node))
+        g_assert_cmpuint (flights_judge (node, value), ==, node->worth);
+      else
+        g_assert_cmpuint (g_value_get_uint (value), ==, node->worth);
     }
 }
 
@@ -287,10 +240,32 @@ cancel_errand (gpointer data)
 
 typedef struct
 {
+  Tree *tree;
+  Node *node;
   SmartAsyncFunc *func;
   GValue args[2];
   GCancellable *cancellable;
 } Request;
+
+static SmartAsyncFunc *
+find_func (const Node *node)
+{
+  switch (node->target)
+    {
+    case TO_LIMITED:
+      return limited;
+    case TO_POOL:
+      return pooled;
+    case TO_LOOP:
+      return looped;
+    case TO_FUNC:
+      return funcs[node->kind][node->trouble];
+    case TO_FLIGHT:
+    case TO_OWN_FLIGHT:
+    default:
+      return funcs[node->kind][CALM];
+    }
+}
 
 static void
 request_init (Request *request, Tree *tree, guint index)
@@ -298,7 +273,9 @@ request_init (Request *request, Tree *tree, guint index)
   Node *node = &tree->nodes[index];
 
   memset (request, 0, sizeof *request);
-  request->func = funcs[node->kind][node->trouble];
+  request->tree = tree;
+  request->node = node;
+  request->func = find_func (node);
   g_value_init (&request->args[0], tree_get_type ());
   g_value_set_boxed (&request->args[0], tree);
   g_value_init (&request->args[1], G_TYPE_UINT);
@@ -306,12 +283,14 @@ request_init (Request *request, Tree *tree, guint index)
 
   g_atomic_int_inc (&n_begun);
   if (node->trouble == CANCELLED_BEFORE || node->trouble == CANCELLED_MEANWHILE ||
-      node->trouble == ABANDONED)
+      node->trouble == ABANDONED || plants_now (PLANT_CANCEL, 500))
     request->cancellable = g_cancellable_new ();
   if (node->trouble == CANCELLED_BEFORE)
     g_cancellable_cancel (request->cancellable);
   else if (request->cancellable != NULL)
     send_errand (cancel_errand, g_object_ref (request->cancellable));
+  if (node_is_flight (node))
+    flights_ask (node);
 }
 
 static void
@@ -323,24 +302,90 @@ request_clear (Request *request)
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Request, request_clear)
 
+/* PLANT_STALE: what was given for the key before. */
 static gboolean
-call_sync (Tree *tree, guint index, guint *sum, GError **error)
+get_stale (Request *request, GValue *value)
 {
-  g_auto (Request) request;
-  g_auto (GValue) value = G_VALUE_INIT;
-  g_autoptr (GError) failure = NULL;
+  guint64 last;
 
-  request_init (&request, tree, index);
-  if (smart_async_func_call_sync (request.func, NULL, request.args, 2, request.cancellable, &value,
-                                  &failure))
-    *sum += g_value_get_uint (&value);
-  judge (tree, index, &value, failure);
-  if (failure == NULL)
+  if (request->node->target != TO_FLIGHT || !plants_now (PLANT_STALE, 20))
+    return FALSE;
+
+  g_mutex_lock (&last_lock);
+  last = last_results[request->node->key];
+  g_mutex_unlock (&last_lock);
+  if (last == 0)
+    return FALSE;
+
+  g_value_init (value, G_TYPE_UINT64);
+  g_value_set_uint64 (value, last);
+
+  return TRUE;
+}
+
+static void
+keep_last (Request *request, const GValue *value)
+{
+  g_mutex_lock (&last_lock);
+  last_results[request->node->key] = g_value_get_uint64 (value);
+  g_mutex_unlock (&last_lock);
+}
+
+static gboolean
+ask_sync (Request *request, GValue *value, GError **error)
+{
+  gboolean ok, is_twin;
+
+  if (!node_is_flight (request->node))
+    return smart_async_func_call_sync (request->func, NULL, request->args, 2, request->cancellable,
+                                       value, error);
+  if (get_stale (request, value))
     return TRUE;
 
-  g_propagate_error (error, g_steal_pointer (&failure));
+  /* Not where somebody below would notice first. */
+  is_twin = request->node->target == TO_FLIGHT && request->node->n_children == 0 &&
+            plants_now (PLANT_TWICE, 5);
 
-  return FALSE;
+  ok = smart_lock_run_once_sync (is_twin ? twin : flights_get_lock (),
+                                 flights_get_key (request->node), request->func, NULL,
+                                 request->args, 2, request->cancellable, value, error);
+  if (ok && option_plant == PLANT_STALE)
+    keep_last (request, value);
+
+  return ok;
+}
+
+static SmartFuture *
+ask_smart (Request *request)
+{
+  if (node_is_flight (request->node))
+    return smart_lock_run_once (flights_get_lock (), flights_get_key (request->node), request->func,
+                                NULL, request->args, 2, request->cancellable);
+
+  return smart_async_func_callv (request->func, NULL, request->args, 2, request->cancellable);
+}
+
+static void
+ask_async (Request *request, GAsyncReadyCallback callback, gpointer user_data)
+{
+  if (plants_now (PLANT_LOST, 100))
+    return;
+
+  if (node_is_flight (request->node))
+    smart_lock_run_once_async (flights_get_lock (), flights_get_key (request->node), request->func,
+                               NULL, request->args, 2, request->cancellable, callback, user_data);
+  else
+    smart_async_func_call_async (request->func, NULL, request->args, 2, request->cancellable,
+                                 callback, user_data);
+}
+
+static gboolean
+ask_finish (GObject *source, GAsyncResult *result, GValue *value, GError **error)
+{
+  if (SMART_IS_LOCK (source))
+    return smart_lock_run_once_finish (SMART_LOCK (source), result, value, error);
+
+  return smart_async_func_call_finish (SMART_ASYNC_FUNC (source), result, value, error);
 }
 
 static SmartFuture *
@@ -350,7 +395,221 @@ call_smart (Tree *tree, guint index)
 
   request_init (&request, tree, index);
 
-  return smart_async_func_callv (request.func, NULL, request.args, 2, request.cancellable);
+  return ask_smart (&request);
+}
+
+/* What becomes of it in its caller: the sum, or the first error. */
+
+typedef struct
+{
+  Tree *tree;
+  Node *node;
+  guint sum;
+  GError *error;
+} Account;
+
+static void
+account_take (Account *account, guint index, const GValue *value, GError *error)
+{
+  Node *child = &account->tree->nodes[index];
+
+  judge (account->tree, index, value, error);
+  if (child->target == TO_OWN_FLIGHT || node_is_flight (account->node))
+    {
+      g_clear_error (&error);
+      return;
+    }
+
+  if (error == NULL)
+    account->sum += child->worth;
+  else if (account->error == NULL)
+    account->error = error;
+  else
+    g_error_free (error);
+}
+
+static void
+account_call_sync (Account *account, guint index)
+{
+  g_auto (Request) request;
+  g_auto (GValue) value = G_VALUE_INIT;
+  GError *error = NULL;
+
+  request_init (&request, account->tree, index);
+  ask_sync (&request, &value, &error);
+  account_take (account, index, &value, error);
+}
+
+/* What it gives, or its error. */
+static gboolean
+account_close (Account *account, Execution *execution, GValue *value, GError **error)
+{
+  if (execution != NULL)
+    return flights_end (execution, value, error);
+
+  if (account->error != NULL)
+    {
+      g_propagate_error (error, g_steal_pointer (&account->error));
+      return FALSE;
+    }
+  if (account->node->fails)
+    {
+      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_EXISTS, "planned");
+      return FALSE;
+    }
+
+  g_value_init (value, G_TYPE_UINT);
+  g_value_set_uint (value, account->sum);
+
+  return TRUE;
+}
+
+/* Futures made of futures */
+
+static void
+add_one (SmartCall *call, SmartFuture *settled, gpointer unused)
+{
+  g_auto (GValue) value = G_VALUE_INIT;
+
+  smart_future_get_value (settled, &value, NULL);
+  if (G_VALUE_HOLDS_UINT64 (&value))
+    smart_call_return_uint64 (call, g_value_get_uint64 (&value) + 1);
+  else
+    smart_call_return_uint (call, g_value_get_uint (&value) + 1);
+}
+
+static void
+become_one (SmartCall *call, SmartFuture *settled, gpointer unused)
+{
+  smart_call_return_uint (call, 1);
+}
+
+static void
+look_on (SmartCall *call, SmartFuture *settled, gpointer unused)
+{
+  g_assert_cmpint (smart_future_get_status (settled), !=, SMART_FUTURE_PENDING);
+}
+
+static SmartFuture *
+wrap_any (SmartFuture *future)
+{
+  g_autoptr (SmartFuture) rejected =
+      smart_future_new_for_error (g_error_new_literal (G_IO_ERROR, G_IO_ERROR_BUSY, "rejected"));
+
+  return smart_future_any (rejected, future, NULL);
+}
+
+static SmartFuture *
+wrap_all (SmartFuture *future)
+{
+  g_autoptr (SmartFuture) resolved = smart_future_new_for_value (NULL);
+
+  return smart_future_all (future, resolved, NULL);
+}
+
+static SmartFuture *
+wrap_race (SmartFuture *future)
+{
+  g_autoptr (SmartFuture) never = smart_future_new (NULL);
+  SmartFuture *race = smart_future_race (future, never, NULL);
+
+  g_object_set_data_full (G_OBJECT (race), "never", g_steal_pointer (&never), g_object_unref);
+
+  return race;
+}
+
+static SmartFuture *
+wrap_await (SmartFuture *future)
+{
+  g_auto (GValue) value = G_VALUE_INIT;
+
+  g_value_init (&value, SMART_TYPE_FUTURE);
+  g_value_set_object (&value, future);
+
+  return smart_await (&value, NULL);
+}
+
+/* What NODE's caller waits for. */
+static SmartFuture *
+wrap_future (const Node *node, SmartFuture *future)
+{
+  g_atomic_int_inc (&n_operations);
+  switch (node->wrap)
+    {
+    case WRAP_THEN:
+      return smart_future_then (future, add_one, NULL, NULL);
+    case WRAP_CATCH:
+      return smart_future_catch (future, become_one, NULL, NULL);
+    case WRAP_FINALLY:
+      return smart_future_finally (future, look_on, NULL, NULL);
+    case WRAP_ALL:
+      return wrap_all (future);
+    case WRAP_ANY:
+      return wrap_any (future);
+    case WRAP_RACE:
+      return wrap_race (future);
+    case WRAP_TIMEOUT:
+      return smart_future_with_timeout (future, 60000);
+    case WRAP_AWAIT:
+      return wrap_await (future);
+    case WRAP_NONE:
+    case N_WRAPS:
+    default:
+      g_atomic_int_add (&n_operations, -1);
+      return g_object_ref (future);
+    }
+}
+
+/* Whoever loses is cancelled, a moment after the race was won. */
+static void
+assert_cancelled (SmartFuture *future)
+{
+  g_autoptr (GError) error = NULL;
+
+  g_assert_false (
+      smart_future_wait (future, smart_test_bound (SMART_TEST_DEADLINE_USEC), NULL, NULL, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+}
+
+/* What came out of it, now that it has settled. */
+static void
+get_result (const Node *node,
+            SmartFuture *future,
+            SmartFuture *outer,
+            GValue *value,
+            GError **error)
+{
+  g_autoptr (GError) outer_error = NULL;
+  SmartFuture *never = g_object_get_data (G_OBJECT (outer), "never");
+
+  if (node->wrap != WRAP_ALL && node->wrap != WRAP_ANY)
+    {
+      smart_future_get_value (outer, value, error);
+      if (never != NULL)
+        assert_cancelled (never);
+      return;
+    }
+
+  /* It is there, and the other one as it. */
+  smart_future_get_value (future, value, error);
+  if (node->wrap == WRAP_ALL)
+    g_assert_cmpint (smart_future_get_status (outer), ==, smart_future_get_status (future));
+  else if (!smart_future_get_value (outer, NULL, &outer_error))
+    g_assert_error (outer_error, G_IO_ERROR, G_IO_ERROR_BUSY);
+}
+
+/* What a body does besides */
+static void
+meddle (const Node *node)
+{
+  if (node->meddle != MEDDLE_NOT)
+    g_atomic_int_inc (&n_operations);
+  if (node->meddle == MEDDLE_FORGET)
+    flights_forget (node->key);
+  else if (node->meddle == MEDDLE_RESET)
+    flights_reset ();
+  else if (node->meddle == MEDDLE_CONTEXTS)
+    smart_async_reset ();
 }
 
 /* A blocking body's own calls, or those of a thread without a loop */
@@ -371,7 +630,7 @@ owns_its_context (void)
 static gboolean
 is_pushed (Node *node)
 {
-  if (node->via != VIA_PUSHED)
+  if (node->via != VIA_PUSHED || node_is_flight (node))
     return FALSE;
 
   return node->kind == KIND_BLOCKING || (node->n_children == 0 && !owns_its_context ());
@@ -391,73 +650,65 @@ begin_in_sync (Tree *tree, guint index)
   return future;
 }
 
-static gboolean
-wait_in_sync (Tree *tree, guint index, SmartFuture *future, guint *sum, GError **error)
+/* Where the loop stands still nothing comes back to it. */
+static SmartFuture *
+wrap_in_sync (Node *node, SmartFuture *future)
 {
-  g_auto (GValue) value = G_VALUE_INIT;
-  g_autoptr (GError) failure = NULL;
+  gboolean comes_back =
+      node->wrap == WRAP_THEN || node->wrap == WRAP_CATCH || node->wrap == WRAP_FINALLY;
 
-  if (smart_future_wait (future, -1, NULL, &value, &failure))
-    *sum += g_value_get_uint (&value);
-  judge (tree, index, &value, failure);
-  if (failure == NULL)
-    return TRUE;
+  if (comes_back && smart_future_get_status (future) == SMART_FUTURE_PENDING && owns_its_context ())
+    smart_future_wait (future, -1, NULL, NULL, NULL);
 
-  g_propagate_error (error, g_steal_pointer (&failure));
-
-  return FALSE;
-}
-
-static gboolean
-end_in_sync (Tree *tree, guint index, SmartFuture *begun, guint *sum, GError **error)
-{
-  g_autoptr (SmartFuture) future = begun;
-
-  if (future == NULL && tree->nodes[index].via == VIA_SYNC)
-    return call_sync (tree, index, sum, error);
-
-  if (future == NULL)
-    {
-      future = call_smart (tree, index);
-      g_assert_cmpint (smart_future_get_status (future), !=, SMART_FUTURE_PENDING);
-    }
-
-  return wait_in_sync (tree, index, future, sum, error);
+  return wrap_future (node, future);
 }
 
 static void
-take_first_error (GError **first, GError *next)
+end_in_sync (Account *account, guint index, SmartFuture *begun)
 {
-  if (*first == NULL)
-    *first = next;
-  else
-    g_clear_error (&next);
+  Node *node = &account->tree->nodes[index];
+  g_autoptr (SmartFuture) future = begun;
+  g_autoptr (SmartFuture) outer = NULL;
+  g_auto (GValue) value = G_VALUE_INIT;
+  GError *error = NULL;
+
+  if (future == NULL && node->via == VIA_SYNC)
+    {
+      account_call_sync (account, index);
+      return;
+    }
+
+  if (future == NULL)
+    {
+      future = call_smart (account->tree, index);
+      g_assert_cmpint (smart_future_get_status (future), !=, SMART_FUTURE_PENDING);
+    }
+
+  outer = node->via == VIA_CALLBACK ? g_object_ref (future) : wrap_in_sync (node, future);
+  smart_future_wait (outer, -1, NULL, NULL, &error);
+  if (smart_future_get_status (outer) != SMART_FUTURE_PENDING)
+    {
+      g_clear_error (&error);
+      get_result (node, future, outer, &value, &error);
+    }
+  account_take (account, index, &value, error);
 }
 
-static gboolean
-call_children_in_sync (Tree *tree, Node *node, guint *sum, GError **error)
+static void
+call_children_in_sync (Account *account)
 {
+  Node *node = account->node;
   SmartFuture *futures[MAX_CHILDREN] = { NULL };
-  GError *first = NULL;
 
   for (guint i = 0; i < node->n_children && node->at_once; i++)
-    futures[i] = begin_in_sync (tree, node->children[i]);
+    futures[i] = begin_in_sync (account->tree, node->children[i]);
 
   for (guint i = 0; i < node->n_children; i++)
     {
-      GError *failure = NULL;
-
       if (futures[i] == NULL)
-        futures[i] = begin_in_sync (tree, node->children[i]);
-      if (!end_in_sync (tree, node->children[i], futures[i], sum, &failure))
-        take_first_error (&first, failure);
+        futures[i] = begin_in_sync (account->tree, node->children[i]);
+      end_in_sync (account, node->children[i], futures[i]);
     }
-
-  if (first == NULL)
-    return TRUE;
-  g_propagate_error (error, first);
-
-  return FALSE;
 }
 
 /* Takes the time that the node's work takes. */
@@ -472,24 +723,50 @@ work (Node *node)
 }
 
 static void
+enter_limits (const Node *node)
+{
+  if (node->target == TO_LIMITED)
+    g_assert_cmpint (g_atomic_int_add (&n_limited, 1), <, MAX_LIMITED);
+  else if (node->target == TO_POOL)
+    g_assert_cmpint (g_atomic_int_add (&n_pooled, 1), <, POOL_THREADS);
+}
+
+static void
+leave_limits (const Node *node)
+{
+  if (node->target == TO_LIMITED)
+    g_atomic_int_add (&n_limited, -1);
+  else if (node->target == TO_POOL)
+    g_atomic_int_add (&n_pooled, -1);
+}
+
+static void
 blocking_body (SmartCall *call, gpointer user_data)
 {
   Tree *tree = smart_call_get_boxed (call, 0);
   Node *node = &tree->nodes[smart_call_get_uint (call, 1)];
-  guint sum = node->own;
+  Account account = { tree, node, node->own, NULL };
+  Execution *execution = NULL;
+  g_auto (GValue) value = G_VALUE_INIT;
   GError *error = NULL;
 
-  g_atomic_int_inc (&node->n_started);
+  g_assert_cmpint (g_atomic_int_add (&node->n_started, 1), ==, 0);
   g_assert_true (smart_call_get_current () == call);
   g_assert_false (smart_context_is_async ());
 
+  if (node_is_flight (node))
+    execution = flights_begin (node, call);
+  enter_limits (node);
+  meddle (node);
   work (node);
-  if (!call_children_in_sync (tree, node, &sum, &error))
-    smart_call_return_error (call, error);
-  else if (node->fails)
-    smart_call_return_new_error (call, G_IO_ERROR, G_IO_ERROR_EXISTS, "planned");
+  call_children_in_sync (&account);
+  leave_limits (node);
+
+  if (account_close (&account, execution, &value, &error))
+    smart_call_return_value (call, &value);
   else
-    smart_call_return_uint (call, sum);
+    smart_call_return_error (call, error);
+  g_clear_error (&account.error);
 }
 
 /* An asynchronous body: what it keeps until it returns */
@@ -497,13 +774,11 @@ blocking_body (SmartCall *call, gpointer user_data)
 typedef struct
 {
   SmartCall *call;
-  Tree *tree;
-  Node *node;
+  Account account;
+  Execution *execution;
   GMainContext *context;
   guint next; /* child to be called */
   guint n_pending;
-  guint sum;
-  GError *error;
   SmartFuture *promise;
 } Progress;
 
@@ -511,6 +786,7 @@ typedef struct
 {
   Progress *progress;
   guint index;
+  SmartFuture *future; /* nullable */
 } Pending;
 
 static void
@@ -519,8 +795,8 @@ progress_free (gpointer data)
   Progress *progress = data;
 
   g_object_unref (progress->call);
-  tree_unref (progress->tree);
-  g_clear_error (&progress->error);
+  tree_unref (progress->account.tree);
+  g_clear_error (&progress->account.error);
   g_clear_object (&progress->promise);
   g_free (progress);
 }
@@ -528,12 +804,13 @@ progress_free (gpointer data)
 static void
 progress_return (Progress *progress)
 {
-  if (progress->error != NULL)
-    smart_call_return_error (progress->call, g_steal_pointer (&progress->error));
-  else if (progress->node->fails)
-    smart_call_return_new_error (progress->call, G_IO_ERROR, G_IO_ERROR_EXISTS, "planned");
+  g_auto (GValue) value = G_VALUE_INIT;
+  GError *error = NULL;
+
+  if (account_close (&progress->account, progress->execution, &value, &error))
+    smart_call_return_value (progress->call, &value);
   else
-    smart_call_return_uint (progress->call, progress->sum);
+    smart_call_return_error (progress->call, error);
 }
 
 static gboolean
@@ -555,19 +832,13 @@ static void
 progress_settle_errand (gpointer data)
 {
   Progress *progress = data;
-  GValue value = G_VALUE_INIT;
+  g_auto (GValue) value = G_VALUE_INIT;
+  GError *error = NULL;
 
-  if (progress->error != NULL)
-    smart_future_reject (progress->promise, g_steal_pointer (&progress->error));
-  else if (progress->node->fails)
-    smart_future_reject (progress->promise,
-                         g_error_new_literal (G_IO_ERROR, G_IO_ERROR_EXISTS, "planned"));
+  if (account_close (&progress->account, progress->execution, &value, &error))
+    smart_future_resolve (progress->promise, &value);
   else
-    {
-      g_value_init (&value, G_TYPE_UINT);
-      g_value_set_uint (&value, progress->sum);
-      smart_future_resolve (progress->promise, &value);
-    }
+    smart_future_reject (progress->promise, error);
   progress_free (progress);
 }
 
@@ -584,15 +855,17 @@ progress_idle (Progress *progress)
 static void
 progress_end (Progress *progress)
 {
-  switch (progress->node->returns)
+  const Node *node = progress->account.node;
+
+  switch (node->returns)
     {
     case RETURN_IDLE:
       progress_idle (progress);
       break;
 
     case RETURN_TIMER:
-      smart_call_add_timeout (progress->call, progress->node->delay_usec / 1000,
-                              progress_return_in_loop, progress, progress_free);
+      smart_call_add_timeout (progress->call, node->delay_usec / 1000, progress_return_in_loop,
+                              progress, progress_free);
       break;
 
     case RETURN_THREAD:
@@ -620,15 +893,12 @@ progress_got (Pending *pending, const GValue *value, GError *error)
 {
   Progress *progress = pending->progress;
   g_autoptr (SmartCall) call = g_object_ref (progress->call);
-  gboolean enters = progress->node->enters;
+  gboolean enters = progress->account.node->enters;
 
   g_assert_true (g_source_get_context (g_main_current_source ()) == progress->context);
-  judge (progress->tree, pending->index, value, error);
-  if (error != NULL)
-    take_first_error (&progress->error, error);
-  else
-    progress->sum += g_value_get_uint (value);
+  account_take (&progress->account, pending->index, value, error);
   progress->n_pending--;
+  g_clear_object (&pending->future);
   g_free (pending);
 
   if (enters)
@@ -644,59 +914,82 @@ call_ready (GObject *source, GAsyncResult *result, gpointer user_data)
   g_auto (GValue) value = G_VALUE_INIT;
   GError *error = NULL;
 
-  smart_async_func_call_finish (SMART_ASYNC_FUNC (source), result, &value, &error);
+  ask_finish (source, result, &value, &error);
   progress_got (user_data, &value, error);
 }
 
 static void
 wait_ready (GObject *source, GAsyncResult *result, gpointer user_data)
 {
+  Pending *pending = user_data;
+  SmartFuture *outer = SMART_FUTURE (source);
   g_auto (GValue) value = G_VALUE_INIT;
   GError *error = NULL;
 
-  smart_future_wait_finish (SMART_FUTURE (source), result, &value, &error);
-  progress_got (user_data, &value, error);
+  smart_future_wait_finish (outer, result, NULL, NULL);
+  get_result (&pending->progress->account.tree->nodes[pending->index], pending->future, outer,
+              &value, &error);
+  progress_got (pending, &value, error);
+}
+
+/* The loop would stand still for what goes on in it. */
+static void
+try_to_wait (SmartFuture *future)
+{
+  g_autoptr (GError) error = NULL;
+
+  g_atomic_int_inc (&n_operations);
+  g_assert_false (smart_future_wait (future, -1, NULL, NULL, &error));
+  g_assert_error (error, SMART_ERROR, SMART_ERROR_WOULD_DEADLOCK);
+  g_atomic_int_inc (&n_got[GOT_REFUSED]);
+}
+
+static void
+progress_wait (Progress *progress, Pending *pending)
+{
+  Node *node = &progress->account.tree->nodes[pending->index];
+  g_autoptr (SmartFuture) outer = NULL;
+
+  pending->future = call_smart (progress->account.tree, pending->index);
+  if (node->tries)
+    try_to_wait (pending->future);
+  outer = wrap_future (node, pending->future);
+  smart_future_wait_async (outer, NULL, wait_ready, pending);
 }
 
 /* Calls one child; its result comes by a callback, but that of a sync call. */
 static void
 progress_call (Progress *progress, guint index)
 {
-  Tree *tree = progress->tree;
+  Tree *tree = progress->account.tree;
   Pending *pending;
 
   if (tree->nodes[index].via == VIA_SYNC)
     {
-      GError *error = NULL;
-
-      if (!call_sync (tree, index, &progress->sum, &error))
-        take_first_error (&progress->error, error);
+      account_call_sync (&progress->account, index);
       return;
     }
 
   pending = g_new (Pending, 1);
-  *pending = (Pending) { progress, index };
+  *pending = (Pending) { progress, index, NULL };
   progress->n_pending++;
   if (tree->nodes[index].via == VIA_CALLBACK)
     {
       g_auto (Request) request;
 
       request_init (&request, tree, index);
-      smart_async_func_call_async (request.func, NULL, request.args, 2, request.cancellable,
-                                   call_ready, pending);
+      ask_async (&request, call_ready, pending);
     }
   else
     {
-      g_autoptr (SmartFuture) future = call_smart (tree, index);
-
-      smart_future_wait_async (future, NULL, wait_ready, pending);
+      progress_wait (progress, pending);
     }
 }
 
 static void
 progress_go_on (Progress *progress)
 {
-  Node *node = progress->node;
+  const Node *node = progress->account.node;
 
   while (progress->next < node->n_children && (node->at_once || progress->n_pending == 0))
     progress_call (progress, node->children[progress->next++]);
@@ -708,18 +1001,22 @@ static void
 async_body (SmartCall *call, gpointer user_data)
 {
   Progress *progress = g_new0 (Progress, 1);
-  guint index = smart_call_get_uint (call, 1);
+  Tree *tree = tree_ref (smart_call_get_boxed (call, 0));
+  Node *node = &tree->nodes[smart_call_get_uint (call, 1)];
 
   progress->call = g_object_ref (call);
-  progress->tree = tree_ref (smart_call_get_boxed (call, 0));
-  progress->node = &progress->tree->nodes[index];
+  progress->account = (Account) { tree, node, node->own, NULL };
   progress->context = smart_call_get_context (call);
-  progress->sum = progress->node->own;
-  g_atomic_int_inc (&progress->node->n_started);
+  g_assert_cmpint (g_atomic_int_add (&node->n_started, 1), ==, 0);
   g_assert_true (smart_call_get_current () == call);
   if (g_main_context_is_owner (progress->context))
     g_assert_true (smart_context_is_async ());
+  if (node->target == TO_LOOP)
+    g_assert_true (progress->context == smart_executor_get_context (loop));
 
+  if (node_is_flight (node))
+    progress->execution = flights_begin (node, call);
+  meddle (node);
   progress_go_on (progress);
 }
 
@@ -735,6 +1032,16 @@ typedef struct
   GThread *thread;
 } Driver;
 
+static Tree *
+next_tree (Driver *driver, gboolean in_loop)
+{
+  Tree *tree = tree_new (driver->rand, in_loop);
+
+  tree->resets = flights_get_resets ();
+
+  return tree;
+}
+
 static gpointer
 sync_driver_main (gpointer data)
 {
@@ -742,16 +1049,17 @@ sync_driver_main (gpointer data)
 
   for (guint i = 0; i < driver->n_trees; i++)
     {
-      Tree *tree = tree_new (driver->rand);
-      g_autoptr (GError) error = NULL;
-      guint sum = 0;
+      Tree *tree = next_tree (driver, FALSE);
+      Account account = { tree, &tree->nodes[0], 0, NULL };
 
-      end_in_sync (tree, 0, begin_in_sync (tree, 0), &sum, &error);
+      end_in_sync (&account, 0, begin_in_sync (tree, 0));
+      g_clear_error (&account.error);
       tree_unref (tree);
 
       if (one_in (driver->rand, 50))
         smart_async_reset ();
     }
+  g_atomic_int_add (&n_busy, -1);
 
   return NULL;
 }
@@ -783,7 +1091,7 @@ root_call_ready (GObject *source, GAsyncResult *result, gpointer user_data)
   g_auto (GValue) value = G_VALUE_INIT;
   GError *error = NULL;
 
-  smart_async_func_call_finish (SMART_ASYNC_FUNC (source), result, &value, &error);
+  ask_finish (source, result, &value, &error);
   root_got (user_data, &value, error);
 }
 
@@ -803,7 +1111,7 @@ static void
 loop_driver_begin (Driver *driver)
 {
   Root *root = g_new (Root, 1);
-  Tree *tree = tree_new (driver->rand);
+  Tree *tree = next_tree (driver, TRUE);
 
   *root = (Root) { driver, tree };
   driver->n_begun++;
@@ -814,8 +1122,7 @@ loop_driver_begin (Driver *driver)
       g_auto (Request) request;
 
       request_init (&request, tree, 0);
-      smart_async_func_call_async (request.func, NULL, request.args, 2, request.cancellable,
-                                   root_call_ready, root);
+      ask_async (&request, root_call_ready, root);
     }
   else
     {
@@ -838,16 +1145,34 @@ loop_driver_start (gpointer data)
   loop_driver_fill (data);
 }
 
+static gboolean
+tick (gpointer unused)
+{
+  return G_SOURCE_CONTINUE;
+}
+
+/* Its context is iterated as long as anybody may wait for a flight of it. */
 static gpointer
 loop_driver_main (gpointer data)
 {
   Driver *driver = data;
   g_autoptr (GMainContext) context = g_main_context_new ();
+  g_autoptr (GSource) ticker = g_timeout_source_new (5);
 
   g_main_context_push_thread_default (context);
+  g_source_set_callback (ticker, tick, NULL, NULL);
+  g_source_attach (ticker, context);
+
   smart_test_invoke (context, loop_driver_start, driver);
   while (driver->n_begun < driver->n_trees || driver->n_pending > 0)
     g_main_context_iteration (context, TRUE);
+  g_atomic_int_add (&n_busy, -1);
+  while (g_atomic_int_get (&n_busy) > 0 || smart_lock_get_n_flights (flights_get_lock ()) > 0)
+    g_main_context_iteration (context, TRUE);
+
+  g_source_destroy (ticker);
+  while (g_main_context_iteration (context, FALSE))
+    ;
   g_main_context_pop_thread_default (context);
 
   return NULL;
@@ -874,8 +1199,17 @@ make_funcs (void)
       g_set_object (&funcs[kind][ABANDONED], NULL);
       funcs[kind][ABANDONED] =
           smart_async_func_derive (plain[kind], "abandon-on-cancel", TRUE, NULL);
-      g_object_unref (plain[kind]);
     }
+
+  twin = smart_lock_new ();
+  pool = smart_executor_new_pool ("stress", POOL_THREADS);
+  loop = smart_executor_new_loop ("stress");
+  limited =
+      smart_async_func_derive (plain[KIND_BLOCKING], "max-concurrency", (guint) MAX_LIMITED, NULL);
+  pooled = smart_async_func_derive (plain[KIND_BLOCKING], "executor", pool, NULL);
+  looped = smart_async_func_derive (plain[KIND_ASYNC], "executor", loop, NULL);
+  for (guint kind = 0; kind < N_KINDS; kind++)
+    g_object_unref (plain[kind]);
 }
 
 static void
@@ -884,16 +1218,71 @@ free_funcs (void)
   for (guint kind = 0; kind < N_KINDS; kind++)
     for (guint trouble = 0; trouble < N_TROUBLES; trouble++)
       g_clear_object (&funcs[kind][trouble]);
+  g_clear_object (&limited);
+  g_clear_object (&pooled);
+  g_clear_object (&looped);
+  g_clear_object (&pool);
+  g_clear_object (&loop);
+  g_clear_object (&twin);
 }
 
 static gboolean
-all_has_ended (gpointer unused)
+all_has_ended (void)
 {
   /* Calls that were begun in the default context end there. */
   g_main_context_iteration (NULL, FALSE);
 
   return g_atomic_int_get (&n_trees) == 0 &&
          g_atomic_int_get (&n_begun) == g_atomic_int_get (&n_settled);
+}
+
+/* Borrows a private context, and in that the next one. */
+static void
+visit_body (SmartCall *call, gpointer func)
+{
+  guint depth = smart_call_get_uint (call, 0);
+  g_auto (GValue) arg = G_VALUE_INIT;
+
+  g_value_init (&arg, G_TYPE_UINT);
+  g_value_set_uint (&arg, depth - 1);
+  if (depth > 0)
+    smart_async_func_call_sync (*(SmartAsyncFunc **) func, NULL, &arg, 1, NULL, NULL, NULL);
+  smart_call_return_none (call);
+}
+
+/* What comes back to a private context after its call was over waits there for
+ * its thread's next sync call, or for the thread's end. The executor's loop does
+ * not end. */
+static void
+visit_loop (void)
+{
+  g_autoptr (SmartAsyncFunc) here = NULL;
+  g_autoptr (SmartAsyncFunc) there = NULL;
+  g_auto (GValue) depth = G_VALUE_INIT;
+
+  here = smart_async_func_new (visit_body, &here, NULL);
+  there = smart_async_func_derive (here, "executor", loop, NULL);
+  g_value_init (&depth, G_TYPE_UINT);
+  g_value_set_uint (&depth, MAX_DEPTH + 1);
+  smart_async_func_call_sync (there, NULL, &depth, 1, NULL, NULL, NULL);
+}
+
+/* What was left behind may go on for a while. */
+static void
+wait_for_the_rest (void)
+{
+  gint64 deadline = g_get_monotonic_time () + smart_test_bound (2 * SMART_TEST_DEADLINE_USEC);
+
+  while (!all_has_ended ())
+    {
+      if (g_get_monotonic_time () > deadline)
+        {
+          trees_print ();
+          g_error ("%d of %d calls have settled", g_atomic_int_get (&n_settled),
+                   g_atomic_int_get (&n_begun));
+        }
+      visit_loop ();
+    }
 }
 
 static void
@@ -917,6 +1306,49 @@ join_drivers (Driver *drivers, guint n)
     }
 }
 
+/* Waits for the drivers as long as anything settles: where nothing does any more,
+ * tells who waits for what. */
+static void
+watch_drivers (void)
+{
+  g_auto (SmartTestGate) never;
+  gint64 patience =
+      smart_test_bound (option_plant == PLANT_NONE ? SMART_TEST_DEADLINE_USEC : G_USEC_PER_SEC);
+  gint64 since = g_get_monotonic_time ();
+  int n_before = 0;
+
+  smart_test_gate_init (&never);
+  while (g_atomic_int_get (&n_busy) > 0)
+    {
+      int n = g_atomic_int_get (&n_settled);
+
+      if (n != n_before)
+        since = g_get_monotonic_time ();
+      n_before = n;
+      if (g_get_monotonic_time () - since > patience)
+        {
+          g_autofree char *dump = smart_async_dump_waits ();
+
+          g_printerr ("# %d of %d calls have settled; these threads wait:\n%s", n,
+                      g_atomic_int_get (&n_begun), dump);
+          g_error ("A call was lost");
+        }
+      smart_test_gate_wait_for (&never, 5000);
+    }
+}
+
+/* Much of each is to be seen, or the test shows less than it says. */
+static void
+assert_seen (void)
+{
+  for (guint i = 0; i < N_OUTCOMES; i++)
+    {
+      g_test_message ("%d %s", g_atomic_int_get (&n_got[i]), outcomes[i]);
+      if (option_trees >= 1000)
+        g_assert_cmpint (g_atomic_int_get (&n_got[i]), >, 50);
+    }
+}
+
 static void
 stress (void)
 {
@@ -929,27 +1361,91 @@ stress (void)
    */
   g_thread_pool_set_max_idle_time (100);
 
-  g_test_message ("--seed %" G_GUINT64_FORMAT " --trees %u", option_seed, option_trees);
+  /* To stderr, too: where it fails is where nobody reads a message any more. */
+  g_printerr ("# again: stress --seed %" G_GUINT64_FORMAT " --trees %u\n", option_seed,
+              option_trees);
   g_atomic_int_set (&n_begun, 0);
   g_atomic_int_set (&n_settled, 0);
+  g_atomic_int_set (&n_operations, 0);
+  g_atomic_int_set (&n_busy, N_SYNC_DRIVERS + N_LOOP_DRIVERS);
   errands = g_async_queue_new ();
+  flights_init (
+      smart_test_bound (option_plant == PLANT_TWICE ? G_USEC_PER_SEC : SMART_TEST_DEADLINE_USEC));
   make_funcs ();
   for (guint i = 0; i < 2; i++)
     errand_threads[i] = g_thread_new ("errands", errand_main, NULL);
 
   run_drivers (sync_driver_main, sync_drivers, N_SYNC_DRIVERS, 0);
   run_drivers (loop_driver_main, loop_drivers, N_LOOP_DRIVERS, N_SYNC_DRIVERS);
+  watch_drivers ();
   join_drivers (sync_drivers, N_SYNC_DRIVERS);
   join_drivers (loop_drivers, N_LOOP_DRIVERS);
-  smart_test_wait_until (all_has_ended, NULL);
-  g_test_message ("%d calls", g_atomic_int_get (&n_settled));
+  wait_for_the_rest ();
+  g_test_message ("%d operations, %d of them calls", g_atomic_int_get (&n_operations),
+                  g_atomic_int_get (&n_settled));
+  assert_seen ();
 
   for (guint i = 0; i < 2; i++)
     send_errand (NULL, NULL);
   for (guint i = 0; i < 2; i++)
     g_thread_join (errand_threads[i]);
   g_async_queue_unref (errands);
+  flights_clear ();
   free_funcs ();
+}
+
+static guint
+get_digest (guint seed, guint n)
+{
+  g_autoptr (GRand) rand = g_rand_new_with_seed (seed);
+  guint digest = 0;
+
+  for (guint i = 0; i < n; i++)
+    {
+      Tree *tree = tree_new (rand, i % 2 == 0);
+
+      digest = tree_get_digest (tree, digest);
+      tree_unref (tree);
+    }
+
+  return digest;
+}
+
+/* A seed makes the same program each time, and another one another. */
+static void
+same_program (void)
+{
+  g_assert_cmpuint (get_digest (17, 500), ==, get_digest (17, 500));
+  g_assert_cmpuint (get_digest (17, 500), !=, get_digest (18, 500));
+}
+
+static void
+planted (gconstpointer data)
+{
+  if (g_test_subprocess ())
+    {
+      option_plant = GPOINTER_TO_UINT (data);
+      option_trees = MAX (option_trees, 1000);
+      stress ();
+      return;
+    }
+
+  g_test_trap_subprocess (NULL, smart_test_bound (3 * SMART_TEST_DEADLINE_USEC), 0);
+  g_assert_false (g_test_trap_reached_timeout ());
+  g_test_trap_assert_failed ();
+  g_test_trap_assert_stderr ("*again: stress --seed*");
+  g_test_trap_assert_stderr (plants[GPOINTER_TO_UINT (data)].found);
+}
+
+static Plant
+find_plant (const char *name)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (plants); i++)
+    if (g_str_equal (plants[i].name, name))
+      return i;
+
+  g_printerr ("There is no bug called %s\n", name);
+  exit (EXIT_FAILURE);
 }
 
 /* Takes the test's own options out: --seed is g_test_init()'s, too. */
@@ -964,6 +1460,8 @@ parse_options (int *argc, char **argv)
         option_seed = g_ascii_strtoull (argv[++i], NULL, 10);
       else if (g_str_equal (argv[i], "--trees") && i + 1 < *argc)
         option_trees = (guint) g_ascii_strtoull (argv[++i], NULL, 10);
+      else if (g_str_equal (argv[i], "--plant") && i + 1 < *argc)
+        option_plant = find_plant (argv[++i]);
       else
         argv[n++] = argv[i];
     }
@@ -978,9 +1476,16 @@ main (int argc, char *argv[])
   parse_options (&argc, argv);
   smart_test_init (&argc, &argv);
   if (option_trees == 0)
-    option_trees = smart_test_scale (g_test_thorough () ? 20000 : 2000, 25);
+    option_trees = smart_test_scale (g_test_thorough () ? 21000 : 2100, 25);
 
-  smart_test_add ("/stress", stress);
+  smart_test_add_main ("/stress/same-program", same_program);
+  smart_test_add_main ("/stress/trees", stress);
+  for (guint plant = PLANT_LOST; plant < G_N_ELEMENTS (plants); plant++)
+    {
+      g_autofree char *path = g_strconcat ("/stress/planted/", plants[plant].name, NULL);
+
+      g_test_add_data_func (path, GUINT_TO_POINTER (plant), planted);
+    }
 
   return g_test_run ();
 }

@@ -105,7 +105,7 @@ export function inLoop(func) {
     GLib.idle_add(GLib.PRIORITY_DEFAULT, () => {
         try {
             const result = func();
-            if (result instanceof Promise)
+            if (typeof result?.then === 'function')
                 result.then(value => settle({value}), error => settle({error}));
             else
                 settle({value: result});

@@ -17,7 +17,8 @@
  * GATED: the first call's body waits elsewhere for the last one's to begin; an
  * asynchronous one does so in its loop.
  * POOL_FULL: other tasks fill GTask's pool: no ticket begins before the end.
- * EXECUTOR: the pool of an executor, which is dropped while it works.
+ * EXECUTOR: the pool of an executor, which is dropped while it works, or (EMPTY)
+ * closed before.
  * ASYNC: so many of the calls there are asynchronous: they take no thread, but
  * whoever began them iterates while there is nothing else to do.
  *
@@ -33,6 +34,8 @@
  * GOOD: -DN_CALLERS=2 -DROUNDS=2 -DEXECUTOR=1
  * GOOD: -DN_CALLERS=3 -DEXECUTOR=2 -DN_TIMEOUTS=1
  * GOOD: -DN_CALLERS=3 -DEXECUTOR=1 -DASYNC=2
+ * GOOD: -DN_CALLERS=2 -DROUNDS=2 -DEXECUTOR=1 -DEMPTY
+ * GOOD: -DN_CALLERS=2 -DEXECUTOR=1 -DASYNC=1 -DEMPTY
  * GOOD: -DN_CALLERS=2 -DEXECUTOR=1 -DASYNC=1 -DGATED
  * GOOD: -DN_CALLERS=2 -DEXECUTOR=2 -DASYNC=2
  * BAD: -DBUG_TAKE_TWICE -DN_CALLERS=2
@@ -304,8 +307,13 @@ inline submit (s, is_worker)
   atomic
   {
     use_pool ();
-    queue ! s;
     n_made++;
+    if
+    :: closed ->
+      settle (s, CANCELLED);
+      n_dealt++
+    :: else -> queue ! s
+    fi;
 #ifdef BUG_WORKER_ISSUES
     summon (true);
 #else
@@ -805,6 +813,25 @@ proctype Reset ()
   }
 }
 
+/* The executor is closed: what is in the queue is refused. */
+proctype Empty ()
+{
+  byte c;
+
+  atomic
+  {
+    closed = true;
+    do
+    :: N_QUEUED > 0 ->
+      queue ? c;
+      settle (c, CANCELLED);
+      n_dealt++
+    :: N_QUEUED == 0 -> break
+    od;
+    work_woken = work_waiters
+  }
+}
+
 /* The executor is dropped: its calls are run all the same. */
 proctype Close ()
 {
@@ -842,6 +869,9 @@ init
 #endif
 #ifdef EXECUTOR
     run Close ();
+#endif
+#ifdef EMPTY
+    run Empty ();
 #endif
   }
 

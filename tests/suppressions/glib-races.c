@@ -6,7 +6,7 @@
  *   export PKG_CONFIG_PATH=$(build-aux/tsan-glib)/lib/pkgconfig
  *   gcc -g -fsanitize=thread tests/suppressions/glib-races.c $(pkg-config --cflags --libs gio-2.0) \
  *     -Wl,-rpath,$(pkg-config --variable=libdir gio-2.0)
- *   for race in quark handlers closure ready-time; do G_SLICE=always-malloc ./a.out $race; done
+ *   for race in quark handlers closure ready-time condition; do G_SLICE=always-malloc ./a.out $race; done
  */
 
 #include <gio/gio.h>
@@ -64,6 +64,26 @@ closure (gboolean is_first)
     g_object_notify (G_OBJECT (action), "enabled");
 }
 
+static GMutex cond_lock;
+static GCond cond;
+
+/* One signals, without the mutex, what the other waits for. */
+static void
+condition (gboolean is_first)
+{
+  for (guint i = 0; i < N_ROUNDS; i++)
+    {
+      if (is_first)
+        {
+          g_cond_signal (&cond);
+          continue;
+        }
+      g_mutex_lock (&cond_lock);
+      g_cond_wait_until (&cond, &cond_lock, g_get_monotonic_time () + 10);
+      g_mutex_unlock (&cond_lock);
+    }
+}
+
 static gboolean
 never (gpointer unused)
 {
@@ -116,10 +136,8 @@ static const struct
   const char *name;
   void (*run) (gboolean is_first);
 } races[] = {
-  { "quark", quark },
-  { "handlers", handlers },
-  { "closure", closure },
-  { "ready-time", ready_time },
+  { "quark", quark },           { "handlers", handlers },   { "closure", closure },
+  { "ready-time", ready_time }, { "condition", condition },
 };
 
 static gpointer

@@ -16,6 +16,7 @@ namespace Check {
 	unowned Thread<void*>? main_thread;
 	GenericArray<Case> cases;
 	string[] arguments;
+	string program;
 
 	class Case {
 		public string path;
@@ -64,25 +65,40 @@ namespace Check {
 			var most = once ? 1 : 1000;
 
 			run_once ();
-			wait_until (() => stat ("tickets") == 0 && stat ("queued") == 0);
+			wait_until (all_at_rest);
 			var before = Holdings.take ();
 			retired = null;
 			for (var n = 0; n < most && (n < 3 || get_monotonic_time () < until); n++)
 				run_once ();
 			wait_until (() => {
 				iterate_retired ();
-				return stat ("tickets") == 0 && stat ("queued") == 0;
+				return all_at_rest ();
 			});
 			iterate_retired ();
 			retired = null;
 			Holdings? after = null;
+			var deadline = get_monotonic_time () + DEADLINE;
 			// Threads end by themselves, but not at once.
-			wait_until (() => {
+			do {
 				after = Holdings.take ();
-				return after.n_objects <= before.n_objects && after.n_fds <= before.n_fds
-					&& after.n_threads <= before.n_threads && after.n_sources <= before.n_sources;
-			}, () => @"$path leaves $after, and held $before before");
+			} while (!after.is_within (before) && get_monotonic_time () < deadline);
+
+			n_measured++;
+			var says = @"$path leaves $after, and held $before before";
+			if (after.n_objects > before.n_objects)
+				fail (says);
+			if (after.n_fds > before.n_fds)
+				leaves_fds = says;
+			if (after.n_threads > before.n_threads)
+				leaves_threads = says;
+			if (after.n_sources > before.n_sources)
+				leaves_sources = says;
 		}
+	}
+
+	// No worker of the shared pool has anything left to do.
+	bool all_at_rest () {
+		return stat ("tickets") == 0 && stat ("queued") == 0 && stat ("threads") == stat ("threads-idle");
 	}
 
 	// What the process holds when the library has let go of what it keeps to use again.
@@ -105,12 +121,38 @@ namespace Check {
 			return it;
 		}
 
+		public bool is_within (Holdings other) {
+			return n_objects <= other.n_objects && n_fds <= other.n_fds
+				&& n_threads <= other.n_threads && n_sources <= other.n_sources;
+		}
+
 		public string to_string () {
 			return @"$n_objects objects, $n_fds fds, $n_threads threads, $n_sources sources";
 		}
 	}
 
 	int n_tracked;
+
+	// The scenarios that Z1 has looked at, and what one of them has left.
+	int n_measured;
+	string? leaves_fds;
+	string? leaves_threads;
+	string? leaves_sources;
+
+	void judge (string? leaves) {
+		assert (n_measured > 0);
+		if (leaves != null)
+			fail (leaves);
+	}
+
+	public int run () {
+		if (leaks_wanted ()) {
+			Test.add_func (@"/contract/Z1.b/$program", () => judge (leaves_fds));
+			Test.add_func (@"/contract/Z1.c/$program", () => judge (leaves_threads));
+			Test.add_func (@"/contract/Z1.d/$program", () => judge (leaves_sources));
+		}
+		return Test.run ();
+	}
 
 	// Counts it among the objects that a scenario must not leave behind.
 	public T track<T> (owned T object) {
@@ -133,6 +175,7 @@ namespace Check {
 
 	public void init (ref unowned string[] args) {
 		main_thread = Thread.self<void*> ();
+		program = Path.get_basename (args[0]);
 		cases = new GenericArray<Case> ();
 		if (Environment.get_variable ("SMART_TEST_THOROUGH") != null) {
 			arguments = args;
@@ -161,20 +204,25 @@ namespace Check {
 		Test.add_data_func (it.path, it.run);
 	}
 
+	// What is no clause of the contract is named by its program.
+	string root () {
+		return program.has_prefix ("contract-") ? "/contract" : "/vala";
+	}
+
 	// On the main thread, and on one of its own. Those with large counts run once only.
 	public void add (string clause, Scenario scenario, bool once = false) {
-		register (@"/contract/$clause/main", true, false, null, once, () => scenario ());
-		register (@"/contract/$clause/thread", false, false, null, once, () => scenario ());
+		register (@"$(root ())/$clause/main", true, false, null, once, () => scenario ());
+		register (@"$(root ())/$clause/thread", false, false, null, once, () => scenario ());
 	}
 
 	public void add_main (string clause, Scenario scenario) {
-		register (@"/contract/$clause/main", true, false, null, false, () => scenario ());
+		register (@"$(root ())/$clause/main", true, false, null, false, () => scenario ());
 	}
 
 	// In a process of its own, which must say what the pattern says, or nothing, and end well.
 	public void add_subprocess (string clause, Scenario scenario, string? said = null) {
-		register (@"/contract/$clause/main", true, true, said, false, () => scenario ());
-		register (@"/contract/$clause/thread", false, true, said, false, () => scenario ());
+		register (@"$(root ())/$clause/main", true, true, said, false, () => scenario ());
+		register (@"$(root ())/$clause/thread", false, true, said, false, () => scenario ());
 	}
 
 	// Errors
@@ -437,9 +485,30 @@ namespace Check {
 		public int n_running;
 
 		void run (SmartAsync.Call call) {
-			AtomicInt.inc (ref n_running);
+			actors_lock.lock ();
+			var is_over = act == null;
+			if (!is_over)
+				n_running++;
+			actors_lock.unlock ();
+			if (is_over)
+				return;
+
 			act (call);
-			AtomicInt.add (ref n_running, -1);
+
+			actors_lock.lock ();
+			n_running--;
+			actors_lock.unlock ();
+		}
+
+		// Whether nobody is in it: then nobody will be.
+		public bool end () {
+			Act? over = null;
+			actors_lock.lock ();
+			var ends = n_running == 0;
+			if (ends)
+				over = (owned) act;
+			actors_lock.unlock ();
+			return ends;
 		}
 
 		public void now (SmartAsync.Call call) {
@@ -476,8 +545,7 @@ namespace Check {
 		actors_lock.unlock ();
 		for (var n = 0; over != null && n < over.length; n++) {
 			var actor = over[n];
-			wait_until (() => AtomicInt.get (ref actor.n_running) == 0);
-			actor.act = null;
+			wait_until (() => actor.end ());
 		}
 	}
 

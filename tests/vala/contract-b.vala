@@ -90,6 +90,7 @@ void refused (string name, Scenario misuse) throws Error {
 }
 
 void b1_null () throws Error {
+	Error? no_error = null;
 	SmartAsync.AsyncFunc? no_func = null;
 	SmartAsync.Future? no_future = null;
 	SmartAsync.Lock? no_lock = null;
@@ -121,7 +122,7 @@ void b1_null () throws Error {
 	refused ("func", () => caught (() => lock.run_once_sync ("key", no_func)));
 	refused ("func", () => lock.run_once_async.begin ("key", no_func));
 	refused ("executor", () => no_executor.set_max_pending (1));
-	refused ("error", () => new SmartAsync.Future.for_error (null));
+	refused ("error", () => new SmartAsync.Future.for_error (no_error));
 	assert (lock.n_calls == 0);
 
 	// Within a body: an argument that is not there, or is of another type.
@@ -131,7 +132,7 @@ void b1_null () throws Error {
 			refused ("asked for argument 1", () => call.get<int> (1));
 			refused ("Argument 0*gchararray*gint", () => call.get_int (0));
 			refused ("Argument 0*gchararray*gint", () => call.get<int> (0));
-			refused ("error", () => call.return_error (null));
+			refused ("error", () => call.return_error (no_error));
 		} catch (Error error) {
 			fail (error.message);
 		}
@@ -145,7 +146,7 @@ void b1_negative () throws Error {
 	refused ("timeout_usec", () => caught (() => future.wait (-2)));
 	refused ("timeout_usec", () => caught (() => future.wait_for<int> (int64.MIN)));
 	var executor = new SmartAsync.Executor.pool ("some", 1);
-	refused ("max_pending", () => executor.max_pending = (uint) -1);
+	refused ("max_pending", () => executor.max_pending = uint.MAX);
 	assert (executor.max_pending == 0);
 }
 
@@ -168,5 +169,5 @@ int main (string[] args) {
 	add_subprocess ("B1.f", b1_negative);
 	add_subprocess ("B1.g", b1_enums);
 
-	return Test.run ();
+	return Check.run ();
 }

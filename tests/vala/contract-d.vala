@@ -92,9 +92,10 @@ void d2_sources () throws Error {
 	// The shared connection's signals come in the context that subscribes, and so goes what it held.
 	var signalled = new Sight ();
 	var over = false;
+	DBusConnection? bus = null;
 	in_loop (() => {
-		var context = MainContext.current_source ().get_context ();
-		var bus = Bus.get_sync (BusType.SESSION);
+		var subscribed = MainContext.current_source ().get_context ();
+		bus = Bus.get_sync (BusType.SESSION);
 		uint id = 0;
 		id = bus.signal_subscribe (null, "org.example.Check", "Ping", null, null, DBusSignalFlags.NONE,
 			(connection, sender, path, iface, name, parameters) => {
@@ -106,7 +107,7 @@ void d2_sources () throws Error {
 					over = true;
 					return Source.REMOVE;
 				});
-				last.attach (context);
+				last.attach (subscribed);
 			});
 		bus.emit_signal (null, "/", "org.example.Check", "Ping", null);
 	}, () => over);
@@ -389,5 +390,5 @@ int main (string[] args) {
 	add ("D4.a", d4_reason);
 	add ("D4.b", d4_source);
 
-	return Test.run ();
+	return Check.run ();
 }

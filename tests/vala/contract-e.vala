@@ -760,5 +760,5 @@ int main (string[] args) {
 	add_subprocess ("E6.h", e6_second_ignored);
 	add ("E8.a", e8_elsewhere);
 
-	return Test.run ();
+	return Check.run ();
 }

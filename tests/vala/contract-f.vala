@@ -679,5 +679,5 @@ int main (string[] args) {
 	add ("F8.b", f8_not_cancelled);
 	add ("F8.c", f8_no_cycle);
 
-	return Test.run ();
+	return Check.run ();
 }

@@ -338,12 +338,13 @@ class Nest {
 
 	public Nest (string kinds) {
 		for (var n = 0; n < kinds.length; n++)
-			funcs += kinds[n] == 'b' ? blocking_level (n) : async_level (n);
+			funcs += kinds[n] == 'b' ? blocking_level (this, n) : async_level (this, n);
 	}
 
-	SmartAsync.AsyncFunc blocking_level (int level) {
-		weak Nest nest = this;
-		return SmartAsync.AsyncFunc.of_blocking<int> ((call) => {
+	// Static, since a closure that is made in a method keeps its object.
+	static SmartAsync.AsyncFunc blocking_level (Nest owner, int level) {
+		weak Nest nest = owner;
+		return track (SmartAsync.AsyncFunc.of_blocking<int> ((call) => {
 			if (me () != nest.home)
 				AtomicInt.inc (ref nest.n_on_other_thread);
 			if (level + 1 == nest.funcs.length)
@@ -352,12 +353,12 @@ class Nest {
 			var inner = nest.funcs[level + 1].callv ();
 			assert (inner.status == RESOLVED);
 			return inner.get<int> () * 10 + level + 1;
-		});
+		}));
 	}
 
-	SmartAsync.AsyncFunc async_level (int level) {
-		weak Nest nest = this;
-		return SmartAsync.AsyncFunc.of_async<int> ((call, cb) => nest.go.begin (call, level, (owned) cb), (result) => nest.go.end (result));
+	static SmartAsync.AsyncFunc async_level (Nest owner, int level) {
+		weak Nest nest = owner;
+		return track (SmartAsync.AsyncFunc.of_async<int> ((call, cb) => nest.go.begin (call, level, (owned) cb), (result) => nest.go.end (result)));
 	}
 
 	async int go (SmartAsync.Call call, int level) throws Error {
@@ -524,5 +525,5 @@ int main (string[] args) {
 	add ("M11.c", m11_async);
 	add ("M11.d", m11_call_async);
 
-	return Test.run ();
+	return Check.run ();
 }

@@ -565,5 +565,5 @@ int main (string[] args) {
 	add ("W9.a", w9_refused);
 	add ("W9.b", w9_allowed);
 
-	return Test.run ();
+	return Check.run ();
 }

@@ -11,6 +11,7 @@ from gi.repository import GLib, SmartAsync
 
 from . import calls, cancellation, detect, driver, errors, interrupt, loops, under_asyncio, values
 from .detect import ASYNCIO, PLAIN_BODY, SYNC, find_context
+from .loops import run_coroutine
 from .native import context_is_async, current_call
 from .work import Work, run_blocking
 
@@ -271,7 +272,7 @@ class PlainFunction(SmartFunction):
             finally:
                 _reset_top(token)
             if type(result) is CoroutineType:
-                return loops.run_coroutine(result)
+                return run_coroutine(result)
             return result
         return self._call(args, kwargs)
 
@@ -304,9 +305,16 @@ class CoroutineFunction(SmartFunction):
             if self._options.get(name):
                 self._deadline = None
 
+    def __call__(self, /, *args, **kwargs):
+        # As for a plain function.
+        if (_get_top() is None and self._direct and not context_is_async()
+                and _get_running_loop() is None and current_call() is None):
+            return run_coroutine(self._function(*args, **kwargs))
+        return self._call(args, kwargs)
+
     def _call_sync(self, args, kwargs):
         if self._direct and current_call() is None:
-            return loops.run_coroutine(self._function(*args, **kwargs))
+            return run_coroutine(self._function(*args, **kwargs))
         if self._deadline:
             return self._run_in_time(args, kwargs)
         return self._run_in_c(args, kwargs)
@@ -318,9 +326,14 @@ class CoroutineFunction(SmartFunction):
         work = Work(self._function, args, kwargs, plain=True)
         work.deadline = deadline = loops.Deadline(self._deadline)
         outer = self._get_cancellable() or _get_cancellable_of_current_call()
-        with cancellation.linked(outer, deadline.cancellable), errors.translated(work.outcome):
-            interrupt.call(self._untimed._get_func()._call_sync, None, [values.box(work)],
-                           deadline.cancellable)
+        try:
+            with cancellation.linked(outer, deadline.cancellable), errors.translated(work.outcome):
+                interrupt.call(self._untimed._get_func()._call_sync, None, [values.box(work)],
+                               deadline.cancellable)
+        except BaseException as error:
+            if deadline.passed and not isinstance(error, KeyboardInterrupt):
+                raise errors.make_timed_out() from error
+            raise
         return work.outcome.value
 
     def _call_aio(self, args, kwargs):
@@ -333,7 +346,8 @@ class CoroutineFunction(SmartFunction):
         if executor is not None and executor.get_context() is None:
             # A pool's threads have no loop: there it is run to its end, by a loop of theirs.
             return SmartAsync.AsyncFunc._new_blocking(run_blocking)
-        if self._options.get('context') == SmartAsync.MainContextPolicy.CURRENT:
+        if executor is not None or self._options.get('context') is not None:
+            # Whoever iterates that context is to drive it there.
             return SmartAsync.AsyncFunc._new(driver.begin_coroutine)
         return SmartAsync.AsyncFunc._new_dual(driver.begin_coroutine, (), run_blocking)
 

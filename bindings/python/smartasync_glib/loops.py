@@ -15,22 +15,23 @@ them when it ends.
 
 import asyncio
 import collections.abc
-import contextvars
 import ctypes
 import os
 import select
 import selectors
 import signal
-import sys
 import threading
 import time
 from asyncio import _get_running_loop, _set_running_loop
 from asyncio.tasks import _enter_task, _leave_task, current_task
+from contextvars import copy_context
+from sys import get_asyncgen_hooks, set_asyncgen_hooks
 
 from gi.repository import Gio, GLib
 
 from . import errors, native
 from .cancellation import Watch
+from .native import pop_thread_default, push_thread_default
 
 # So many iterations a loop is given for what a body leaves behind. What is not
 # done by then goes on at this thread's next sync call.
@@ -148,17 +149,9 @@ class ThreadLoop(asyncio.SelectorEventLoop):
 
     # Running
 
-    def run(self, coroutine, cancellable=None, deadline=None):
-        """What `coroutine` returns.
-
-        The first step is driven right here, as if by the task that asyncio would make of it; and
-        by that very task, if it suspends. Most of what costs time is the loop's, so a coroutine
-        that has nothing to wait for costs a tenth.
-        """
+    def run_within(self, coroutine, cancellable, deadline):
+        """The same as _run(), where another loop runs already."""
         outer = _get_running_loop()
-        if outer is None:
-            return self._run(coroutine, cancellable, deadline)
-
         outer_task = current_task(outer)
         if outer_task is not None:
             _leave_task(outer, outer_task)
@@ -171,50 +164,43 @@ class ThreadLoop(asyncio.SelectorEventLoop):
                 _enter_task(outer, outer_task)
 
     def _run(self, coroutine, cancellable, deadline):
-        task = self._spare
-        if task is None:
-            task = self._make_spare()
-        context = contextvars.copy_context()
-        hooks = sys.get_asyncgen_hooks()
+        """What `coroutine` returns.
 
-        native.push_thread_default(self._context_address)
-        _set_running_loop(self)
-        self._thread_id = self._thread
-        _enter_task(self, task)
-        sys.set_asyncgen_hooks(self._firstiter, self._finalizer)
+        The first step is driven right here, as if by the task that asyncio would make of it; and
+        by that very task, if it suspends. Most of what costs time is the loop's, so a coroutine
+        that has nothing to wait for costs a fifth.
+        """
+        task = self._spare or self._make_spare()
+        context = copy_context()
+        hooks = get_asyncgen_hooks()
+
+        push_thread_default(self._context_address)
         try:
-            yielded = context.run(coroutine.send, None)
-        except StopIteration as stop:
-            value = stop.value
-        except BaseException:
-            self._leave(task, hooks)
-            self._ended(task)
-            native.pop_thread_default(self._context_address)
-            raise
-        else:
-            self._leave(task, hooks)
+            _set_running_loop(self)
+            self._thread_id = self._thread
+            _enter_task(self, task)
+            set_asyncgen_hooks(self._firstiter, self._finalizer)
             try:
-                return self._go_on(task, coroutine, context, yielded, cancellable,
-                                   deadline)
+                yielded = context.run(coroutine.send, None)
+            except StopIteration as stop:
+                value = stop.value
+                suspended = False
+            else:
+                suspended = True
             finally:
-                native.pop_thread_default(self._context_address)
-        self._leave(task, hooks)
-        self._ended(task)
-        native.pop_thread_default(self._context_address)
-        return value
-
-    def _leave(self, task, hooks):
-        sys.set_asyncgen_hooks(*hooks)
-        _leave_task(self, task)
-        self._thread_id = None
-        _set_running_loop(None)
-
-    def _ended(self, task):
-        """`task` has not been needed, and will do for the next run."""
-        if task.cancelling() or task._callbacks:
-            self._spare = None
-        if self._ready:
-            self._drain()
+                set_asyncgen_hooks(*hooks)
+                _leave_task(self, task)
+                self._thread_id = None
+                _set_running_loop(None)
+                if task.cancelling() or task._callbacks:
+                    self._spare = None  # it is not as new any more
+            if suspended:
+                return self._go_on(task, coroutine, context, yielded, cancellable, deadline)
+            if self._ready:
+                self._drain()
+            return value
+        finally:
+            pop_thread_default(self._context_address)
 
     def _go_on(self, task, coroutine, context, yielded, cancellable, deadline):
         self._spare = None
@@ -327,16 +313,6 @@ class _Local(threading.local):
 _local = _Local()
 
 
-def borrow():
-    """A loop of this thread's that is not in use."""
-    free = _local.loops.free
-    return free.pop() if free else ThreadLoop()
-
-
-def give_back(loop):
-    _local.loops.free.append(loop)
-
-
 def reset():
     """Closes the loops of this thread that are not in use."""
     free = _local.loops.free
@@ -356,8 +332,11 @@ os.register_at_fork(after_in_child=_abandon)
 
 def run_coroutine(coroutine, cancellable=None, deadline=None):
     """What the coroutine returns; a loop of this thread's runs it."""
-    loop = borrow()
+    free = _local.loops.free
+    loop = free.pop() if free else ThreadLoop()
     try:
-        return loop.run(coroutine, cancellable, deadline)
+        if _get_running_loop() is None:
+            return loop._run(coroutine, cancellable, deadline)
+        return loop.run_within(coroutine, cancellable, deadline)
     finally:
-        give_back(loop)
+        free.append(loop)

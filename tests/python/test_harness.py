@@ -1,0 +1,79 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+"""The tests' own tools: what is broken is seen to be, whoever raises it."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import harness
+from harness import Counter, Gate, Home, expect, run_python, test
+
+BROKEN = Path(__file__).parent / 'broken.py'
+
+
+def list_cases():
+    done = subprocess.run([sys.executable, BROKEN, '-l'], capture_output=True, text=True, check=True)
+    return done.stdout.split()
+
+
+def run_case(name):
+    done = subprocess.run([sys.executable, BROKEN, '-p', name], capture_output=True, text=True,
+                          timeout=harness.DEADLINE)
+    assert done.returncode == 1, (name, done.returncode, done.stdout, done.stderr)
+    assert done.stdout == f'1..1\nnot ok 1 {name}\n', (name, done.stdout, done.stderr)
+    return done.stderr
+
+
+def add_case(name):
+    @test(f'/python/harness{name.rpartition("/")[0]}/{name.rpartition("/")[2]}', main_only=True)
+    def fails():
+        # And it says why.
+        text = run_case(name)
+        assert 'broken' in text or 'never awaited' in text, text
+
+
+for case in list_cases():
+    add_case(case)
+
+
+@test('/python/harness/bounded')
+def waits_are_bounded():
+    home = Home()
+    harness.DEADLINE = 0.05
+    try:
+        expect(AssertionError, Gate().wait)
+        expect(AssertionError, Counter().wait_for, 1)
+        expect(AssertionError, harness.wait_until, lambda: False, 'never', 0.05)
+        expect(AssertionError, home.until, lambda: False, 'never', 0.05)
+    finally:
+        harness.DEADLINE = 20
+
+
+HANGS = '''
+import threading
+import harness
+from harness import test
+
+@test('/hangs', seconds=0.2)
+def hangs():
+    threading.Event().wait()
+
+harness.main()
+'''
+
+
+@test('/python/harness/hang', main_only=True)
+def a_hang_ends():
+    begun = time.monotonic()
+    process = run_python(HANGS, expected=1)
+    assert time.monotonic() - begun < harness.DEADLINE
+    # Where it hung.
+    assert 'Timeout' in process.stderr and 'in hangs' in process.stderr, process.stderr
+    assert 'ok' not in process.stdout
+
+
+if __name__ == '__main__':
+    harness.main()

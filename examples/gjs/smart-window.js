@@ -99,7 +99,7 @@ const Window = GObject.registerClass(class Window extends Gtk.ApplicationWindow 
     showOutcome(outcome) {
         const counts = [this.lock.n_calls, this.lock.n_executions];
         const [nClicks, nLoads] = counts.map((now, i) => now - this.told[i]);
-        const cancelled = outcome instanceof Error;
+        const cancelled = outcome instanceof GLib.Error;
         this.label.set_text(`${cancelled ? outcome.message : outcome}\nClicks: ${nClicks}, loads: ${nLoads}`);
         print(`${cancelled ? 'cancelled' : outcome} clicks=${nClicks} loads=${nLoads} frames=${this.nFrames}`);
         this.told = counts;

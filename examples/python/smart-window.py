@@ -81,7 +81,8 @@ class Window(Gtk.ApplicationWindow):
 
     def on_loaded(self, future, result):
         try:
-            outcome = future.wait_finish(result)
+            future.wait_finish(result)
+            outcome = future.get_string()
         except GLib.Error as error:
             outcome = error
         # The last of those who waited tells what became of it.

@@ -21,8 +21,12 @@
 static gboolean
 can_receive (GObject *receiver, const char *property, GType type)
 {
-  GParamSpec *pspec = g_object_class_find_property (G_OBJECT_GET_CLASS (receiver), property);
+  GParamSpec *pspec;
 
+  if (!G_IS_OBJECT (receiver))
+    return FALSE;
+
+  pspec = g_object_class_find_property (G_OBJECT_GET_CLASS (receiver), property);
   return pspec != NULL && (pspec->flags & G_PARAM_WRITABLE) != 0 &&
          g_type_is_a (type, pspec->value_type);
 }
@@ -177,7 +181,6 @@ smart_future_add_receiver (SmartFuture *future, GObject *receiver)
   ReceiverListener *listener;
 
   g_return_if_fail (SMART_IS_FUTURE (future));
-  g_return_if_fail (G_IS_OBJECT (receiver));
   g_return_if_fail (can_receive (receiver, "future", SMART_TYPE_FUTURE));
 
   listener = g_new0 (ReceiverListener, 1);
@@ -246,7 +249,6 @@ smart_receiver_begin (GObject *receiver,
   GCallback function;
   GValue *all;
 
-  g_return_val_if_fail (G_IS_OBJECT (receiver), FALSE);
   g_return_val_if_fail (can_receive (receiver, "result", G_TYPE_ASYNC_RESULT), FALSE);
   g_return_val_if_fail (symbol != NULL, FALSE);
   g_return_val_if_fail (n_args == 0 || args != NULL, FALSE);

@@ -8,6 +8,7 @@
 #include <smartasync-glib/smart-vala.h>
 
 #include <smartasync-glib/smart-async-func.h>
+#include <smartasync-glib/smart-executor.h>
 #include <smartasync-glib/smart-future.h>
 #include <smartasync-glib/smart-lock.h>
 #include <smartasync-glib/smart-sync-call.h>
@@ -369,14 +370,18 @@ result_forward (SmartValaResult *self)
   g_object_unref (self);
 }
 
+/* Whether it is what a callback got from @source. */
+static gboolean
+result_is_of (GAsyncResult *result, gpointer source)
+{
+  return SMART_IS_VALA_RESULT (result) && SMART_VALA_RESULT (result)->source == source;
+}
+
 static gpointer
 result_finish (GAsyncResult *result, GError **error)
 {
-  SmartValaResult *self;
+  SmartValaResult *self = SMART_VALA_RESULT (result);
 
-  g_return_val_if_fail (SMART_IS_VALA_RESULT (result), NULL);
-
-  self = SMART_VALA_RESULT (result);
   if (self->error != NULL)
     {
       g_propagate_error (error, g_error_copy (self->error));
@@ -584,6 +589,10 @@ smart_vala_offload (GType type,
   const Generic generic = { type, dup, destroy };
   SmartAsyncFunc *func;
 
+  g_return_if_fail (work != NULL);
+  g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
+  g_return_if_fail (executor == NULL || SMART_IS_EXECUTOR (executor));
+
   func = smart_async_func_new_blocking (run_blocking_body,
                                         blocking_body_new (&generic, FALSE, (gpointer) work, target,
                                                            target_destroy),
@@ -603,7 +612,15 @@ smart_vala_offload (GType type,
 gpointer
 smart_vala_offload_finish (GAsyncResult *result, GError **error)
 {
+  g_return_val_if_fail (result_is_of (result, NULL), NULL);
+
   return result_finish (result, error);
+}
+
+static gboolean
+is_policy (SmartMainContextPolicy policy)
+{
+  return policy == SMART_MAIN_CONTEXT_PRIVATE || policy == SMART_MAIN_CONTEXT_CURRENT;
 }
 
 /**
@@ -625,6 +642,10 @@ smart_vala_run_sync (GType type,
   SmartSyncCall call = SMART_SYNC_CALL_INIT;
   GAsyncResult *result;
   gpointer pointer;
+
+  g_return_val_if_fail (begin != NULL, NULL);
+  g_return_val_if_fail (finish != NULL, NULL);
+  g_return_val_if_fail (is_policy (policy), NULL);
 
   smart_sync_call_begin_full (&call, policy);
   begin (smart_sync_call_ready, &call, NULL, begin_target);
@@ -648,6 +669,8 @@ smart_vala_func_of_blocking (GType type,
 {
   const Generic generic = { type, dup, destroy };
 
+  g_return_val_if_fail (body != NULL, NULL);
+
   return smart_async_func_new_blocking (run_blocking_body,
                                         blocking_body_new (&generic, TRUE, (gpointer) body, target,
                                                            target_destroy),
@@ -669,6 +692,9 @@ smart_vala_func_of_async (GType type,
                           GDestroyNotify finish_target_destroy)
 {
   const Generic generic = { type, dup, destroy };
+
+  g_return_val_if_fail (begin != NULL, NULL);
+  g_return_val_if_fail (finish != NULL, NULL);
 
   return smart_async_func_new (begin_async_body,
                                async_body_new (&generic, begin, begin_target, begin_target_destroy,
@@ -694,6 +720,10 @@ smart_vala_func_of_dual (GType type,
                          GDestroyNotify target_destroy)
 {
   const Generic generic = { type, dup, destroy };
+
+  g_return_val_if_fail (begin != NULL, NULL);
+  g_return_val_if_fail (finish != NULL, NULL);
+  g_return_val_if_fail (body != NULL, NULL);
 
   return smart_async_func_new_dual (begin_async_body,
                                     async_body_new (&generic, begin, begin_target,
@@ -747,6 +777,9 @@ smart_vala_func_invoke_async (SmartAsyncFunc *func,
   const Generic generic = { type, dup, destroy };
 
   g_return_if_fail (SMART_IS_ASYNC_FUNC (func));
+  g_return_if_fail (source == NULL || G_IS_OBJECT (source));
+  g_return_if_fail (n_args == 0 || args != NULL);
+  g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
 
   smart_async_func_call_async (func, source, args, n_args, cancellable, on_call_ready,
                                result_new (&generic, func, callback, user_data));
@@ -758,6 +791,9 @@ smart_vala_func_invoke_async (SmartAsyncFunc *func,
 gpointer
 smart_vala_func_invoke_finish (SmartAsyncFunc *func, GAsyncResult *result, GError **error)
 {
+  g_return_val_if_fail (SMART_IS_ASYNC_FUNC (func), NULL);
+  g_return_val_if_fail (result_is_of (result, func), NULL);
+
   return result_finish (result, error);
 }
 
@@ -806,6 +842,10 @@ smart_vala_lock_invoke_async (SmartLock *lock,
   const Generic generic = { type, dup, destroy };
 
   g_return_if_fail (SMART_IS_LOCK (lock));
+  g_return_if_fail (SMART_IS_ASYNC_FUNC (func));
+  g_return_if_fail (source == NULL || G_IS_OBJECT (source));
+  g_return_if_fail (n_args == 0 || args != NULL);
+  g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
 
   smart_lock_run_once_async (lock, key, func, source, args, n_args, cancellable, on_run_once_ready,
                              result_new (&generic, lock, callback, user_data));
@@ -817,6 +857,9 @@ smart_vala_lock_invoke_async (SmartLock *lock,
 gpointer
 smart_vala_lock_invoke_finish (SmartLock *lock, GAsyncResult *result, GError **error)
 {
+  g_return_val_if_fail (SMART_IS_LOCK (lock), NULL);
+  g_return_val_if_fail (result_is_of (result, lock), NULL);
+
   return result_finish (result, error);
 }
 
@@ -873,6 +916,7 @@ smart_vala_future_wait_for_async (SmartFuture *future,
   const Generic generic = { type, dup, destroy };
 
   g_return_if_fail (SMART_IS_FUTURE (future));
+  g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
 
   smart_future_wait_async (future, cancellable, on_wait_ready,
                            result_new (&generic, future, callback, user_data));
@@ -884,6 +928,9 @@ smart_vala_future_wait_for_async (SmartFuture *future,
 gpointer
 smart_vala_future_wait_for_finish (SmartFuture *future, GAsyncResult *result, GError **error)
 {
+  g_return_val_if_fail (SMART_IS_FUTURE (future), NULL);
+  g_return_val_if_fail (result_is_of (result, future), NULL);
+
   return result_finish (result, error);
 }
 
@@ -927,8 +974,11 @@ smart_vala_call_get (SmartCall *call,
 SmartValaSyncCall *
 smart_vala_sync_call_new (SmartMainContextPolicy policy)
 {
-  SmartSyncCall *call = g_new0 (SmartSyncCall, 1);
+  SmartSyncCall *call;
 
+  g_return_val_if_fail (is_policy (policy), NULL);
+
+  call = g_new0 (SmartSyncCall, 1);
   smart_sync_call_begin_full (call, policy);
 
   return call;

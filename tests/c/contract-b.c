@@ -629,6 +629,13 @@ misuse_func_thread_safe_source (gconstpointer data)
 }
 
 static void
+misuse_func_offload (gconstpointer data)
+{
+  refused ("func", g_assert_false (smart_async_func_get_offload (NULL)));
+  refused ("func", smart_async_func_set_offload (stranger (), FALSE));
+}
+
+static void
 misuse_func_call (gconstpointer data)
 {
   g_autoptr (SmartAsyncFunc) func = some_func ();
@@ -1302,6 +1309,382 @@ misuse_sync_call (gconstpointer data)
   smart_sync_call_clear (&call);
 }
 
+/* What is no GObject at all, but has a type. */
+static gpointer
+no_object (void)
+{
+  static GParamSpec *pspec;
+
+  if (pspec == NULL)
+    pspec = g_param_spec_ref_sink (g_param_spec_int ("name", NULL, NULL, 0, 1, 0, 0));
+
+  return pspec;
+}
+
+static void
+misuse_func_new_for_receivers (gconstpointer data)
+{
+  refused ("begin", g_assert_null (smart_async_func_new_for_receivers (NULL, NULL)));
+  refused ("begin", g_assert_null (smart_async_func_new_for_receivers (no_object (), NULL)));
+  refused ("body", g_assert_null (smart_async_func_new_for_receivers (NULL, no_object ())));
+
+  /* Objects without the property. */
+  refused ("begin", g_assert_null (smart_async_func_new_for_receivers (stranger (), NULL)));
+  refused ("body", g_assert_null (smart_async_func_new_for_receivers (NULL, stranger ())));
+}
+
+static void
+misuse_future_add_receiver (gconstpointer data)
+{
+  g_autoptr (SmartFuture) future = some_future ();
+
+  refused ("future", smart_future_add_receiver (NULL, stranger ()));
+  refused ("future", smart_future_add_receiver (stranger (), stranger ()));
+  refused ("receiver", smart_future_add_receiver (future, NULL));
+  refused ("receiver", smart_future_add_receiver (future, no_object ()));
+  refused ("receiver", smart_future_add_receiver (future, stranger ()));
+}
+
+/* One that can receive a result. */
+#define TEST_TYPE_RECEIVER (test_receiver_get_type ())
+G_DECLARE_FINAL_TYPE (TestReceiver, test_receiver, TEST, RECEIVER, GObject)
+
+struct _TestReceiver
+{
+  GObject parent_instance;
+};
+
+G_DEFINE_FINAL_TYPE (TestReceiver, test_receiver, G_TYPE_OBJECT)
+
+static void
+test_receiver_set_property (GObject *object, guint prop_id, const GValue *value, GParamSpec *pspec)
+{
+  g_assert_not_reached ();
+}
+
+static void
+test_receiver_class_init (TestReceiverClass *class)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (class);
+
+  object_class->set_property = test_receiver_set_property;
+  g_object_class_install_property (object_class, 1,
+                                   g_param_spec_object ("result", NULL, NULL, G_TYPE_ASYNC_RESULT,
+                                                        G_PARAM_WRITABLE));
+}
+
+static void
+test_receiver_init (TestReceiver *receiver)
+{
+}
+
+static void
+misuse_receiver_begin (gconstpointer data)
+{
+  g_autoptr (GObject) receiver = g_object_new (TEST_TYPE_RECEIVER, NULL);
+  g_autoptr (GError) error = NULL;
+
+  refused ("receiver",
+           g_assert_false (smart_receiver_begin (NULL, NULL, "symbol", NULL, 0, &error)));
+  refused ("receiver",
+           g_assert_false (smart_receiver_begin (no_object (), NULL, "symbol", NULL, 0, &error)));
+  refused ("receiver",
+           g_assert_false (smart_receiver_begin (stranger (), NULL, "symbol", NULL, 0, &error)));
+  refused ("symbol", g_assert_false (smart_receiver_begin (receiver, NULL, NULL, NULL, 0, &error)));
+  refused ("args",
+           g_assert_false (smart_receiver_begin (receiver, NULL, "symbol", NULL, 1, &error)));
+  g_assert_no_error (error);
+
+  /* What is missing is an error. */
+  g_assert_false (smart_receiver_begin (receiver, NULL, "no_such_symbol", NULL, 0, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND);
+  assert_says (error, "no_such_symbol");
+}
+
+static void
+misuse_future_wait_value (gconstpointer data)
+{
+  g_autoptr (SmartFuture) future = some_future ();
+
+  refused ("future", g_assert_null (smart_future_wait_value (NULL, -1, NULL, NULL)));
+  refused ("future", g_assert_null (smart_future_wait_value (stranger (), -1, NULL, NULL)));
+  refused ("timeout_usec", g_assert_null (smart_future_wait_value (future, -2, NULL, NULL)));
+  refused ("cancellable", g_assert_null (smart_future_wait_value (future, 0, stranger (), NULL)));
+}
+
+static void
+misuse_exception (gconstpointer data)
+{
+  const GValue unset = G_VALUE_INIT;
+  g_auto (GValue) value = G_VALUE_INIT;
+  g_autoptr (GError) other = g_error_new_literal (G_IO_ERROR, G_IO_ERROR_BUSY, "busy");
+
+  g_value_init (&value, G_TYPE_INT);
+  refused ("exception", g_assert_null (smart_exception_new (NULL, "message")));
+  refused ("exception", g_assert_null (smart_exception_new (&unset, "message")));
+  refused ("message", g_assert_null (smart_exception_new (&value, NULL)));
+  refused ("error", g_assert_null (smart_exception_get_value (NULL)));
+
+  /* Any other error carries none. */
+  g_assert_null (smart_exception_get_value (other));
+}
+
+/* What the vapi binds: valac's own arguments are right, the rest is the user's. */
+
+#define INT_TYPE G_TYPE_INT, NULL, NULL
+
+static gpointer
+vala_work_never (gpointer target, GError **error)
+{
+  g_assert_not_reached ();
+}
+
+static gpointer
+vala_body_never (SmartCall *call, gpointer target, GError **error)
+{
+  g_assert_not_reached ();
+}
+
+static void
+vala_begin_never (GAsyncReadyCallback callback,
+                  gpointer callback_target,
+                  GDestroyNotify callback_destroy,
+                  gpointer target)
+{
+  g_assert_not_reached ();
+}
+
+static void
+vala_begin_body_never (SmartCall *call,
+                       GAsyncReadyCallback callback,
+                       gpointer callback_target,
+                       GDestroyNotify callback_destroy,
+                       gpointer target)
+{
+  g_assert_not_reached ();
+}
+
+static gpointer
+vala_finish_never (GAsyncResult *result, gpointer target, GError **error)
+{
+  g_assert_not_reached ();
+}
+
+static void
+misuse_vala_offload (gconstpointer data)
+{
+  g_autoptr (GTask) task = g_task_new (NULL, NULL, NULL, NULL);
+
+  refused ("work", smart_vala_offload (INT_TYPE, NULL, NULL, NULL, NULL, NULL, ready_never, NULL));
+  refused ("cancellable", smart_vala_offload (INT_TYPE, vala_work_never, NULL, NULL, stranger (),
+                                              NULL, ready_never, NULL));
+  refused ("executor", smart_vala_offload (INT_TYPE, vala_work_never, NULL, NULL, NULL, stranger (),
+                                           ready_never, NULL));
+  refused ("result", g_assert_null (smart_vala_offload_finish (NULL, NULL)));
+  refused ("result", g_assert_null (smart_vala_offload_finish (G_ASYNC_RESULT (task), NULL)));
+}
+
+static void
+misuse_vala_run_sync (gconstpointer data)
+{
+  refused ("begin", g_assert_null (smart_vala_run_sync (INT_TYPE, NULL, NULL, vala_finish_never,
+                                                        NULL, SMART_MAIN_CONTEXT_PRIVATE, NULL)));
+  refused ("finish", g_assert_null (smart_vala_run_sync (INT_TYPE, vala_begin_never, NULL, NULL,
+                                                         NULL, SMART_MAIN_CONTEXT_PRIVATE, NULL)));
+  refused ("policy",
+           g_assert_null (smart_vala_run_sync (INT_TYPE, vala_begin_never, NULL, vala_finish_never,
+                                               NULL, (SmartMainContextPolicy) 2, NULL)));
+  g_assert_null (g_main_context_get_thread_default ());
+}
+
+static void
+misuse_vala_func_of (gconstpointer data)
+{
+  refused ("body", g_assert_null (smart_vala_func_of_blocking (INT_TYPE, NULL, NULL, NULL)));
+
+  refused ("begin", g_assert_null (smart_vala_func_of_async (INT_TYPE, NULL, NULL, NULL,
+                                                             vala_finish_never, NULL, NULL)));
+  refused ("finish", g_assert_null (smart_vala_func_of_async (INT_TYPE, vala_begin_body_never, NULL,
+                                                              NULL, NULL, NULL, NULL)));
+
+  refused ("begin",
+           g_assert_null (smart_vala_func_of_dual (INT_TYPE, NULL, NULL, NULL, vala_finish_never,
+                                                   NULL, NULL, vala_body_never, NULL, NULL)));
+  refused ("finish",
+           g_assert_null (smart_vala_func_of_dual (INT_TYPE, vala_begin_body_never, NULL, NULL,
+                                                   NULL, NULL, NULL, vala_body_never, NULL, NULL)));
+  refused ("body", g_assert_null (smart_vala_func_of_dual (INT_TYPE, vala_begin_body_never, NULL,
+                                                           NULL, vala_finish_never, NULL, NULL,
+                                                           NULL, NULL, NULL)));
+}
+
+static void
+keep_result (GObject *source, GAsyncResult *result, gpointer data)
+{
+  *(GAsyncResult **) data = g_object_ref (result);
+}
+
+/* The result of a call of @func, as Vala's callback gets it. */
+static GAsyncResult *
+vala_result_of (SmartAsyncFunc *func)
+{
+  GAsyncResult *result = NULL;
+
+  smart_vala_func_invoke_async (func, INT_TYPE, NULL, NULL, 0, NULL, keep_result, &result);
+  smart_test_iterate_until_set (NULL, &result);
+
+  return result;
+}
+
+static void
+misuse_vala_func_invoke (gconstpointer data)
+{
+  g_autoptr (SmartAsyncFunc) func = some_func ();
+  g_autoptr (SmartAsyncFunc) other = some_func ();
+  g_autoptr (GTask) task = g_task_new (NULL, NULL, NULL, NULL);
+  g_autoptr (GAsyncResult) result = NULL;
+
+#define sync(func, source, n_args, cancellable) \
+  g_assert_null ( \
+      smart_vala_func_invoke_sync (func, INT_TYPE, source, NULL, n_args, cancellable, NULL))
+#define begin(func, source, n_args, cancellable) \
+  smart_vala_func_invoke_async (func, INT_TYPE, source, NULL, n_args, cancellable, ready_never, \
+                                NULL)
+
+  refused ("func", sync (NULL, NULL, 0, NULL));
+  refused ("source", sync (func, no_object (), 0, NULL));
+  refused ("args", sync (func, NULL, 1, NULL));
+  refused ("cancellable", sync (func, NULL, 0, stranger ()));
+  refused ("func", begin (NULL, NULL, 0, NULL));
+  refused ("source", begin (func, no_object (), 0, NULL));
+  refused ("args", begin (func, NULL, 1, NULL));
+  refused ("cancellable", begin (func, NULL, 0, stranger ()));
+
+#undef sync
+#undef begin
+
+  refused ("func", g_assert_null (smart_vala_func_invoke_finish (NULL, NULL, NULL)));
+  refused ("result", g_assert_null (smart_vala_func_invoke_finish (func, NULL, NULL)));
+  refused ("result",
+           g_assert_null (smart_vala_func_invoke_finish (func, G_ASYNC_RESULT (task), NULL)));
+
+  result = vala_result_of (other);
+  refused ("result", g_assert_null (smart_vala_func_invoke_finish (func, result, NULL)));
+}
+
+static void
+misuse_vala_lock_invoke (gconstpointer data)
+{
+  g_autoptr (SmartLock) lock = smart_lock_new ();
+  g_autoptr (SmartAsyncFunc) func = some_func ();
+  g_autoptr (GTask) task = g_task_new (NULL, NULL, NULL, NULL);
+  g_autoptr (GAsyncResult) result = NULL;
+
+#define sync(lock, func, source, n_args, cancellable) \
+  g_assert_null (smart_vala_lock_invoke_sync (lock, INT_TYPE, "key", func, source, NULL, n_args, \
+                                              cancellable, NULL))
+#define begin(lock, func, source, n_args, cancellable) \
+  smart_vala_lock_invoke_async (lock, INT_TYPE, "key", func, source, NULL, n_args, cancellable, \
+                                ready_never, NULL)
+
+  refused ("lock", sync (NULL, func, NULL, 0, NULL));
+  refused ("func", sync (lock, NULL, NULL, 0, NULL));
+  refused ("source", sync (lock, func, no_object (), 0, NULL));
+  refused ("args", sync (lock, func, NULL, 1, NULL));
+  refused ("cancellable", sync (lock, func, NULL, 0, stranger ()));
+  refused ("lock", begin (NULL, func, NULL, 0, NULL));
+  refused ("func", begin (lock, NULL, NULL, 0, NULL));
+  refused ("source", begin (lock, func, no_object (), 0, NULL));
+  refused ("args", begin (lock, func, NULL, 1, NULL));
+  refused ("cancellable", begin (lock, func, NULL, 0, stranger ()));
+
+#undef sync
+#undef begin
+
+  refused ("lock", g_assert_null (smart_vala_lock_invoke_finish (NULL, NULL, NULL)));
+  refused ("result", g_assert_null (smart_vala_lock_invoke_finish (lock, NULL, NULL)));
+  refused ("result",
+           g_assert_null (smart_vala_lock_invoke_finish (lock, G_ASYNC_RESULT (task), NULL)));
+
+  result = vala_result_of (func);
+  refused ("result", g_assert_null (smart_vala_lock_invoke_finish (lock, result, NULL)));
+}
+
+static void
+misuse_vala_future (gconstpointer data)
+{
+  g_autoptr (SmartFuture) future = some_future ();
+  g_autoptr (SmartAsyncFunc) func = some_func ();
+  g_autoptr (GTask) task = g_task_new (NULL, NULL, NULL, NULL);
+  g_autoptr (GAsyncResult) result = NULL;
+
+  refused ("future", g_assert_null (smart_vala_future_get (NULL, INT_TYPE, NULL)));
+  refused ("future", g_assert_null (smart_vala_future_get (stranger (), INT_TYPE, NULL)));
+
+  refused ("future", g_assert_null (smart_vala_future_wait_for (NULL, INT_TYPE, -1, NULL, NULL)));
+  refused ("timeout_usec",
+           g_assert_null (smart_vala_future_wait_for (future, INT_TYPE, -2, NULL, NULL)));
+  refused ("cancellable",
+           g_assert_null (smart_vala_future_wait_for (future, INT_TYPE, 0, stranger (), NULL)));
+
+  refused ("future", smart_vala_future_wait_for_async (NULL, INT_TYPE, NULL, ready_never, NULL));
+  refused ("cancellable",
+           smart_vala_future_wait_for_async (future, INT_TYPE, stranger (), ready_never, NULL));
+
+  refused ("future", g_assert_null (smart_vala_future_wait_for_finish (NULL, NULL, NULL)));
+  refused ("result", g_assert_null (smart_vala_future_wait_for_finish (future, NULL, NULL)));
+  refused ("result",
+           g_assert_null (smart_vala_future_wait_for_finish (future, G_ASYNC_RESULT (task), NULL)));
+
+  result = vala_result_of (func);
+  refused ("result", g_assert_null (smart_vala_future_wait_for_finish (future, result, NULL)));
+  g_assert_cmpint (smart_future_get_status (future), ==, SMART_FUTURE_PENDING);
+}
+
+static void
+vala_body_gets_arguments (SmartCall *call, gpointer data)
+{
+  smart_test_expect_critical ("*rgument 0*gchararray*gint*",
+                              g_assert_null (smart_vala_call_get (call, INT_TYPE, 0)));
+  smart_test_expect_critical ("*asked for argument 1*",
+                              g_assert_null (smart_vala_call_get (call, INT_TYPE, 1)));
+  smart_call_return_none (call);
+}
+
+static void
+misuse_vala_call_get (gconstpointer data)
+{
+  g_autoptr (SmartAsyncFunc) func = smart_async_func_new (vala_body_gets_arguments, NULL, NULL);
+  g_autoptr (GError) error = NULL;
+  g_auto (GValue) arg = G_VALUE_INIT;
+
+  refused ("call", g_assert_null (smart_vala_call_get (NULL, INT_TYPE, 0)));
+  refused ("call", g_assert_null (smart_vala_call_get (stranger (), INT_TYPE, 0)));
+
+  g_value_init (&arg, G_TYPE_STRING);
+  g_value_set_static_string (&arg, "text");
+  g_assert_true (smart_async_func_call_sync (func, NULL, &arg, 1, NULL, NULL, &error));
+  g_assert_no_error (error);
+}
+
+static void
+misuse_vala_sync_call (gconstpointer data)
+{
+  g_autoptr (GTask) task = g_task_new (NULL, NULL, NULL, NULL);
+  SmartValaSyncCall *call;
+
+  refused ("policy", g_assert_null (smart_vala_sync_call_new ((SmartMainContextPolicy) 2)));
+  refused ("call", smart_vala_sync_call_free (NULL));
+  refused ("call", smart_vala_sync_call_ready (NULL, G_ASYNC_RESULT (task), NULL));
+  refused ("call", g_assert_null (smart_vala_sync_call_wait (NULL)));
+
+  call = smart_vala_sync_call_new (SMART_MAIN_CONTEXT_PRIVATE);
+  refused ("result", smart_vala_sync_call_ready (NULL, NULL, call));
+  refused ("result", smart_vala_sync_call_ready (NULL, stranger (), call));
+  smart_vala_sync_call_free (call);
+  g_assert_null (g_main_context_get_thread_default ());
+}
+
 /* What a binding does with a type that has no constructor of its own. */
 static void
 misuse_bare_objects (gconstpointer data)
@@ -1458,6 +1841,8 @@ static const Misuse misuses[] = {
     "smart_async_func_get_max_concurrency smart_async_func_set_max_concurrency" },
   { "e/func-thread-safe-source", misuse_func_thread_safe_source,
     "smart_async_func_get_thread_safe_source smart_async_func_set_thread_safe_source" },
+  { "e/func-offload", misuse_func_offload,
+    "smart_async_func_get_offload smart_async_func_set_offload" },
   { "e/func-call", misuse_func_call, "smart_async_func_call" },
   { "e/func-callv", misuse_func_callv, "smart_async_func_callv" },
   { "e/func-call-sync", misuse_func_call_sync, "smart_async_func_call_sync" },
@@ -1531,6 +1916,27 @@ static const Misuse misuses[] = {
   { "e/sync-call", misuse_sync_call,
     "smart_sync_call_begin smart_sync_call_begin_full smart_sync_call_ready smart_sync_call_wait "
     "smart_sync_call_clear" },
+  { "e/func-new-for-receivers", misuse_func_new_for_receivers,
+    "smart_async_func_new_for_receivers" },
+  { "e/future-add-receiver", misuse_future_add_receiver, "smart_future_add_receiver" },
+  { "e/receiver-begin", misuse_receiver_begin, "smart_receiver_begin" },
+  { "e/future-wait-value", misuse_future_wait_value, "smart_future_wait_value" },
+  { "e/exception", misuse_exception, "smart_exception_new smart_exception_get_value" },
+  { "e/vala-offload", misuse_vala_offload, "smart_vala_offload smart_vala_offload_finish" },
+  { "e/vala-run-sync", misuse_vala_run_sync, "smart_vala_run_sync" },
+  { "e/vala-func-of", misuse_vala_func_of,
+    "smart_vala_func_of_blocking smart_vala_func_of_async smart_vala_func_of_dual" },
+  { "e/vala-func-invoke", misuse_vala_func_invoke,
+    "smart_vala_func_invoke_sync smart_vala_func_invoke_async smart_vala_func_invoke_finish" },
+  { "e/vala-lock-invoke", misuse_vala_lock_invoke,
+    "smart_vala_lock_invoke_sync smart_vala_lock_invoke_async smart_vala_lock_invoke_finish" },
+  { "e/vala-future", misuse_vala_future,
+    "smart_vala_future_get smart_vala_future_wait_for smart_vala_future_wait_for_async "
+    "smart_vala_future_wait_for_finish" },
+  { "e/vala-call-get", misuse_vala_call_get, "smart_vala_call_get" },
+  { "e/vala-sync-call", misuse_vala_sync_call,
+    "smart_vala_sync_call_new smart_vala_sync_call_free smart_vala_sync_call_ready "
+    "smart_vala_sync_call_wait" },
   { "e/interrupt-hook", misuse_interrupt_hook, "smart_set_interrupt_hook" },
   { "e/bare-objects", misuse_bare_objects, "" },
   { "e/bare-used", misuse_bare_used, "" },
@@ -1544,7 +1950,8 @@ static const Misuse misuses[] = {
   /* Nothing that could be wrong: no arguments, or any will do. */
   { NULL, NULL,
     "smart_call_site_name_func smart_call_site_name_future "
-    "smart_future_new_for_value smart_context_is_async smart_context_describe "
+    "smart_future_new_for_value smart_context_is_async smart_context_is_explicit "
+    "smart_context_describe smart_exception_quark "
     "smart_context_pop_mode smart_call_get_current smart_async_reset smart_async_get_stats "
     "smart_async_dump_waits smart_executor_new_for_context smart_executor_new_loop smart_lock_new "
     "smart_error_quark smart_get_major_version smart_get_minor_version smart_get_micro_version" },

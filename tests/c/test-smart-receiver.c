@@ -451,6 +451,11 @@ is_told_at_home (void)
 }
 
 static void
+leave_as_it_is (SmartCall *call, SmartFuture *settled, gpointer data)
+{
+}
+
+static void
 gives_its_value (void)
 {
   g_autoptr (GObject) object = g_object_new (G_TYPE_OBJECT, NULL);
@@ -458,6 +463,7 @@ gives_its_value (void)
   g_autoptr (SmartFuture) future = NULL;
   g_autoptr (SmartFuture) without = smart_future_new_for_value (NULL);
   g_autoptr (SmartFuture) pending = smart_future_new (NULL);
+  g_autoptr (SmartFuture) like = NULL;
   g_autoptr (GError) error = NULL;
   const GValue *seen;
 
@@ -469,6 +475,14 @@ gives_its_value (void)
   g_assert_cmpuint (object->ref_count, ==, 2);
   seen = smart_future_wait_value (future, -1, NULL, &error);
   g_assert_no_error (error);
+  g_assert_true (g_value_get_object (seen) == object);
+  g_assert_cmpuint (object->ref_count, ==, 2);
+
+  /* One that shares the value of another. */
+  like = smart_future_finally (future, leave_as_it_is, NULL, NULL);
+  seen = smart_future_wait_value (like, -1, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_true (G_VALUE_HOLDS_OBJECT (seen));
   g_assert_true (g_value_get_object (seen) == object);
   g_assert_cmpuint (object->ref_count, ==, 2);
 

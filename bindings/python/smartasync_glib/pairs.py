@@ -40,6 +40,8 @@ def get_loop_thread():
 class LibraryFunction(SmartFunction):
     """Of a SmartAsync.AsyncFunc."""
 
+    _is_interpreted = False  # that is its maker's to say
+
     def __init__(self, func, options=None, binding=None):
         super().__init__(func, options, binding)
         self._elsewhere = None
@@ -318,6 +320,7 @@ def _begin_pair(call, *_):
 
 
 def _block_pair(call, *_):
+    native.interpreter_entered()
     work = get_work(call)
     try:
         value = work.run_in(call)
@@ -329,6 +332,8 @@ def _block_pair(call, *_):
 
 class PairFunction(LibraryFunction):
     """Of an introspected function."""
+
+    _is_interpreted = True
 
     def __init__(self, function, options=None, binding=None):
         info, self._instance = _split(function)

@@ -727,14 +727,14 @@ grow (Pool *pool, gboolean saturated)
     }
 }
 
-/* What stops the queue is the lock that more threads would wait for, too. HOLDS:
- * pool->lock */
+/* What stops the queue is a lock that more threads would wait for, too: most of
+ * those that there are wait for it. HOLDS: pool->lock */
 static gboolean
 is_held_up_by_interpreter (Pool *pool)
 {
   SmartAsyncFunc *func = smart_call_get_func (pool->head);
 
-  return pool->n_entering > 0 && func != NULL && func->interpreted;
+  return 2 * pool->n_entering > pool->n_threads && func != NULL && func->interpreted;
 }
 
 static gpointer

@@ -655,7 +655,8 @@ smart_future_dispose (GObject *object)
       g_mutex_lock (&outcome->lock);
       keep = thread != NULL && smart_spares_may_keep (&thread->spare_futures, object);
       revived = outcome->handle == future && g_atomic_int_get (&object->ref_count) > 1;
-      forget_handle (outcome, future);
+      if (!revived)
+        forget_handle (outcome, future);
       g_mutex_unlock (&outcome->lock);
     }
 
@@ -667,11 +668,19 @@ smart_future_dispose (GObject *object)
     }
 
   /* Another thread asked for the handle while this one was on its way here with
-   * what was the last reference. Before GLib 2.80, g_object_unref() uses such an
-   * object once more after it has dropped that, and by then the other thread may
-   * have freed it. So this thread keeps it, until it comes this way again. */
+   * what was the last reference. It may have connected handlers since: so this is
+   * not the end, and nothing is taken from the object. Where it is the end, the
+   * handle was forgotten under the lock with no reference but this thread's:
+   * nobody finds the object between here and its finalize.
+   *
+   * Before GLib 2.80, g_object_unref() thaws the notifications of such an object
+   * after it has dropped its reference, and by then the other thread may have
+   * freed it. So this thread keeps one more, until it comes this way again. */
   if (revived)
-    smart_thread_get ()->revived = g_object_ref (future);
+    {
+      smart_thread_get ()->revived = g_object_ref (future);
+      return;
+    }
 
   G_OBJECT_CLASS (smart_future_parent_class)->dispose (object);
 }

@@ -625,6 +625,63 @@ handle_comes_and_goes (void)
   smart_outcome_unref (handles.outcome);
 }
 
+static gpointer
+drop_future (gpointer future)
+{
+  g_object_unref (future);
+  return NULL;
+}
+
+static gboolean
+is_being_disposed (gpointer weak)
+{
+  GObject *object = g_weak_ref_get (weak);
+
+  if (object == NULL)
+    return TRUE;
+  g_object_unref (object);
+  return FALSE;
+}
+
+static void
+count_notified (SmartFuture *future, GParamSpec *pspec, int *n_notified)
+{
+  ++*n_notified;
+}
+
+/* The last reference is on its way out when the handle is asked for: who gets it
+ * has a whole object, with the handlers that he connects. */
+static void
+handle_is_brought_back (void)
+{
+  SmartOutcome *outcome = smart_outcome_new (NULL, FALSE);
+  SmartFuture *future = smart_outcome_ref_future (outcome);
+  int n_notified = 0;
+  GThread *dropper;
+  GWeakRef weak;
+
+  /* GLib clears weak references just before it disposes of the object. */
+  g_weak_ref_init (&weak, future);
+  g_mutex_lock (&outcome->lock);
+  dropper = g_thread_new ("dropper", drop_future, future);
+  smart_test_wait_until (is_being_disposed, &weak);
+
+  g_assert_true (outcome->handle == future);
+  g_object_ref (future); /* as smart_outcome_ref_future () does */
+  g_signal_connect (future, "notify::name", G_CALLBACK (count_notified), &n_notified);
+  g_mutex_unlock (&outcome->lock);
+  g_thread_join (dropper);
+
+  smart_future_set_name (future, "name");
+  g_assert_cmpint (n_notified, ==, 1);
+  g_assert_true (smart_outcome_ref_future (outcome) == future);
+  g_object_unref (future);
+
+  g_assert_finalize_object (future);
+  g_weak_ref_clear (&weak);
+  smart_outcome_unref (outcome);
+}
+
 /* The one that is used again bears no trace of the call before. */
 static void
 spare_is_like_new (void)
@@ -702,6 +759,7 @@ main (int argc, char *argv[])
   smart_test_add ("/future/outcome/like", settles_like_another);
   smart_test_add ("/future/outcome/handle", one_handle);
   smart_test_add ("/future/outcome/handles", handle_comes_and_goes);
+  smart_test_add ("/future/outcome/brought-back", handle_is_brought_back);
   smart_test_add ("/future/outcome/spare", spare_is_like_new);
   smart_test_add ("/future/misuse", misuse);
 

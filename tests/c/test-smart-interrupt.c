@@ -295,6 +295,7 @@ fly_on_worker (SmartCall *call, gpointer data)
   smart_test_gate_open (&flown->hooked.inside);
   smart_test_gate_wait (&flown->hooked.release);
   smart_call_return_int (call, 7);
+  smart_test_gate_open (&flown->hooked.over);
 }
 
 static gboolean
@@ -382,6 +383,8 @@ static void
 flown_clear (Flown *flown)
 {
   smart_test_wait_until (is_idle, flown);
+  if (flown->run == RUN_WORKER)
+    smart_test_gate_wait (&flown->hooked.over);
   g_object_unref (flown->inner);
   g_object_unref (flown->func);
   g_object_unref (flown->lock);

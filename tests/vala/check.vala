@@ -183,6 +183,9 @@ namespace Check {
 			args = arguments;
 		}
 		Test.init (ref args);
+		// GLib's own pool keeps idle threads for a while, and they their contexts.
+		if (leaks_wanted ())
+			ThreadPool.set_max_unused_threads (0);
 	}
 
 	public bool on_main_thread () {

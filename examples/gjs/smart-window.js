@@ -17,9 +17,9 @@ import SmartAsync from 'gi://SmartAsync?version=1.0';
 import System from 'system';
 
 const CHUNK = new Uint8Array(64 * 1024);
-const N_CHUNKS = 4096;
+const N_CHUNKS = 8192;
 
-// The author's side: the SHA-256 of 256 MiB of zeros.
+// The author's side: the SHA-256 of 512 MiB of zeros.
 
 function nextIdle() {
     return new Promise(resolve => GLib.idle_add(GLib.PRIORITY_DEFAULT_IDLE, () => {

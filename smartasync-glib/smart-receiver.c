@@ -12,6 +12,8 @@
 
 #include <gmodule.h>
 
+#include <stdlib.h>
+
 /* Receivers: objects to whose properties something is handed. GJS before 1.81.90
  * does not run a callback while a garbage collection pauses, and its caller is
  * never told; but it always sets a property. */
@@ -29,10 +31,66 @@ can_receive (GObject *receiver, const char *property, GType type)
          g_type_is_a (type, pspec->value_type);
 }
 
-static void
-hand_over (SmartCall *call, gpointer receiver)
+static guint
+count_unfinished (GObject *receiver)
 {
-  g_object_set (receiver, "call", call, NULL);
+  guint n = 0;
+
+  g_object_get (receiver, "unfinished", &n, NULL);
+  return n;
+}
+
+/* A setter of JavaScript's that calls System.exit() just ends, and GJS goes on. */
+static void
+hand_over_watched (GObject *receiver, const char *property, gpointer object)
+{
+  guint before = count_unfinished (receiver);
+  int status = 0;
+
+  g_object_set (receiver, property, object, NULL);
+  if (count_unfinished (receiver) <= before)
+    return;
+
+  g_object_get (receiver, "exit-status", &status, NULL);
+  exit (status);
+}
+
+static void
+hand_over (GObject *receiver, const char *property, gpointer object)
+{
+  GObjectClass *class = G_OBJECT_GET_CLASS (receiver);
+
+  if (g_object_class_find_property (class, "unfinished") != NULL &&
+      g_object_class_find_property (class, "exit-status") != NULL)
+    hand_over_watched (receiver, property, object);
+  else
+    g_object_set (receiver, property, object, NULL);
+}
+
+static void
+receive_call (SmartCall *call, gpointer receiver)
+{
+  hand_over (receiver, "call", call);
+}
+
+/**
+ * smart_async_func_bind_to_thread:
+ * @func: a function that was not called yet
+ *
+ * Binds the bodies of @func, also where derived functions have them, to this
+ * thread: on any other one a call fails with %SMART_ERROR_WRONG_THREAD before a
+ * body runs.
+ *
+ * Since: 1.0
+ */
+void
+smart_async_func_bind_to_thread (SmartAsyncFunc *func)
+{
+  g_return_if_fail (SMART_IS_ASYNC_FUNC (func));
+  g_return_if_fail (func->bodies != NULL);
+  g_return_if_fail (!g_atomic_int_get (&func->called));
+
+  func->bodies->owner = smart_thread_get ();
 }
 
 /**
@@ -46,9 +104,13 @@ hand_over (SmartCall *call, gpointer receiver)
  *
  * It is for the bindings of languages whose callbacks cannot be called at every
  * moment, but whose properties can be set: JavaScript's. Its bodies belong to the
- * thread that made it: on any other one the call fails with
- * %SMART_ERROR_WRONG_THREAD before a body runs. See also
- * [property@SmartAsync.AsyncFunc:offload].
+ * thread that made it, as after [method@SmartAsync.AsyncFunc.bind_to_thread]. See
+ * also [property@SmartAsync.AsyncFunc:offload].
+ *
+ * A setter that ends the program may not be able to say so. A receiver of any kind
+ * may have two more properties that can be read: `unfinished`, a #guint, how many of
+ * its setters have begun and not ended, and `exit-status`, an #int. If there are
+ * more after a setter than before it, the program exits with that status.
  *
  * Returns: (transfer full): a function
  *
@@ -63,13 +125,13 @@ smart_async_func_new_for_receivers (GObject *begin, GObject *body)
   g_return_val_if_fail (begin == NULL || can_receive (begin, "call", SMART_TYPE_CALL), NULL);
   g_return_val_if_fail (body == NULL || can_receive (body, "call", SMART_TYPE_CALL), NULL);
 
-  func = smart_async_func_new_bodies (begin != NULL ? hand_over : NULL,
+  func = smart_async_func_new_bodies (begin != NULL ? receive_call : NULL,
                                       begin != NULL ? g_object_ref (begin) : NULL,
                                       begin != NULL ? g_object_unref : NULL,
-                                      body != NULL ? hand_over : NULL,
+                                      body != NULL ? receive_call : NULL,
                                       body != NULL ? g_object_ref (body) : NULL,
                                       body != NULL ? g_object_unref : NULL);
-  func->bodies->owner = smart_thread_get ();
+  smart_async_func_bind_to_thread (func);
 
   return func;
 }
@@ -89,7 +151,7 @@ receiver_told (SmartListener *base, gboolean run)
   if (run)
     {
       future = smart_outcome_ref_future (base->outcome);
-      g_object_set (listener->receiver, "future", future, NULL);
+      hand_over (listener->receiver, "future", future);
       g_object_unref (future);
     }
 
@@ -131,7 +193,7 @@ smart_future_add_receiver (SmartFuture *future, GObject *receiver)
 static void
 result_ready (GObject *source, GAsyncResult *result, gpointer receiver)
 {
-  g_object_set (receiver, "result", result, NULL);
+  hand_over (receiver, "result", result);
   g_object_unref (receiver);
 }
 

@@ -10,6 +10,8 @@ SMART_AVAILABLE_IN_1_0
 SmartAsyncFunc *smart_async_func_new_for_receivers (GObject     *begin,
                                                     GObject     *body);
 SMART_AVAILABLE_IN_1_0
+void            smart_async_func_bind_to_thread    (SmartAsyncFunc *func);
+SMART_AVAILABLE_IN_1_0
 void            smart_future_add_receiver          (SmartFuture *future,
                                                     GObject     *receiver);
 SMART_AVAILABLE_IN_1_0

@@ -85,7 +85,9 @@ run_in_current (SmartCall *call)
 {
   GMainContext *context = g_main_context_ref_thread_default ();
 
-  if (g_main_context_acquire (context))
+  /* What will be refused must not take the context from the thread that needs it. */
+  if (smart_async_func_may_run_here (smart_call_get_func (call)) &&
+      g_main_context_acquire (context))
     {
       run_in (call, context);
       g_main_context_release (context);

@@ -11,9 +11,9 @@
 #include <smartasync-glib/smartasync-glib.h>
 
 #define CHUNK_SIZE (64 * 1024)
-#define N_CHUNKS   4096
+#define N_CHUNKS   8192
 
-/* The author's side: the SHA-256 of 256 MiB of zeros. */
+/* The author's side: the SHA-256 of 512 MiB of zeros. */
 
 static void
 load_body (SmartCall *call, gpointer unused)

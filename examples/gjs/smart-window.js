@@ -17,9 +17,9 @@ import SmartAsync from 'gi://SmartAsync?version=1.0';
 import System from 'system';
 
 const CHUNK = new Uint8Array(64 * 1024);
-const N_CHUNKS = 4096;
+const N_CHUNKS = 8192;
 
-// The author's side: the SHA-256 of 256 MiB of zeros.
+// The author's side: the SHA-256 of 512 MiB of zeros.
 
 function nextIdle() {
     return new Promise(resolve => GLib.idle_add(GLib.PRIORITY_DEFAULT_IDLE, () => {
@@ -99,7 +99,7 @@ const Window = GObject.registerClass(class Window extends Gtk.ApplicationWindow 
     showOutcome(outcome) {
         const counts = [this.lock.n_calls, this.lock.n_executions];
         const [nClicks, nLoads] = counts.map((now, i) => now - this.told[i]);
-        const cancelled = outcome instanceof Error;
+        const cancelled = outcome instanceof GLib.Error;
         this.label.set_text(`${cancelled ? outcome.message : outcome}\nClicks: ${nClicks}, loads: ${nLoads}`);
         print(`${cancelled ? 'cancelled' : outcome} clicks=${nClicks} loads=${nLoads} frames=${this.nFrames}`);
         this.told = counts;

@@ -13,7 +13,8 @@ import sys
 import gi
 
 gi.require_version('SmartAsync', '1.0')
-from gi.repository import Gio, GLib, GObject, SmartAsync
+from gi.repository import Gio, GLib
+from gi.repository.SmartAsync import smartasync
 
 # Hashing this much takes the loop a quarter of a millisecond.
 CHUNK_SIZE = 64 * 1024
@@ -24,86 +25,74 @@ MAX_IN_FLIGHT = 16
 
 # The author's side: the SHA-256 of a file, as a blocking function …
 
-def hash_blocking(call):
-    cancellable = call.get_cancellable()
+@smartasync
+def hash_blocking(file):
     checksum = GLib.Checksum.new(GLib.ChecksumType.SHA256)
-    try:
-        stream = call.get_object(0).read(cancellable)
-        while chunk := stream.read_bytes(CHUNK_SIZE, cancellable).get_data():
-            checksum.update(chunk)
-        call.return_string(checksum.get_string())
-    except GLib.Error as error:
-        call.return_error(error)
+    stream = file.read(None)
+    while chunk := stream.read_bytes(CHUNK_SIZE, None).get_data():
+        checksum.update(chunk)
+    return checksum.get_string()
 
 
-# … and as an asynchronous one, one callback a step.
+# … and as an asynchronous one.
 
-def hash_asynchronous(call):
-    cancellable = call.get_cancellable()
+open_file = smartasync(Gio.File.read_async)
+read_bytes = smartasync(Gio.InputStream.read_bytes_async)
+
+
+@smartasync
+async def hash_asynchronous(file):
     checksum = GLib.Checksum.new(GLib.ChecksumType.SHA256)
-
-    def on_opened(file, result):
-        try:
-            read_chunk(file.read_finish(result))
-        except GLib.Error as error:
-            call.return_error(error)
-
-    def read_chunk(stream):
-        stream.read_bytes_async(CHUNK_SIZE, GLib.PRIORITY_DEFAULT, cancellable, on_chunk_read)
-
-    def on_chunk_read(stream, result):
-        try:
-            chunk = stream.read_bytes_finish(result).get_data()
-        except GLib.Error as error:
-            call.return_error(error)
-            return
-        if chunk:
-            checksum.update(chunk)
-            read_chunk(stream)
-        else:
-            call.return_string(checksum.get_string())
-
-    call.get_object(0).read_async(GLib.PRIORITY_DEFAULT, cancellable, on_opened)
+    stream = await open_file(file)
+    while chunk := (await read_bytes(stream, CHUNK_SIZE)).get_data():
+        checksum.update(chunk)
+    return checksum.get_string()
 
 
-# The caller's side, the same in both contexts. In a sync context each future
-# comes back settled; inside the loop most are pending, and the rest is called
-# as they settle.
+# The caller's side. In a sync context each call gives the checksum; inside the
+# loop it gives what is awaited.
 
 class Run:
-    def __init__(self, func, files, title):
-        self.func = func
+    def __init__(self, function, files, title):
+        self.function = function
         self.files = files
-        self.futures = []
-        self.in_flight = 0
+        self.results = {}  # file: checksum, or error
         self.title = title
-        self.loop = None  # in a sync context
         self.ticks = 0
         self.last_tick = self.longest_gap = 0
         self.last_progress = 0
 
-    def call_for_files(self):
-        while len(self.futures) < len(self.files) and self.in_flight < MAX_IN_FLIGHT:
-            file = GObject.Value(Gio.File, self.files[len(self.futures)])
-            future = self.func.callv(None, [file], None)
-            self.futures.append(future)
-            if future.get_status() == SmartAsync.FutureStatus.PENDING:
-                self.in_flight += 1
-                future.wait_async(None, self.on_settled)
+    def call_in_sync(self):
+        for file in self.files:
+            try:
+                self.results[file] = self.function(file)
+            except GLib.Error as error:
+                self.results[file] = error
             self.show_progress()
-        if self.in_flight == 0 and self.loop:
-            self.loop.quit()
-
-    def on_settled(self, future, result):
-        self.in_flight -= 1
-        self.call_for_files()
 
     def call_in_loop(self):
-        self.loop = GLib.MainLoop()
+        loop = GLib.MainLoop()
+        waiting = iter(self.files)
+
+        @smartasync
+        async def call_one_after_the_other():
+            for file in waiting:
+                try:
+                    self.results[file] = await self.function(file)
+                except GLib.Error as error:
+                    self.results[file] = error
+                self.show_progress()
+
+        @smartasync
+        async def call_all():
+            for some in [call_one_after_the_other() for _ in range(MAX_IN_FLIGHT)]:
+                await some
+            loop.quit()
+
         tick = GLib.timeout_add(1, self.on_tick)
         self.last_tick = GLib.get_monotonic_time()
-        GLib.idle_add(self.call_for_files)
-        self.loop.run()
+        GLib.idle_add(lambda: call_all() and GLib.SOURCE_REMOVE)
+        loop.run()
         self.note_gap()
         GLib.source_remove(tick)
 
@@ -120,8 +109,8 @@ class Run:
     def show_progress(self):
         now = GLib.get_monotonic_time()
         if now - self.last_progress > 100000 and sys.stderr.isatty():
-            done = len(self.futures) - self.in_flight
-            print(f'\r{self.title}: {done} of {len(self.files)}\033[K', end='', file=sys.stderr, flush=True)
+            print(f'\r{self.title}: {len(self.results)} of {len(self.files)}\033[K', end='',
+                  file=sys.stderr, flush=True)
             self.last_progress = now
 
 
@@ -145,26 +134,27 @@ def line(checksum, file):
     return (b'\\' if name != path else b'') + checksum.encode() + b'  ' + name + b'\n'
 
 
-def run_once(func, in_loop, files, complain, results):
-    context, function = 'async' if in_loop else 'sync', func.get_name().removeprefix('hash_')
-    run = Run(func, files, f'Python, {context}, {function}')
+def run_once(function, in_loop, files, complain, results):
+    context, name = 'async' if in_loop else 'sync', function.__name__.removeprefix('hash_')
+    run = Run(function, files, f'Python, {context}, {name}')
     begin = GLib.get_monotonic_time()
-    run.call_in_loop() if in_loop else run.call_for_files()
+    run.call_in_loop() if in_loop else run.call_in_sync()
     seconds = (GLib.get_monotonic_time() - begin) / 1e6
     if sys.stderr.isatty():
         print('\r\033[K', end='', file=sys.stderr, flush=True)
 
     lines = []
-    for file, future in zip(files, run.futures):
-        try:
-            lines.append(line(future.get_string(), file))
-        except GLib.Error as error:
-            complain(file, error)
-    with open(os.path.join(results, f'{context}-{function}'), 'wb') as stream:
+    for file in files:
+        result = run.results[file]
+        if isinstance(result, GLib.Error):
+            complain(file, result)
+        else:
+            lines.append(line(result, file))
+    with open(os.path.join(results, f'{context}-{name}'), 'wb') as stream:
         stream.writelines(lines)
 
     loop = (run.ticks, f'{run.longest_gap / 1e3:.1f}') if in_loop else ('-', '-')
-    print('Python', context, function, len(lines), f'{seconds:.3f}', *loop, sep='\t', flush=True)
+    print('Python', context, name, len(lines), f'{seconds:.3f}', *loop, sep='\t', flush=True)
 
 
 def main(folder, results):
@@ -175,17 +165,11 @@ def main(folder, results):
         if unreadable.setdefault(file.get_uri(), error) is error:
             print(f'smart-sums: {file.get_parse_name()}: {error.message}', file=sys.stderr)
 
-    blocking = SmartAsync.AsyncFunc.new_blocking(hash_blocking)
-    asynchronous = SmartAsync.AsyncFunc.new(hash_asynchronous)
-    for func in (blocking, asynchronous):
-        func.set_name('hash_blocking' if func is blocking else 'hash_asynchronous')
-        func.set_signature(GObject.TYPE_STRING, [Gio.File.__gtype__])
-
     files = sorted(list_files(Gio.File.new_for_commandline_arg(folder), complain),
                    key=lambda file: os.fsencode(file.get_path()))
     for in_loop in (False, True):
-        for func in (blocking, asynchronous):
-            run_once(func, in_loop, files, complain, results)
+        for function in (hash_blocking, hash_asynchronous):
+            run_once(function, in_loop, files, complain, results)
 
     return 1 if unreadable else 0
 

@@ -8,9 +8,9 @@
 // them leave, and so ends the load.
 
 const int CHUNK_SIZE = 64 * 1024;
-const int N_CHUNKS = 4096;
+const int N_CHUNKS = 8192;
 
-// The author's side: the SHA-256 of 256 MiB of zeros.
+// The author's side: the SHA-256 of 512 MiB of zeros.
 
 void load (SmartAsync.Call call) {
 	var zeros = new uint8[CHUNK_SIZE];

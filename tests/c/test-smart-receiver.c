@@ -241,6 +241,38 @@ keeps_to_its_thread (void)
   g_assert_cmpuint (receiver->n_calls, ==, 0);
 }
 
+static void
+return_body (SmartCall *call, gpointer data)
+{
+  (*(guint *) data)++;
+  smart_call_return_none (call);
+}
+
+/* So does a function that was bound. */
+static void
+is_bound (void)
+{
+  guint n_calls = 0;
+  g_autoptr (SmartAsyncFunc) func = smart_async_func_new_blocking (return_body, &n_calls, NULL);
+  g_autoptr (SmartAsyncFunc) derived = NULL;
+  Elsewhere elsewhere = { .in_loop = FALSE };
+  g_autoptr (GError) error = NULL;
+
+  smart_async_func_bind_to_thread (func);
+  derived = smart_async_func_derive (func, "name", "derived", NULL);
+  smart_async_func_call_sync (func, NULL, NULL, 0, NULL, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (n_calls, ==, 1);
+
+  elsewhere.func = derived;
+  g_thread_join (g_thread_new ("elsewhere", call_elsewhere, &elsewhere));
+  g_assert_error (elsewhere.error, SMART_ERROR, SMART_ERROR_WRONG_THREAD);
+  g_clear_error (&elsewhere.error);
+  g_assert_cmpuint (n_calls, ==, 1);
+
+  smart_test_expect_critical ("*called*", smart_async_func_bind_to_thread (func));
+}
+
 /* Bodies that stay */
 
 typedef struct
@@ -573,6 +605,7 @@ main (int argc, char **argv)
   smart_test_add ("/receiver/runs-setters", runs_setters);
   smart_test_add ("/receiver/goes-with-its-function", goes_with_its_function);
   smart_test_add ("/receiver/keeps-to-its-thread", keeps_to_its_thread);
+  smart_test_add ("/receiver/is-bound", is_bound);
   smart_test_add ("/receiver/is-told-at-home", is_told_at_home);
   smart_test_add ("/receiver/begins-in-c", begins_in_c);
   smart_test_add ("/receiver/gives-its-value", gives_its_value);

@@ -590,11 +590,14 @@ def wait_from_eight_threads():
 
 @test('/contract/F5.f')
 def wait_without_loop():
-    for begin in (cells.answer_later, None):
-        func = Func.new(begin, lambda: 7) if begin else Func.new_blocking(cells.answer, lambda: 7)
+    gate = Gate()
+    for func in (Func.new(cells.answer_later, lambda: 7),
+                 Func.new_blocking(cells.answer, lambda: gate.wait() or 7)):
+        gate.is_open = False
         with SmartAsync.async_mode(), _c_async():
             future = func.callv(None, [], None)
             assert not harness.is_done(future)
+        gate.open()
         assert future.wait(-1, None)[1] == 7
         seen = []
         func.call_async(None, [], None, lambda func, result: seen.append(

@@ -202,11 +202,14 @@ def use_gunicorn(*options):
             def fetch(i):
                 return [get_json(port, f'/{100 * i + n}') for n in range(20)]
 
-            answers = [answer for many in on_threads(8, fetch) for answer in many]
-            for answer in answers:
-                n = answer['n']
-                assert answer['later'] == answer['offloaded'] == 2 * n, answer
-            pids = {answer['pid'] for answer in answers}
+            pids = set()
+            deadline = harness.get_deadline()
+            # As long as it takes for both workers to have answered.
+            while len(pids) < 2 and harness.get_deadline(0) < deadline:
+                for answer in (answer for many in on_threads(8, fetch) for answer in many):
+                    n = answer['n']
+                    assert answer['later'] == answer['offloaded'] == 2 * n, answer
+                    pids.add(answer['pid'])
             assert len(pids) == 2 and process.pid not in pids, pids
             process.send_signal(signal.SIGTERM)
             assert process.wait(DEADLINE) == 0

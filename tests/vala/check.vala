@@ -59,14 +59,10 @@ namespace Check {
 			break_circles ();
 		}
 
-		// Z1: after a first time, none may leave anything behind.
-		void run_again_and_again () {
+		Holdings measure (Holdings before) {
 			var until = get_monotonic_time () + (Test.thorough () ? 5 : 0.05) * TimeSpan.SECOND;
 			var most = once ? 1 : 1000;
 
-			run_once ();
-			wait_until (all_at_rest);
-			var before = Holdings.take ();
 			retired = null;
 			for (var n = 0; n < most && (n < 3 || get_monotonic_time () < until); n++)
 				run_once ();
@@ -76,12 +72,28 @@ namespace Check {
 			});
 			iterate_retired ();
 			retired = null;
-			Holdings? after = null;
+
+			var after = Holdings.take ();
 			var deadline = get_monotonic_time () + DEADLINE;
 			// Threads end by themselves, but not at once.
-			do {
+			while (!after.is_within (before) && get_monotonic_time () < deadline)
 				after = Holdings.take ();
-			} while (!after.is_within (before) && get_monotonic_time () < deadline);
+			return after;
+		}
+
+		// Z1: after a first time, none may leave anything behind.
+		void run_again_and_again () {
+			run_once ();
+			wait_until (all_at_rest);
+			var before = Holdings.take ();
+			var after = before;
+			// What is made once, by GLib too, may come late: what is left behind comes every time.
+			for (var attempt = 0; attempt < 3; attempt++) {
+				before = after;
+				after = measure (before);
+				if (after.is_within (before))
+					break;
+			}
 
 			n_measured++;
 			var says = @"$path leaves $after, and held $before before";
@@ -183,6 +195,9 @@ namespace Check {
 			args = arguments;
 		}
 		Test.init (ref args);
+		// GLib's own pool keeps idle threads for a while, and they their contexts.
+		if (leaks_wanted ())
+			ThreadPool.set_max_unused_threads (0);
 	}
 
 	public bool on_main_thread () {

@@ -252,15 +252,42 @@ function finishCollectionIfBegun() {
 
 /* Receivers */
 
+let unfinished = 0;
+let exitStatus = 1;
+
 let BodyReceiver = null;
 let ResultReceiver = null;
 
 function defineClasses() {
-    const {WRITABLE, EXPLICIT_NOTIFY} = GObject.ParamFlags;
+    const {READABLE, WRITABLE, EXPLICIT_NOTIFY} = GObject.ParamFlags;
 
     Box = GObject.registerClass({
         GTypeName: 'SmartAsyncGjsBox',
     }, class extends GObject.Object {});
+
+    // System.exit() ends a setter, and GJS goes on: the library asks afterwards.
+    const Receiver = GObject.registerClass({
+        GTypeName: 'SmartAsyncGjsReceiver',
+        Properties: {
+            'unfinished': GObject.ParamSpec.uint('unfinished', null, null,
+                READABLE, 0, GLib.MAXUINT32, 0),
+            'exit-status': GObject.ParamSpec.int('exit-status', null, null, READABLE, 0, 255, 0),
+        },
+    }, class extends GObject.Object {
+        receiveBy(receive, received) {
+            const before = unfinished++;
+            receive(received);
+            unfinished = before;
+        }
+
+        get unfinished() {
+            return unfinished;
+        }
+
+        get exit_status() {
+            return exitStatus;
+        }
+    });
 
     BodyReceiver = GObject.registerClass({
         GTypeName: 'SmartAsyncGjsBodyReceiver',
@@ -268,9 +295,9 @@ function defineClasses() {
             'call': GObject.ParamSpec.object('call', null, null,
                 WRITABLE | EXPLICIT_NOTIFY, SmartAsync.Call.$gtype),
         },
-    }, class extends GObject.Object {
+    }, class extends Receiver {
         set call(call) {
-            this.run(call);
+            this.receiveBy(this.run, call);
         }
     });
 
@@ -282,13 +309,13 @@ function defineClasses() {
             'result': GObject.ParamSpec.object('result', null, null,
                 WRITABLE | EXPLICIT_NOTIFY, Gio.AsyncResult.$gtype),
         },
-    }, class extends GObject.Object {
+    }, class extends Receiver {
         set future(future) {
-            takeReceived(this)(future);
+            this.receiveBy(takeReceived(this), future);
         }
 
         set result(result) {
-            takeReceived(this)(result);
+            this.receiveBy(takeReceived(this), result);
         }
     });
 }
@@ -332,7 +359,6 @@ function getResult(future, request = null, stack = undefined) {
 
 // @request: nullable.
 function toPromise(future, request = null) {
-    const {PENDING} = SmartAsync.FutureStatus;
     const stack = getStack();
 
     return new Promise((resolve, reject) => {
@@ -345,10 +371,8 @@ function toPromise(future, request = null) {
             }
         }
 
-        if (future.get_status() === PENDING)
-            whenSettled(future, settle);
-        else
-            settle(future);
+        // Also of one that has settled: what was to be told before, is.
+        whenSettled(future, settle);
     });
 }
 
@@ -489,25 +513,35 @@ function getArgs(request, call) {
         request.args.map((arg, j) => i === j ? call.get_cancellable() : arg);
 }
 
+// A function of bodies that take the call. A callback would do, where none is dropped.
+function newFunc(begin, body) {
+    if (DROPS_CALLBACKS)
+        return native.newForReceivers(begin && makeReceiver(begin), body && makeReceiver(body));
+
+    const func = native.newOfCallbacks(begin, body);
+    func.bind_to_thread();
+    return func;
+}
+
 function makeReceiver(run) {
     const receiver = new BodyReceiver();
     receiver.run = run;
     return receiver;
 }
 
-function receiveBegin(fn, name) {
-    return makeReceiver(call => {
+function makeBegin(fn, name) {
+    return call => {
         const request = getRequest(call);
         try {
             returnResult(call, request, fn.apply(request.self, getArgs(request, call)), name);
         } catch (error) {
             returnError(call, request, error);
         }
-    });
+    };
 }
 
-function receiveBody(fn, name) {
-    return makeReceiver(call => {
+function makeBody(fn, name) {
+    return call => {
         const request = getRequest(call);
         try {
             const result = fn.apply(request.self, getArgs(request, call));
@@ -520,12 +554,12 @@ function receiveBody(fn, name) {
         } catch (error) {
             returnError(call, request, error);
         }
-    });
+    };
 }
 
 // A body of the plain API, that returns through its call.
-function receiveRaw(body) {
-    return makeReceiver(call => {
+function makeRawBody(body) {
+    return call => {
         try {
             const result = body(call);
             if (isThenable(result))
@@ -533,7 +567,7 @@ function receiveRaw(body) {
         } catch (error) {
             call.return_error(error);
         }
-    });
+    };
 }
 
 /* Functions */
@@ -561,9 +595,7 @@ function setOptions(func, options) {
 const hasSignature = new WeakSet();
 
 function newJsFunc(begin, body, name) {
-    const func = native.newForReceivers(
-        begin ? receiveBegin(begin, name) : null,
-        body ? receiveBody(body, name) : null);
+    const func = newFunc(begin ? makeBegin(begin, name) : null, body ? makeBody(body, name) : null);
     if (name)
         func.set_name(name);
     func.set_offload(false);
@@ -1223,12 +1255,12 @@ function makePairPlan(where, name, {io_priority: ioPriority = GLib.PRIORITY_DEFA
             returnError(call, getRequest(call), error);
         }
     };
-    const func = native.newForReceivers(
-        makeReceiver(guard(begin)),
-        pair.syncName ? makeReceiver(guard(call => {
+    const func = newFunc(
+        guard(begin),
+        pair.syncName ? guard(call => {
             const request = getRequest(call);
             returnValue(call, request, block(request.self, getArgs(request, call), call), label);
-        })) : null);
+        }) : null);
     func.set_name(label);
     func.set_offload(false);
     if (CURRENT_NAMESPACES.has(pair.namespace))
@@ -1424,8 +1456,14 @@ function overrideAsyncFunc() {
             throw new TypeError('A body is a function, which takes a SmartAsync.Call');
     };
 
+    const {new: newAsync, new_blocking: newBlocking, new_dual: newDual} = AsyncFunc;
     Object.assign(native, {
         newForReceivers: AsyncFunc.new_for_receivers,
+        newOfCallbacks: (begin, body) => {
+            if (begin && body)
+                return newDual.call(AsyncFunc, begin, body);
+            return begin ? newAsync.call(AsyncFunc, begin) : newBlocking.call(AsyncFunc, body);
+        },
         callv: prototype.callv,
         callAsync: prototype.call_async,
     });
@@ -1438,16 +1476,16 @@ function overrideAsyncFunc() {
 
     AsyncFunc.new = function (begin) {
         checkBody(begin);
-        return native.newForReceivers(receiveRaw(begin), null);
+        return newFunc(makeRawBody(begin), null);
     };
     AsyncFunc.new_blocking = function (body) {
         checkBody(body);
-        return native.newForReceivers(null, receiveRaw(body));
+        return newFunc(null, makeRawBody(body));
     };
     AsyncFunc.new_dual = function (begin, body) {
         checkBody(begin);
         checkBody(body);
-        return native.newForReceivers(receiveRaw(begin), receiveRaw(body));
+        return newFunc(makeRawBody(begin), makeRawBody(body));
     };
 
     const nameOf = func => func.get_name() ?? 'the function';
@@ -1463,8 +1501,8 @@ function overrideAsyncFunc() {
     };
     prototype.call_async = function (source, args, cancellable, callback) {
         const values = toValues(args, nameOf(this));
-        if (callback === null) {
-            native.callAsync.call(this, source, values, cancellable, null);
+        if (!callback || !DROPS_CALLBACKS) {
+            native.callAsync.call(this, source, values, cancellable, callback);
             return;
         }
         const future = inContext(true, () => native.callv.call(this, source, values, cancellable));
@@ -1498,7 +1536,7 @@ function overrideFuture() {
     };
     const waitAsync = prototype.wait_async;
     prototype.wait_async = function (cancellable, callback) {
-        if (cancellable === null || cancellable === undefined)
+        if (DROPS_CALLBACKS && !cancellable)
             whenSettled(this, settled => callback(this, settled));
         else
             waitAsync.call(this, cancellable, callback);
@@ -1601,6 +1639,11 @@ function _init() {
     overrideAwait();
 
     if (DROPS_CALLBACKS) {
+        const {exit} = System;
+        System.exit = status => {
+            exitStatus = status;
+            exit(status);
+        };
         registry = new FinalizationRegistry(finishCollection);
         plantCanary();
     }

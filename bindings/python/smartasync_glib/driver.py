@@ -14,7 +14,7 @@ from .work import fail, finish, get_work
 _Async = getattr(gi._gi, 'Async', None)  # Gio's awaitables, in PyGObject 3.50 and newer
 
 _ADVICE = ('needs asyncio, and GLib alone runs here; '
-           + ('start the program with asyncio: run it within gi.events.GLibEventLoopPolicy()'
+           + ('start the program with asyncio, by gi.events.GLibEventLoopPolicy'
               if gi.version_info >= (3, 50) else
               'PyGObject has asyncio for GLib from 3.50 on')
            + ', or use what the library has, such as SmartAsync.sleep()')

@@ -9,10 +9,12 @@ from types import CoroutineType
 
 from gi.repository import GLib, SmartAsync
 
-from . import calls, cancellation, detect, driver, errors, interrupt, loops, under_asyncio, values
-from .detect import ASYNCIO, PLAIN_BODY, SYNC, find_context
+from . import (calls, cancellation, detect, driver, errors, interrupt, loops, native,
+               under_asyncio, values)
+from .detect import GLIB, PLAIN_BODY, SYNC, find_context
 from .loops import run_coroutine
 from .native import context_is_async, current_call
+from .raw import RawFuture
 from .work import Work, run_blocking
 
 _get_top = detect.top.get
@@ -102,7 +104,7 @@ class SmartFunction:
     gives the same function with other options.
     """
 
-    kind = SmartAsync.AsyncFuncKind.ASYNC
+    _is_interpreted = True  # its bodies are Python's
 
     def __init__(self, function, options=None, binding=None):
         functools.update_wrapper(self, function)
@@ -162,9 +164,13 @@ class SmartFunction:
         context = find_context()
         if context is SYNC:
             return self._call_sync(args, kwargs)
-        if context is ASYNCIO:
-            return self._call_under_asyncio(args, kwargs)
-        return self._begin(args, kwargs)
+        if context is GLIB:
+            return self._begin(args, kwargs)
+        loop = detect.get_asyncio_loop()
+        coroutine = self._call_aio(args, kwargs)
+        if under_asyncio.is_in_callback(loop):
+            return under_asyncio.start(loop, coroutine)
+        return coroutine
 
     def _begin(self, args, kwargs, plain=False):
         """Starts it in the caller's main context: a SmartAsync.Future."""
@@ -175,6 +181,11 @@ class SmartFunction:
             future = self._get_func()._callv(None, [values.box(work)], self._get_cancellable())
         future._outcome = work.outcome
         return future
+
+    def _begin_raw(self, args, kwargs):
+        """The same for nobody but an asyncio loop."""
+        return RawFuture(self._get_func(), Work(self._function, args, kwargs, plain=True),
+                         self._get_cancellable())
 
     def _get_cancellable(self):
         if self._cancellable is None and self._options.get('inherit_cancellable', True):
@@ -199,6 +210,8 @@ class SmartFunction:
     def _get_func(self):
         if not self._own:
             func = self._make_func()
+            if self._is_interpreted:
+                native.set_interpreted(hash(func))
             self._set_options(func)
             self._own.append(func)
         return self._own[0]
@@ -256,8 +269,6 @@ def _check_options(options):
 class PlainFunction(SmartFunction):
     """Of a `def`: in an async context a worker runs it."""
 
-    kind = SmartAsync.AsyncFuncKind.BLOCKING
-
     def __init__(self, function, options=None, binding=None):
         super().__init__(function, options, binding)
         self._direct = self._is_plain()
@@ -281,8 +292,6 @@ class PlainFunction(SmartFunction):
 
     def _call_aio(self, args, kwargs):
         return under_asyncio.call_in_library(self, args, kwargs)
-
-    _call_under_asyncio = _call_aio
 
     def _make_func(self):
         return SmartAsync.AsyncFunc._new_blocking(run_blocking)
@@ -338,8 +347,6 @@ class CoroutineFunction(SmartFunction):
 
     def _call_aio(self, args, kwargs):
         return under_asyncio.call_coroutine(self, args, kwargs)
-
-    _call_under_asyncio = _call_aio
 
     def _make_func(self):
         executor = self._options.get('executor')

@@ -26,7 +26,10 @@ class Flights:
         if context is detect.SYNC:
             return self._wait(func, args, kwargs)
         if context is detect.ASYNCIO:
-            return self._await(func, args, kwargs)
+            loop = detect.get_asyncio_loop()
+            coroutine = self._await(func, args, kwargs)
+            return (under_asyncio.start(loop, coroutine) if under_asyncio.is_in_callback(loop)
+                    else coroutine)
         flight = self._begin(func, args, kwargs)
         # All who wait for the flight share its outcome; what is its error is this future's, too.
         outcome = errors.Outcome()

@@ -54,6 +54,20 @@ get_thread_default = _bind('g_main_context_get_thread_default', ctypes.c_void_p)
 default_context = _bind('g_main_context_default', ctypes.c_void_p)
 context_is_owner = _bind('g_main_context_is_owner', ctypes.c_int, ctypes.c_void_p)
 
+# Whom the workers' monitor has to thank for not starting threads that would wait for the
+# interpreter's lock, too.
+set_interpreted = _bind('smart_async_func_set_interpreted', None, ctypes.c_void_p)
+interpreter_entered = _bind('smart_interpreter_entered', None)
+
+# A call whose future nobody sees: see raw.py. To begin one neither blocks nor calls back; and to give
+# up the interpreter's lock would hand it to the worker that is woken up, call by call.
+func_callv = _bind('smart_async_func_callv', ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p,
+                   ctypes.c_void_p, ctypes.c_uint, ctypes.c_void_p)
+future_get_status = _bind('smart_future_get_status', ctypes.c_int, ctypes.c_void_p)
+future_wait_async = _bind('smart_future_wait_async', None, ctypes.c_void_p, ctypes.c_void_p,
+                          ctypes.c_void_p, ctypes.c_size_t)
+type_from_name = _bind('g_type_from_name', ctypes.c_size_t, ctypes.c_char_p)
+
 # Iterating one, in its steps. What may call back gives up the interpreter's lock.
 context_query = _bind('g_main_context_query', ctypes.c_int, ctypes.c_void_p, ctypes.c_int,
                       ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int)
@@ -63,6 +77,22 @@ context_check = _bind('g_main_context_check', ctypes.c_int, ctypes.c_void_p, cty
                       ctypes.c_void_p, ctypes.c_int)
 context_dispatch = _bind('g_main_context_dispatch', None, ctypes.c_void_p)
 context_iteration = _bind('g_main_context_iteration', ctypes.c_int, ctypes.c_void_p, ctypes.c_int)
+
+future_cancel = _bind('smart_future_cancel', None, ctypes.c_void_p)
+future_get_value = _bind('smart_future_get_value', ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p,
+                         ctypes.c_void_p)
+object_unref = _bind('g_object_unref', None, ctypes.c_void_p)
+error_free = _bind('g_error_free', None, ctypes.c_void_p)
+
+
+class Error(ctypes.Structure):
+    _fields_ = [('domain', ctypes.c_uint32), ('code', ctypes.c_int), ('message', ctypes.c_char_p)]
+
+
+class Value(ctypes.Structure):
+    """A GValue."""
+
+    _fields_ = [('type', ctypes.c_size_t), ('pointer', ctypes.c_void_p), ('more', ctypes.c_uint64)]
 
 
 class PollFD(ctypes.Structure):

@@ -40,6 +40,8 @@ def get_loop_thread():
 class LibraryFunction(SmartFunction):
     """Of a SmartAsync.AsyncFunc."""
 
+    _is_interpreted = False  # that is its maker's to say
+
     def __init__(self, func, options=None, binding=None):
         super().__init__(func, options, binding)
         self._elsewhere = None
@@ -77,18 +79,35 @@ class LibraryFunction(SmartFunction):
     def _begin(self, args, kwargs, plain=False):
         arguments = self._make_arguments(args, kwargs)
         with detect.in_c(True):
-            return self._get_func_here()._callv(None, arguments, self._get_cancellable())
+            future = self._get_func_here()._callv(None, arguments, self._get_cancellable())
+        if future.done() and future.get_status() == SmartAsync.FutureStatus.REJECTED:
+            self._check(arguments, future.exception())
+        return future
+
+    def _check(self, arguments, error):
+        """A TypeError, if the signature refuses what no type of C's can hold."""
+        boxed = values.find_boxed(arguments)
+        if boxed and isinstance(error, GLib.Error) and error.matches(
+                SmartAsync.error_quark(), SmartAsync.Error.INVALID_ARGUMENTS):
+            value = arguments[boxed[0] - 1].get_value()
+            raise TypeError(f'{self!r}: argument {boxed[0]} cannot be {value!r}: '
+                            f'{error.message}') from error
+
+    def _begin_raw(self, args, kwargs):
+        return self._begin(args, kwargs, True)
 
     def _call_sync(self, args, kwargs):
         arguments = self._make_arguments(args, kwargs)
-        with detect.in_c(False), errors.translated():
-            return interrupt.call(self._get_func()._call_sync, None, arguments,
-                                  self._cancellable)[1]
+        try:
+            with detect.in_c(False), errors.translated():
+                return interrupt.call(self._get_func()._call_sync, None, arguments,
+                                      self._cancellable)[1]
+        except GLib.Error as error:
+            self._check(arguments, error)
+            raise
 
     def _call_aio(self, args, kwargs):
         return under_asyncio.call_in_library(self, args, kwargs)
-
-    _call_under_asyncio = _call_aio
 
 
 # Introspected functions
@@ -104,21 +123,29 @@ def _split(function):
 
 
 def _split_info(info):
-    """PyGObject before 3.50 has one object for both, and no way to ask for what it is bound to."""
-    if gi.version_info >= (3, 50):
-        return info, None
-    unbound = next((method for method in _get_methods(info.get_container())
-                    if method.get_name() == info.get_name()), info)
+    """Older releases of PyGObject have one type for both, and do not tell what it is bound to."""
+    unbound = _find_attribute(info)
     words = ctypes.cast(id(info), ctypes.POINTER(ctypes.c_void_p))
-    address = words[_BOUND_ARGUMENT]
-    if address is None or not unbound.is_method():
+    if unbound is info or words[_UNBOUND] != id(unbound):
         return info, None
-    return unbound, ctypes.cast(address, ctypes.py_object).value
+    return unbound, ctypes.cast(words[_UNBOUND + 1], ctypes.py_object).value
 
 
 # PyGICallableInfo: a base info (an object's head, the info, weak references, a cache), the unbound
-# info, the argument.
-_BOUND_ARGUMENT = object.__basicsize__ // ctypes.sizeof(ctypes.c_void_p) + 4
+# info, the argument that it is bound to.
+_UNBOUND = object.__basicsize__ // ctypes.sizeof(ctypes.c_void_p) + 3
+
+
+def _find_attribute(info):
+    """What the class, or the namespace, has under the info's name."""
+    owner = importlib.import_module(f'gi.repository.{info.get_namespace()}')
+    if info.get_container() is not None:
+        owner = getattr(owner, info.get_container().get_name(), None)
+    for part in getattr(owner, '__mro__', (owner,)):
+        found = vars(part).get(info.__name__) if isinstance(part, type) else None
+        if isinstance(found, gi._gi.FunctionInfo):
+            return found
+    return info
 
 
 def _get_methods(container):
@@ -131,8 +158,18 @@ def is_introspected(function):
     return info is not None and find_pair(info) is not None
 
 
+# These have other names from PyGObject 3.52 on.
+
 def _get_type(argument):
     return (getattr(argument, 'get_type_info', None) or argument.get_type)()
+
+
+def _get_destroy(argument):
+    return (getattr(argument, 'get_destroy_index', None) or argument.get_destroy)()
+
+
+def _get_array_length(type_):
+    return (getattr(type_, 'get_array_length_index', None) or type_.get_array_length)()
 
 
 def _get_interface_name(argument):
@@ -153,14 +190,13 @@ def _list_parameters(info):
     for argument in arguments:
         type_ = _get_type(argument)
         if type_.get_tag_as_string() == 'array':
-            hidden.add(type_.get_array_length())
-        if argument.get_destroy() >= 0:
-            hidden.add(argument.get_destroy())
+            hidden.add(_get_array_length(type_))
+        hidden.add(_get_destroy(argument))
     return [argument.get_name() for i, argument in enumerate(arguments)
-            if i not in hidden and argument.get_direction() != _OUT]
+            if i not in hidden and int(argument.get_direction()) != _OUT]
 
 
-_OUT = GLib and getattr(gi._gi, 'DIRECTION_OUT', 1)
+_OUT = 1  # GIDirection
 
 
 class Pair:
@@ -300,6 +336,7 @@ def _begin_pair(call, *_):
 
 
 def _block_pair(call, *_):
+    native.interpreter_entered()
     work = get_work(call)
     try:
         value = work.run_in(call)
@@ -311,6 +348,8 @@ def _block_pair(call, *_):
 
 class PairFunction(LibraryFunction):
     """Of an introspected function."""
+
+    _is_interpreted = True
 
     def __init__(self, function, options=None, binding=None):
         info, self._instance = _split(function)

@@ -6,10 +6,12 @@ import asyncio
 import types
 import weakref
 
-from . import detect, errors
+from gi.repository import GLib
+
+from . import detect, errors, native
 from .cancellation import CallWatch, Watch
 from .future import watch
-from .homes import home_of
+from .homes import home_of, iterates_default
 from .work import Work, fail, finish
 
 
@@ -37,7 +39,33 @@ async def call_in_library(function, args, kwargs):
     loop = detect.get_asyncio_loop()
     if loop is None:
         return await function._begin(args, kwargs)
-    return await settle(loop, lambda: function._begin(args, kwargs, True), function._abandons)
+    return await settle(loop, lambda: function._begin_raw(args, kwargs), function._abandons)
+
+
+# In a callback of GLib's, where PyGObject's loop runs, nobody awaits
+
+_started = set()  # tasks, until they are done
+
+
+def is_in_callback(loop):
+    """Whether this is a source's callback: not a task, and not one of the loop's own callbacks."""
+    if asyncio.current_task(loop) is not None or native.main_depth() == 0:
+        return False
+    if not iterates_default(loop):
+        return False
+    source = GLib.main_current_source()
+    own = getattr(loop, '_selector', None)
+    return source is not None and all(
+        other is None or hash(source) != hash(other)
+        for other in (getattr(own, '_source', None), getattr(loop, '_idle_source', None)))
+
+
+def start(loop, coroutine):
+    """A task of the loop's, which keeps itself alive."""
+    task = loop.create_task(coroutine)
+    _started.add(task)
+    task.add_done_callback(_started.discard)
+    return task
 
 
 # Coroutines, in the caller's own task

@@ -226,7 +226,7 @@ run('override', {
                 assertThrows(same, () => lock.run_once(fail));
         }
         assertThrows(caught => caught === 5, () => smartasync(() => {
-            throw 5;  // eslint-disable-line no-throw-literal
+            throw 5;
         })());
     },
 

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+"""The future of a call that an asyncio loop awaits and nobody else sees.
+
+It is a SmartFuture without PyGObject's object around it, which would cost as
+much as all the rest.
+"""
+
+import ctypes
+import itertools
+
+from gi.repository import GLib
+
+from . import detect, errors, native
+
+_PENDING, _RESOLVED, _REJECTED = range(3)
+
+_OBJECT = native.type_from_name(b'PyObject')
+
+_keys = itertools.count(1)
+_waiting = {}  # key: what to call
+
+
+@ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
+def _on_settled(source, result, key):
+    _waiting.pop(key)()
+
+
+_on_settled_address = ctypes.cast(_on_settled, ctypes.c_void_p)
+
+
+class RawFuture:
+    __slots__ = ('_address', '_outcome')
+
+    def __init__(self, func, work, cancellable):
+        """Starts a call in the caller's context."""
+        if native.context_is_async():
+            self._address = self._start(func, work, cancellable)
+        else:
+            with detect.in_c(True):
+                self._address = self._start(func, work, cancellable)
+        self._outcome = work.outcome
+
+    @staticmethod
+    def _start(func, work, cancellable):
+        # It is copied, which takes a reference to what it points to.
+        argument = native.Value(_OBJECT, id(work))
+        return native.func_callv(hash(func), None, ctypes.addressof(argument), 1,
+                                 None if cancellable is None else hash(cancellable))
+
+    def __del__(self):
+        native.object_unref(self._address)
+
+    def done(self):
+        return native.future_get_status(self._address) != _PENDING
+
+    def cancel(self):
+        native.future_cancel(self._address)
+
+    def result(self):
+        if native.future_get_status(self._address) == _RESOLVED:
+            return self._outcome.value
+        raise errors.from_gerror(self._get_error(), self._outcome)
+
+    def _get_error(self):
+        found = ctypes.POINTER(native.Error)()
+        native.future_get_value(self._address, None, ctypes.byref(found))
+        error = found.contents
+        try:
+            return GLib.Error(error.message.decode(), GLib.quark_to_string(error.domain), error.code)
+        finally:
+            native.error_free(found)
+
+    def _wait_quietly(self, callback):
+        key = next(_keys)
+        _waiting[key] = callback
+        native.future_wait_async(self._address, None, _on_settled_address, key)
+
+    def _forget_error(self):
+        self._outcome.unseen = False

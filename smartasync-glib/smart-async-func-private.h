@@ -27,6 +27,7 @@ struct _SmartAsyncFunc
   SmartExecutor          *executor;            /* a reference, nullable */
   guint                   max_concurrency;     /* 0: no limit */
   gboolean                thread_safe_source;
+  gboolean                interpreted;         /* its body runs under an interpreter's lock */
   gboolean                offload;
 
   SmartTurns              turns;   /* has a lock of its own */

@@ -103,6 +103,11 @@ void                    smart_async_func_set_offload              (SmartAsyncFun
                                                                    gboolean                offload);
 
 SMART_AVAILABLE_IN_1_0
+void            smart_async_func_set_interpreted          (SmartAsyncFunc         *func);
+SMART_AVAILABLE_IN_1_0
+void            smart_interpreter_entered                 (void);
+
+SMART_AVAILABLE_IN_1_0
 SmartFuture    *smart_async_func_call           (SmartAsyncFunc       *func,
                                                  GObject              *source,
                                                  GCancellable         *cancellable,

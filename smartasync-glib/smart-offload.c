@@ -70,6 +70,7 @@ struct _SmartPool
   guint n_called;    /* lock: idle ones called for that have not woken up yet */
   guint n_tickets;   /* lock: issued and not ended */
   guint n_waiting;   /* lock: workers in one of the library's waits */
+  guint n_entering;  /* lock: workers on their way into an interpreter */
   guint n_summoned;  /* lock: workers on their way, who will take the head */
   guint n_late;      /* lock: those who are late; not counted on any more */
   guint idle_serial; /* lock: a reset sends the idle threads home */
@@ -372,6 +373,73 @@ run (SmartCall *call)
     smart_call_run_blocking (call);
 }
 
+/* Whether @call, taken by this thread, first waits for its interpreter's lock.
+ * HOLDS: pool->lock */
+static gboolean
+begin_entering (Pool *pool, SmartThread *thread, SmartCall *call)
+{
+  SmartAsyncFunc *func = smart_call_get_func (call);
+
+  if (func == NULL || !func->interpreted)
+    return FALSE;
+
+  pool->n_entering++;
+  thread->entering = pool;
+  return TRUE;
+}
+
+/* HOLDS: pool->lock */
+static void
+end_entering (Pool *pool, SmartThread *thread)
+{
+  if (thread->entering == pool)
+    {
+      thread->entering = NULL;
+      pool->n_entering--;
+    }
+}
+
+/**
+ * smart_async_func_set_interpreted: (skip)
+ * @func: a function
+ *
+ * Says that the body of @func is run by an interpreter that has a lock, and that
+ * it calls smart_interpreter_entered() when it has it. While a worker waits for
+ * that lock, further ones would only wait for it, too, and none is started for
+ * calls of such functions. For bindings.
+ *
+ * Since: 1.0
+ */
+void
+smart_async_func_set_interpreted (SmartAsyncFunc *func)
+{
+  g_return_if_fail (SMART_IS_ASYNC_FUNC (func));
+
+  func->interpreted = TRUE;
+}
+
+/**
+ * smart_interpreter_entered: (skip)
+ *
+ * Says that the body that this thread runs has its interpreter's lock: see
+ * smart_async_func_set_interpreted(). Harmless where there is no such body.
+ *
+ * Since: 1.0
+ */
+void
+smart_interpreter_entered (void)
+{
+  SmartThread *thread = smart_thread_peek ();
+  Pool *pool = thread != NULL ? thread->entering : NULL;
+
+  if (pool == NULL)
+    return;
+
+  g_mutex_lock (&pool->lock);
+  end_entering (pool, thread);
+  g_mutex_unlock (&pool->lock);
+}
+
 /* What a worker that was summoned does: run calls while there are any. HOLDS:
  * pool->lock, which it gives up meanwhile */
 static void
@@ -383,12 +451,17 @@ serve (Pool *pool)
 
   while ((call = take (pool)) != NULL)
     {
+      SmartThread *thread = smart_thread_get ();
+      gboolean entering = begin_entering (pool, thread, call);
       Summons summons = summon (pool, FALSE);
 
       g_mutex_unlock (&pool->lock);
       send (pool, summons);
       run (call);
       g_mutex_lock (&pool->lock);
+      /* It never got there: it was cancelled. */
+      if (entering)
+        end_entering (pool, thread);
     }
 }
 
@@ -654,6 +727,16 @@ grow (Pool *pool, gboolean saturated)
     }
 }
 
+/* What stops the queue is a lock that more threads would wait for, too: most of
+ * those that there are wait for it. HOLDS: pool->lock */
+static gboolean
+is_held_up_by_interpreter (Pool *pool)
+{
+  SmartAsyncFunc *func = smart_call_get_func (pool->head);
+
+  return 2 * pool->n_entering > pool->n_threads && func != NULL && func->interpreted;
+}
+
 static gpointer
 monitor_main (gpointer data)
 {
@@ -698,7 +781,7 @@ monitor_main (gpointer data)
         }
 
       last_queued = now;
-      if (was_queued && pool->n_taken == n_taken)
+      if (was_queued && pool->n_taken == n_taken && !is_held_up_by_interpreter (pool))
         {
           double share = (processor_usec () - used) / ((now - before) * n_processors + 1);
 

@@ -44,6 +44,7 @@ struct _SmartThread
 
   gpointer      pool;          /* smart-offload.c: the pool that it is of */
   gboolean      is_worker;     /* smart-offload.c: of the shared pool */
+  gpointer      entering;      /* smart-offload.c: the pool that knows it waits for an interpreter */
   GMainContext *loop;          /* smart-offload.c: where the calls go on that it has begun */
 };
 

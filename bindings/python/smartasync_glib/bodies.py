@@ -4,7 +4,7 @@
 
 import functools
 
-from . import errors
+from . import errors, native
 
 
 def guard(body):
@@ -14,6 +14,7 @@ def guard(body):
 
     @functools.wraps(body)
     def guarded(call, *args):
+        native.interpreter_entered()
         try:
             body(call, *args)
         except BaseException as error:

@@ -73,7 +73,7 @@ class Driver:
         self.loop = LoopOfGLib(self.main_context)
         self.waits_for = None
         self.handler = 0
-        self.cancel_next = False
+        self.has_cancelled = False
 
     def step(self, error=None):
         """Runs it until it suspends or ends."""
@@ -98,8 +98,9 @@ class Driver:
     def resume(self, error=None):
         """The same, after a suspension: in its call again."""
         self.waits_for = None
-        if self.cancel_next:
-            self.cancel_next = False
+        # What it waited for may have been cancelled with it, and have told us first.
+        if not self.has_cancelled and self.is_cancelled():
+            self.has_cancelled = True
             error = asyncio.CancelledError()
         self.call.enter()
         try:
@@ -122,8 +123,7 @@ class Driver:
         else:
             error = RuntimeError(f'{yielded!r} {_ADVICE}')
             run_soon(self.main_context, lambda: self.resume(error))
-        if self.cancel_next and self.waits_for is not None:
-            self.waits_for.cancel()
+        self.cancel()
 
     # Cancellation: of the call's cancellable, from any thread
 
@@ -138,11 +138,14 @@ class Driver:
     def on_cancelled(self, _):
         run_soon(self.main_context, self.cancel)
 
+    def is_cancelled(self):
+        cancellable = self.call.get_cancellable()
+        return cancellable is not None and cancellable.is_cancelled()
+
     def cancel(self):
-        if not self.handler or self.cancel_next:
-            return
-        self.cancel_next = True
-        if self.waits_for is not None:
+        """What it waits for ends early, and then it is told."""
+        if (self.waits_for is not None and self.handler and not self.has_cancelled
+                and self.is_cancelled()):
             self.waits_for.cancel()
 
     def end(self):

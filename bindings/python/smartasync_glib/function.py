@@ -9,7 +9,8 @@ from types import CoroutineType
 
 from gi.repository import GLib, SmartAsync
 
-from . import calls, cancellation, detect, driver, errors, interrupt, loops, under_asyncio, values
+from . import (calls, cancellation, detect, driver, errors, interrupt, loops, native,
+               under_asyncio, values)
 from .detect import GLIB, PLAIN_BODY, SYNC, find_context
 from .loops import run_coroutine
 from .native import context_is_async, current_call
@@ -103,7 +104,7 @@ class SmartFunction:
     gives the same function with other options.
     """
 
-    kind = SmartAsync.AsyncFuncKind.ASYNC
+    _is_interpreted = True  # its bodies are Python's
 
     def __init__(self, function, options=None, binding=None):
         functools.update_wrapper(self, function)
@@ -209,6 +210,8 @@ class SmartFunction:
     def _get_func(self):
         if not self._own:
             func = self._make_func()
+            if self._is_interpreted:
+                native.set_interpreted(hash(func))
             self._set_options(func)
             self._own.append(func)
         return self._own[0]
@@ -265,8 +268,6 @@ def _check_options(options):
 
 class PlainFunction(SmartFunction):
     """Of a `def`: in an async context a worker runs it."""
-
-    kind = SmartAsync.AsyncFuncKind.BLOCKING
 
     def __init__(self, function, options=None, binding=None):
         super().__init__(function, options, binding)

@@ -54,6 +54,11 @@ get_thread_default = _bind('g_main_context_get_thread_default', ctypes.c_void_p)
 default_context = _bind('g_main_context_default', ctypes.c_void_p)
 context_is_owner = _bind('g_main_context_is_owner', ctypes.c_int, ctypes.c_void_p)
 
+# Whom the workers' monitor has to thank for not starting threads that would wait for the
+# interpreter's lock, too.
+set_interpreted = _bind('smart_async_func_set_interpreted', None, ctypes.c_void_p)
+interpreter_entered = _bind('smart_interpreter_entered', None)
+
 # A call whose future nobody sees: see raw.py. To begin one neither blocks nor calls back; and to give
 # up the interpreter's lock would hand it to the worker that is woken up, call by call.
 func_callv = _bind('smart_async_func_callv', ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p,

@@ -40,6 +40,8 @@ def get_loop_thread():
 class LibraryFunction(SmartFunction):
     """Of a SmartAsync.AsyncFunc."""
 
+    _is_interpreted = False  # that is its maker's to say
+
     def __init__(self, func, options=None, binding=None):
         super().__init__(func, options, binding)
         self._elsewhere = None
@@ -77,16 +79,32 @@ class LibraryFunction(SmartFunction):
     def _begin(self, args, kwargs, plain=False):
         arguments = self._make_arguments(args, kwargs)
         with detect.in_c(True):
-            return self._get_func_here()._callv(None, arguments, self._get_cancellable())
+            future = self._get_func_here()._callv(None, arguments, self._get_cancellable())
+        if future.done() and future.get_status() == SmartAsync.FutureStatus.REJECTED:
+            self._check(arguments, future.exception())
+        return future
+
+    def _check(self, arguments, error):
+        """A TypeError, if the signature refuses what no type of C's can hold."""
+        boxed = values.find_boxed(arguments)
+        if boxed and isinstance(error, GLib.Error) and error.matches(
+                SmartAsync.error_quark(), SmartAsync.Error.INVALID_ARGUMENTS):
+            value = arguments[boxed[0] - 1].get_value()
+            raise TypeError(f'{self!r}: argument {boxed[0]} cannot be {value!r}: '
+                            f'{error.message}') from error
 
     def _begin_raw(self, args, kwargs):
         return self._begin(args, kwargs, True)
 
     def _call_sync(self, args, kwargs):
         arguments = self._make_arguments(args, kwargs)
-        with detect.in_c(False), errors.translated():
-            return interrupt.call(self._get_func()._call_sync, None, arguments,
-                                  self._cancellable)[1]
+        try:
+            with detect.in_c(False), errors.translated():
+                return interrupt.call(self._get_func()._call_sync, None, arguments,
+                                      self._cancellable)[1]
+        except GLib.Error as error:
+            self._check(arguments, error)
+            raise
 
     def _call_aio(self, args, kwargs):
         return under_asyncio.call_in_library(self, args, kwargs)
@@ -318,6 +336,7 @@ def _begin_pair(call, *_):
 
 
 def _block_pair(call, *_):
+    native.interpreter_entered()
     work = get_work(call)
     try:
         value = work.run_in(call)
@@ -329,6 +348,8 @@ def _block_pair(call, *_):
 
 class PairFunction(LibraryFunction):
     """Of an introspected function."""
+
+    _is_interpreted = True
 
     def __init__(self, function, options=None, binding=None):
         info, self._instance = _split(function)

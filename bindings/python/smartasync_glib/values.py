@@ -83,3 +83,9 @@ def to_gvalues(arguments):
     if not arguments:
         return arguments or []
     return [to_gvalue(argument) for argument in arguments]
+
+
+def find_boxed(arguments):
+    """The numbers, from 1, of those that no type of C's holds."""
+    return [number for number, argument in enumerate(arguments, 1)
+            if argument.g_type == GObject.TYPE_PYOBJECT]

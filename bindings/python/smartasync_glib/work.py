@@ -13,7 +13,7 @@ import contextvars
 import weakref
 from types import CoroutineType
 
-from . import detect, errors, loops, values
+from . import detect, errors, loops, native, values
 
 
 class Work:
@@ -81,6 +81,7 @@ def fail(call, work, error):
 
 def run_blocking(call, *_):
     """The blocking body of every Python function."""
+    native.interpreter_entered()
     work = get_work(call)
     try:
         value = work.run(call)

@@ -28,6 +28,12 @@ def linked(outer, inner):
         GObject.Object.disconnect(outer, handler)
 
 
+def is_task_cancelled(task):
+    """Whether a call that the task runs is cancelled, and the task about to be."""
+    return any(watch.is_cancelled() and not watch.has_cancelled
+               for watch in _watches.get(task, ()))
+
+
 class Watch:
     """Cancels a task when a cancellable is."""
 

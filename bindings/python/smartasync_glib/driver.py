@@ -29,6 +29,7 @@ class LoopOfGLib(detect.LoopOfGLib):
 
     def __init__(self, context):
         self._context = context
+        self.driver = None
 
     def call_soon(self, callback, *args, context=None):
         run_soon(self._context, lambda: context.run(callback, *args) if context else callback(*args))
@@ -71,6 +72,7 @@ class Driver:
         self.coroutine = coroutine
         self.main_context = call.get_context()
         self.loop = LoopOfGLib(self.main_context)
+        self.loop.driver = self
         self.waits_for = None
         self.handler = 0
         self.has_cancelled = False
@@ -149,6 +151,7 @@ class Driver:
             self.waits_for.cancel()
 
     def end(self):
+        self.loop.driver = None
         if self.handler:
             GObject.Object.disconnect(self.call.get_cancellable(), self.handler)
             self.handler = 0

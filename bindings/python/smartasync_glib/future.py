@@ -3,6 +3,7 @@
 """SmartFutures, awaited under any loop."""
 
 import asyncio
+from asyncio import _get_running_loop
 
 from . import detect
 from .homes import home_of
@@ -23,8 +24,14 @@ def watch(future, loop):
 
 def await_future(future):
     """What __await__ gives: waits for it under the loop that runs."""
-    if not future.done():
-        loop = detect.get_asyncio_loop()
+    loop = _get_running_loop()
+    if isinstance(loop, detect.LoopOfGLib):
+        # Whoever is cancelled hears that, and not what comes of it.
+        driver = loop.driver
+        if not future.done() or (driver is not None and driver.is_cancelled()
+                                 and not driver.has_cancelled):
+            yield future
+    elif not future.done():
         if loop is None:
             yield future
         else:

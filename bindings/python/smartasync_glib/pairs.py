@@ -80,7 +80,8 @@ class LibraryFunction(SmartFunction):
         arguments = self._make_arguments(args, kwargs)
         with detect.in_c(True):
             future = self._get_func_here()._callv(None, arguments, self._get_cancellable())
-        if future.done() and future.get_status() == SmartAsync.FutureStatus.REJECTED:
+        if (values.find_boxed(arguments)
+                and future.get_status() == SmartAsync.FutureStatus.REJECTED):
             self._check(arguments, future.exception())
         return future
 

@@ -9,7 +9,7 @@ import weakref
 from gi.repository import GLib
 
 from . import detect, errors, native
-from .cancellation import CallWatch, Watch
+from .cancellation import CallWatch, Watch, is_task_cancelled
 from .future import watch
 from .homes import home_of, iterates_default
 from .work import Work, fail, finish
@@ -31,7 +31,13 @@ async def settle(loop, begin, abandon):
     if cancelled is not None:
         future._forget_error()
         raise cancelled
-    return future.result()
+    try:
+        return future.result()
+    except GLib.Error as error:
+        if errors.is_cancelled(error) and is_task_cancelled(asyncio.current_task()):
+            # Whoever is cancelled hears that, and not what comes of it.
+            raise asyncio.CancelledError from error
+        raise
 
 
 async def call_in_library(function, args, kwargs):

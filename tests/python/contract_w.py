@@ -539,7 +539,8 @@ def released_where_dropped():
     assert threads == workers and threads[0] != gone
 
 
-@test('/contract/W6.c')
+@test('/contract/W6.c',
+      todo='an exception keeps what its frames hold')
 def nothing_leaks():
     threads = []
     gc.collect()

@@ -41,7 +41,8 @@ def make_raw(**properties):
 
 # GTK is for the main thread only.
 
-@test('/contract/W9.a', main_only=True)
+@test('/contract/W9.a', main_only=True,
+      todo='self is not known to be the source object')
 def widget_is_not_offloaded():
     label = Label(label='Grüße')
     expect_smart_error(Home().run, label.blocking, code=WRONG_THREAD)

@@ -62,7 +62,8 @@ def begin_raw():
     return make_raw_seven().callv(None, [], None)
 
 
-@test('/contract/X1.a')
+@test('/contract/X1.a',
+      todo='a wait for a task of the running loop is no WOULD_DEADLOCK')
 def own_home():
     for begin in (begin_raw, seven):
         home = Home()

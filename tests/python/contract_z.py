@@ -159,12 +159,14 @@ def assert_none(*kinds):
 LONG = 36000 if THOROUGH else 200
 
 
-@test('/contract/Z1.a', seconds=LONG)
+@test('/contract/Z1.a', seconds=LONG,
+      todo='an exception keeps what its frames hold')
 def no_object():
     assert_none('objects')
 
 
-@test('/contract/Z1.b', seconds=LONG)
+@test('/contract/Z1.b', seconds=LONG,
+      todo='an exception keeps what its frames hold')
 def no_fd():
     assert_none('fds')
 
@@ -174,7 +176,8 @@ def no_thread():
     assert_none('threads')
 
 
-@test('/contract/Z1.d', seconds=LONG)
+@test('/contract/Z1.d', seconds=LONG,
+      todo='an exception keeps what its frames hold')
 def no_source():
     assert_none('contexts', 'inboxes')
     assert not GLib.MainContext.default().pending()

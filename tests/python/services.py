@@ -120,7 +120,10 @@ def serve_soup(certificate=None):
     def run():
         context.push_thread_default()
         server = make_soup_server(certificate)
-        addresses.put(server.get_uris()[0].to_string())
+        # Not before the loop runs: to quit it would be lost.
+        serving = GLib.idle_source_new()
+        serving.set_callback(lambda *_: addresses.put(server.get_uris()[0].to_string()))
+        serving.attach(context)
         loop.run()
         server.disconnect()
         while context.pending():

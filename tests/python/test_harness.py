@@ -27,8 +27,14 @@ def run_case(name):
     return done.stderr
 
 
+TODO = {'/broken/body': 'what a raw body raises after it has settled is lost',
+        '/broken/glib-task': 'nobody is told of what a dropped coroutine raised'}
+
+
 def add_case(name):
-    @test(f'/python/harness{name.rpartition("/")[0]}/{name.rpartition("/")[2]}', main_only=True)
+    broken, _, thread = name.rpartition('/')
+
+    @test(f'/python/harness{broken}/{thread}', main_only=True, todo=TODO.get(broken))
     def fails():
         # And it says why.
         text = run_case(name)

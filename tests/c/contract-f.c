@@ -1480,7 +1480,7 @@ worker_ready (GObject *source, GAsyncResult *result, gpointer data)
 }
 
 static void
-wait_for_worker_in (GMainContext *context)
+wait_for_worker_at_top_level (void)
 {
   g_autoptr (GSource) source = g_idle_source_new ();
   g_autoptr (SmartFuture) future = NULL;
@@ -1491,7 +1491,7 @@ wait_for_worker_in (GMainContext *context)
   smart_test_gate_init (&worker.gate);
   func = smart_async_func_new_blocking (worker_body, &worker, NULL);
   g_source_set_callback (source, let_it_end, &worker, NULL);
-  g_source_attach (source, context);
+  g_source_attach (source, NULL);
 
   smart_async_func_call_async (func, NULL, NULL, 0, NULL, worker_ready, &worker);
   smart_context_push_mode (SMART_MODE_ASYNC);
@@ -1500,7 +1500,7 @@ wait_for_worker_in (GMainContext *context)
   g_assert_true (
       smart_future_wait (future, smart_test_bound (SMART_TEST_DEADLINE_USEC), NULL, NULL, &error));
   g_assert_no_error (error);
-  smart_test_iterate_until_set (context, &worker.told);
+  smart_test_iterate_until_set (NULL, &worker.told);
   smart_test_gate_clear (&worker.gate);
 }
 
@@ -1511,7 +1511,7 @@ source_of_the_main_thread (gpointer data)
 }
 
 static void
-wait_for_worker_without_context (void)
+wait_for_worker_on_thread (void)
 {
   g_autoptr (GSource) source = g_idle_source_new ();
   g_autoptr (SmartFuture) future = NULL;
@@ -1539,23 +1539,14 @@ wait_for_worker_without_context (void)
 }
 
 /* At top level, where the default context is the main thread's, and not owned.
- * Another thread has one of its own, or leaves the default one's sources alone. */
+ * Another thread leaves its sources alone. */
 static void
 wait_for_worker_without_loop (void)
 {
-  g_autoptr (GMainContext) context = NULL;
-
   if (smart_test_on_main_thread ())
-    {
-      wait_for_worker_in (NULL);
-      return;
-    }
-
-  wait_for_worker_without_context ();
-  context = g_main_context_new ();
-  g_main_context_push_thread_default (context);
-  wait_for_worker_in (context);
-  g_main_context_pop_thread_default (context);
+    wait_for_worker_at_top_level ();
+  else
+    wait_for_worker_on_thread ();
 }
 
 /* F6: a future tells by GAsyncReadyCallback: once, later, in the caller's context,

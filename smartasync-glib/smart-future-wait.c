@@ -16,6 +16,7 @@
 #include <smartasync-glib/smart-debug.h>
 
 #include <time.h>
+#include <unistd.h>
 
 /* How often one who waits for what another thread iterates looks whether it
  * still does. */
@@ -550,8 +551,9 @@ smart_outcome_wait (SmartOutcome *outcome,
 
   if (g_main_context_is_owner (current))
     is_at_home = comes_here = FALSE;
-  /* A worker's is the default one, and has nothing to do there. */
-  if (thread->is_worker || thread->pool != NULL)
+  /* Whoever has pushed none has the default one, whose sources are the main
+   * thread's: no other thread runs them for a result that comes anyway. */
+  if (g_main_context_get_thread_default () == NULL && thread->id != (int) getpid ())
     comes_here = FALSE;
 
   if (is_at_home)
@@ -589,7 +591,8 @@ smart_outcome_wait (SmartOutcome *outcome,
  * Where this thread began the call, in its thread-default main context, and
  * nobody owns that, the context is acquired and iterated meanwhile: so a call
  * begun at the top level of a program can be waited for before its main loop
- * runs. Otherwise the thread blocks. A wait that could
+ * runs. Otherwise the thread blocks; so does one beside the main thread that has
+ * no context of its own, for what runs on a worker. A wait that could
  * never end, since the call goes on in a main context that this very thread
  * owns, is refused with %SMART_ERROR_WOULD_DEADLOCK; the future is as before.
  *

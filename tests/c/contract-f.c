@@ -1479,9 +1479,8 @@ worker_ready (GObject *source, GAsyncResult *result, gpointer data)
   ((Worker *) data)->told = TRUE;
 }
 
-/* At top level, where the default context is this thread's, and not owned. */
 static void
-wait_for_worker_without_loop (void)
+wait_for_worker_at_top_level (void)
 {
   g_autoptr (GSource) source = g_idle_source_new ();
   g_autoptr (SmartFuture) future = NULL;
@@ -1503,6 +1502,51 @@ wait_for_worker_without_loop (void)
   g_assert_no_error (error);
   smart_test_iterate_until_set (NULL, &worker.told);
   smart_test_gate_clear (&worker.gate);
+}
+
+static gboolean
+source_of_the_main_thread (gpointer data)
+{
+  g_assert_not_reached ();
+}
+
+static void
+wait_for_worker_on_thread (void)
+{
+  g_autoptr (GSource) source = g_idle_source_new ();
+  g_autoptr (SmartFuture) future = NULL;
+  g_autoptr (SmartAsyncFunc) func = NULL;
+  g_autoptr (GError) error = NULL;
+  Worker worker = { .told = FALSE };
+
+  smart_test_gate_init (&worker.gate);
+  func = smart_async_func_new_blocking (worker_body, &worker, NULL);
+  g_source_set_callback (source, source_of_the_main_thread, NULL, NULL);
+  g_source_attach (source, NULL);
+
+  smart_context_push_mode (SMART_MODE_ASYNC);
+  future = smart_async_func_call (func, NULL, NULL, G_TYPE_INVALID);
+  smart_context_pop_mode ();
+  g_assert_false (smart_future_wait (future, 50 * G_TIME_SPAN_MILLISECOND, NULL, NULL, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT);
+  g_clear_error (&error);
+  g_source_destroy (source);
+  smart_test_gate_open (&worker.gate);
+  g_assert_true (
+      smart_future_wait (future, smart_test_bound (SMART_TEST_DEADLINE_USEC), NULL, NULL, &error));
+  g_assert_no_error (error);
+  smart_test_gate_clear (&worker.gate);
+}
+
+/* At top level, where the default context is the main thread's, and not owned.
+ * Another thread leaves its sources alone. */
+static void
+wait_for_worker_without_loop (void)
+{
+  if (smart_test_on_main_thread ())
+    wait_for_worker_at_top_level ();
+  else
+    wait_for_worker_on_thread ();
 }
 
 /* F6: a future tells by GAsyncReadyCallback: once, later, in the caller's context,

@@ -31,6 +31,7 @@ from gi.repository import Gio, GLib
 
 from . import errors, native
 from .cancellation import Watch
+from .homes import make_singletons
 from .native import pop_thread_default, push_thread_default
 
 # So many iterations a loop is given for what a body leaves behind. What is not
@@ -144,6 +145,7 @@ class ThreadLoop(asyncio.SelectorEventLoop):
     """See above."""
 
     def __init__(self):
+        make_singletons()
         self._context = GLib.MainContext.new()
         self._context_address = hash(self._context)
         super().__init__(_Selector(self._context))

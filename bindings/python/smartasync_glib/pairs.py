@@ -20,7 +20,7 @@ from gi.repository import GLib, GObject, SmartAsync
 
 from . import detect, errors, interrupt, native, under_asyncio, values
 from .function import SmartFunction
-from .homes import iterates_default
+from .homes import iterates_default, make_singletons
 from .work import Work, fail, finish, get_work
 
 # Their objects belong to the default context, and wait for what happens there.
@@ -33,6 +33,7 @@ def get_loop_thread():
     """Where such functions begin under an asyncio loop that iterates no context."""
     global _loop_thread
     if _loop_thread is None:
+        make_singletons()
         _loop_thread = SmartAsync.Executor.new_loop('smartasync asyncio')
     return _loop_thread
 

@@ -16,7 +16,7 @@ import sys
 import threading
 import weakref
 
-from gi.repository import Gio, GLib
+from gi.repository import Gio, GLib, SmartAsync
 
 DOMAIN = 'smartasync-python-exception-quark'
 _IO = GLib.quark_to_string(Gio.io_error_quark())
@@ -152,3 +152,11 @@ def make_timed_out():
 def is_cancelled(error):
     return isinstance(error, GLib.Error) and error.matches(Gio.io_error_quark(),
                                                            Gio.IOErrorEnum.CANCELLED)
+
+
+# The library's own
+
+def make_would_deadlock(awaited, loop):
+    return GLib.Error(f'The wait would never end: {awaited!r} needs {loop!r}, which waits here',
+                      GLib.quark_to_string(SmartAsync.error_quark()),
+                      int(SmartAsync.Error.WOULD_DEADLOCK))

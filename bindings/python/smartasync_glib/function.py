@@ -5,9 +5,9 @@
 import functools
 import inspect
 from asyncio import _get_running_loop
-from types import CoroutineType
+from types import CoroutineType, MethodType
 
-from gi.repository import GLib, SmartAsync
+from gi.repository import GLib, GObject, SmartAsync
 
 from . import (calls, cancellation, detect, driver, errors, interrupt, loops, native,
                under_asyncio, values)
@@ -86,7 +86,10 @@ def _is_async_generator(function):
 # Methods
 
 def _bind_instance(function, instance, owner):
-    return function if instance is None else BoundFunction(function, instance)
+    if instance is None:
+        return function
+    function._is_method = True
+    return BoundFunction(function, instance)
 
 
 def _bind_class(function, instance, owner):
@@ -111,6 +114,7 @@ class SmartFunction:
         self._function = function
         self._options = options or {}
         self._binding = binding or _bind_instance
+        self._is_method = False  # known when it is first looked up in an instance
         self._own = []  # the library's function, once it is needed
         self._abandons = bool(self._options.get('abandon_on_cancel'))
         self._cancellable = self._options.get('cancellable')
@@ -154,6 +158,7 @@ class SmartFunction:
                             f'{", ".join(sorted(OPTIONS))}')
         _check_options(options)
         derived = type(self)(self._function, {**self._options, **options}, self._binding)
+        derived._is_method = self._is_method
         if options.keys() <= {'cancellable'}:
             derived._own = self._own  # the same calls count for its limit
         return derived
@@ -178,14 +183,23 @@ class SmartFunction:
 
     def _start(self, work):
         with detect.in_c(True):
-            future = self._get_func()._callv(None, [values.box(work)], self._get_cancellable())
+            future = self._get_func()._callv(self._get_source(work.args), [values.box(work)],
+                                             self._get_cancellable())
         future._outcome = work.outcome
         return future
 
     def _begin_raw(self, args, kwargs):
         """The same for nobody but an asyncio loop."""
-        return RawFuture(self._get_func(), Work(self._function, args, kwargs, plain=True),
-                         self._get_cancellable())
+        return RawFuture(self._get_func(), self._get_source(args),
+                         Work(self._function, args, kwargs, plain=True), self._get_cancellable())
+
+    def _get_source(self, args):
+        """Of a method, the object: the library knows which ones have to stay on their thread."""
+        if self._is_method:
+            instance = args[0] if args else None
+        else:
+            instance = self._function.__self__ if type(self._function) is MethodType else None
+        return instance if isinstance(instance, GObject.Object) else None
 
     def _get_cancellable(self):
         if self._cancellable is None and self._options.get('inherit_cancellable', True):
@@ -201,8 +215,8 @@ class SmartFunction:
         work = Work(self._function, args, kwargs, plain=True)
         outcome = work.outcome
         with errors.translated(outcome):
-            interrupt.call(self._get_func()._call_sync, None, [values.box(work)],
-                           self._cancellable)
+            interrupt.call(self._get_func()._call_sync, self._get_source(args),
+                           [values.box(work)], self._cancellable)
         return outcome.value
 
     # The library's function
@@ -337,8 +351,8 @@ class CoroutineFunction(SmartFunction):
         outer = self._get_cancellable() or _get_cancellable_of_current_call()
         try:
             with cancellation.linked(outer, deadline.cancellable), errors.translated(work.outcome):
-                interrupt.call(self._untimed._get_func()._call_sync, None, [values.box(work)],
-                               deadline.cancellable)
+                interrupt.call(self._untimed._get_func()._call_sync, self._get_source(args),
+                               [values.box(work)], deadline.cancellable)
         except BaseException as error:
             if deadline.passed and not isinstance(error, KeyboardInterrupt):
                 raise errors.make_timed_out() from error

@@ -8,9 +8,10 @@ results and deadlines comes, and which the loop iterates when it is woken up.
 
 import contextlib
 import ctypes
+import threading
 import weakref
 
-from gi.repository import GLib
+from gi.repository import Gio, GLib
 
 from . import native
 
@@ -73,3 +74,24 @@ class _Home:
         loop = self.loop()
         if milliseconds >= 0 and loop is not None:
             self.timer = loop.call_later(milliseconds / 1000, self.iterate)
+
+
+# GIO binds its network monitor, for good, to the context that is the thread default when a socket
+# client first needs it. In one of ours the application would never hear of a change.
+
+_singletons_made = False
+
+
+def make_singletons():
+    """To be called before anything may run in a context of ours: makes them for the default one."""
+    global _singletons_made
+    if _singletons_made:
+        return
+    if native.get_thread_default() is None:
+        Gio.NetworkMonitor.get_default()
+    else:
+        # A new thread has the default context, whoever owns that. Two of them do no harm.
+        thread = threading.Thread(target=Gio.NetworkMonitor.get_default, name='smartasync')
+        thread.start()
+        thread.join()
+    _singletons_made = True

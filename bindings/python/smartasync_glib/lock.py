@@ -68,8 +68,8 @@ def _prepare(func, args, kwargs):
     if isinstance(func, SmartAsync.AsyncFunc) or not callable(func):
         func = function.smartasync(func)
     if isinstance(func, function.SmartFunction):
-        return (func._get_func(), None, func._make_arguments(args, kwargs, boxed=True),
-                func._cancellable)
+        return (func._get_func(), func._get_source(args),
+                func._make_arguments(args, kwargs, boxed=True), func._cancellable)
     kind = (function.CoroutineFunction if function.is_coroutine_function(func)
             else function.PlainFunction)
     return _get_func(kind), None, [values.box(Work(func, args, kwargs, boxed=True))], None

@@ -31,6 +31,7 @@ from gi.repository import Gio, GLib
 
 from . import errors, native
 from .cancellation import Watch
+from .homes import make_singletons
 from .native import pop_thread_default, push_thread_default
 
 # So many iterations a loop is given for what a body leaves behind. What is not
@@ -113,17 +114,22 @@ class _Selector(selectors.EpollSelector):
 class _Run(collections.abc.Coroutine):
     """What the task of a run executes: a coroutine that has begun already."""
 
-    __slots__ = ('coroutine', 'context', 'first', '__weakref__')
+    __slots__ = ('loop', 'coroutine', 'context', 'first', 'awaited', '__weakref__')
 
     def send(self, value):
         if self.first is not _NOTHING:
-            first, self.first = self.first, _NOTHING
-            return first
-        return self.context.run(self.coroutine.send, value)
+            self.awaited, self.first = self.first, _NOTHING
+            return self.awaited
+        self.awaited = None
+        self.awaited = self.context.run(self.coroutine.send, value)
+        return self.awaited
 
-    def throw(self, *error):
-        self.first = _NOTHING
-        return self.context.run(self.coroutine.throw, *error)
+    def throw(self, error, *more):
+        awaited, self.awaited, self.first = self.awaited, None, _NOTHING
+        if type(error) is RuntimeError:
+            error = self.loop.explain(error, awaited)
+        self.awaited = self.context.run(self.coroutine.throw, error, *more)
+        return self.awaited
 
     def close(self):
         self.coroutine.close()
@@ -139,6 +145,7 @@ class ThreadLoop(asyncio.SelectorEventLoop):
     """See above."""
 
     def __init__(self):
+        make_singletons()
         self._context = GLib.MainContext.new()
         self._context_address = hash(self._context)
         super().__init__(_Selector(self._context))
@@ -146,6 +153,7 @@ class ThreadLoop(asyncio.SelectorEventLoop):
         self._finalizer = self._asyncgen_finalizer_hook
         self._thread = threading.get_ident()
         self._spare = None
+        self._outer = None  # the loop that waits for this one to come to an end
 
     # Running
 
@@ -156,9 +164,11 @@ class ThreadLoop(asyncio.SelectorEventLoop):
         if outer_task is not None:
             _leave_task(outer, outer_task)
         _set_running_loop(None)
+        self._outer = outer
         try:
             return self._run(coroutine, cancellable, deadline)
         finally:
+            self._outer = None
             _set_running_loop(outer)
             if outer_task is not None:
                 _enter_task(outer, outer_task)
@@ -240,6 +250,19 @@ class ThreadLoop(asyncio.SelectorEventLoop):
             raise errors.make_timed_out()
         return task.result()
 
+    def explain(self, error, awaited):
+        """What asyncio refuses to await here may be what can never be done while this loop runs."""
+        if not asyncio.isfuture(awaited):
+            return error
+        needed, loop = awaited.get_loop(), self
+        while isinstance(loop, ThreadLoop):
+            loop = loop._outer
+            if loop is needed:
+                # asyncio has left it as if somebody were about to await it.
+                awaited._asyncio_future_blocking = False
+                return errors.make_would_deadlock(awaited, needed)
+        return error
+
     def _on_done(self, _):
         self.stop()
 
@@ -262,7 +285,8 @@ class ThreadLoop(asyncio.SelectorEventLoop):
             steps.append((callback, context))
 
         self._spare_run = run = _Run()
-        run.coroutine = run.context = None
+        run.loop = self
+        run.coroutine = run.context = run.awaited = None
         self.call_soon = keep
         try:
             self._spare = asyncio.Task(self._spare_run, loop=self)

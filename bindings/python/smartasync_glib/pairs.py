@@ -20,7 +20,7 @@ from gi.repository import GLib, GObject, SmartAsync
 
 from . import detect, errors, interrupt, native, under_asyncio, values
 from .function import SmartFunction
-from .homes import iterates_default
+from .homes import iterates_default, make_singletons
 from .work import Work, fail, finish, get_work
 
 # Their objects belong to the default context, and wait for what happens there.
@@ -33,6 +33,7 @@ def get_loop_thread():
     """Where such functions begin under an asyncio loop that iterates no context."""
     global _loop_thread
     if _loop_thread is None:
+        make_singletons()
         _loop_thread = SmartAsync.Executor.new_loop('smartasync asyncio')
     return _loop_thread
 
@@ -200,13 +201,22 @@ def _list_parameters(info):
 _OUT = 1  # GIDirection
 
 
+def _bind_constructor(info):
+    """What makes an object takes its class as well, which one that is looked up there has."""
+    if not info.is_constructor():
+        return info
+    module = importlib.import_module(f'gi.repository.{info.get_namespace()}')
+    return getattr(getattr(module, info.get_container().get_name()), info.get_name())
+
+
 class Pair:
     """The functions that belong together."""
 
     def __init__(self, begin, finish, blocking):
         self.begin = begin
-        self.finish = finish
-        self.blocking = blocking  # or None
+        self.finish = _bind_constructor(finish)
+        self.finishes_method = finish.is_method()
+        self.blocking = blocking and _bind_constructor(blocking)  # or None
         self.is_method = begin.is_method()
 
         names = _list_parameters(begin)
@@ -259,7 +269,7 @@ class Pair:
         self.begin(*self._get_self(instance), **given)
 
     def call_finish(self, source, result):
-        return self.finish(source, result) if self.finish.is_method() else self.finish(result)
+        return self.finish(source, result) if self.finishes_method else self.finish(result)
 
     def _get_self(self, instance):
         return (instance,) if self.is_method else ()

@@ -9,7 +9,7 @@ much as all the rest.
 import ctypes
 import itertools
 
-from gi.repository import GLib
+from gi.repository import GLib, GObject
 
 from . import detect, errors, native
 
@@ -29,24 +29,29 @@ def _on_settled(source, result, key):
 _on_settled_address = ctypes.cast(_on_settled, ctypes.c_void_p)
 
 
+def _get_address(gobject):
+    # A subclass may have a hash of its own.
+    return None if gobject is None else GObject.Object.__hash__(gobject)
+
+
 class RawFuture:
     __slots__ = ('_address', '_outcome')
 
-    def __init__(self, func, work, cancellable):
+    def __init__(self, func, source, work, cancellable):
         """Starts a call in the caller's context."""
         if native.context_is_async():
-            self._address = self._start(func, work, cancellable)
+            self._address = self._start(func, source, work, cancellable)
         else:
             with detect.in_c(True):
-                self._address = self._start(func, work, cancellable)
+                self._address = self._start(func, source, work, cancellable)
         self._outcome = work.outcome
 
     @staticmethod
-    def _start(func, work, cancellable):
+    def _start(func, source, work, cancellable):
         # It is copied, which takes a reference to what it points to.
         argument = native.Value(_OBJECT, id(work))
-        return native.func_callv(hash(func), None, ctypes.addressof(argument), 1,
-                                 None if cancellable is None else hash(cancellable))
+        return native.func_callv(hash(func), _get_address(source), ctypes.addressof(argument), 1,
+                                 _get_address(cancellable))
 
     def __del__(self):
         native.object_unref(self._address)

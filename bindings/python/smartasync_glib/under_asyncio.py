@@ -3,8 +3,10 @@
 """Smart calls under a running asyncio loop: coroutines."""
 
 import asyncio
+import collections.abc
 import types
 import weakref
+from asyncio import _get_running_loop
 
 from gi.repository import GLib
 
@@ -145,14 +147,15 @@ async def _run_here(loop, work, future):
 def within_call(call, coroutine, watch_=None):
     """Runs `coroutine`, with `call` as the current one in each of its steps."""
     step, value, thrown = coroutine.send, None, None
+    loop = _get_running_loop()
     while True:
-        call.enter()
+        factories = _enter(loop, call)
         try:
             yielded = step(value)
         except StopIteration as stop:
             return stop.value
         finally:
-            call.leave()
+            _leave(loop, call, *factories)
         if watch_ is not None:
             if not watch_.handler:
                 watch_.begin()
@@ -200,6 +203,92 @@ class _throw:
         return self.coroutine.throw(error) if error is not None else self.coroutine.send(value)
 
 
+# The tasks that a body makes: they belong to its call while it runs
+
+class _TaskFactory:
+    """Makes the tasks of a loop while a body is in one of its steps."""
+
+    __slots__ = ('call', 'base')
+
+    def __init__(self, call, base):
+        self.call = weakref.ref(call)
+        self.base = base  # the loop's own, or None
+
+    def __call__(self, loop, coroutine, **options):
+        return (self.base or _make_task)(loop, _Child(loop, self.call, coroutine), **options)
+
+
+def _make_task(loop, coroutine, **options):
+    return asyncio.Task(coroutine, loop=loop, **options)
+
+
+class _Child(collections.abc.Coroutine):
+    """A coroutine with the call that its task belongs to as the current one in each of its steps."""
+
+    __slots__ = ('_loop', '_call', '_coroutine', '__weakref__')
+
+    def __init__(self, loop, call, coroutine):
+        self._loop = loop
+        self._call = call
+        self._coroutine = coroutine
+
+    def send(self, value):
+        return self._step(self._coroutine.send, value)
+
+    def throw(self, *error):
+        return self._step(self._coroutine.throw, *error)
+
+    def close(self):
+        self._coroutine.close()
+
+    def _step(self, step, *args):
+        call = self._call()
+        if call is None:
+            return step(*args)
+        factories = _enter(self._loop, call)
+        try:
+            return step(*args)
+        finally:
+            _leave(self._loop, call, *factories)
+
+    def __await__(self):
+        return self._coroutine.__await__()
+
+    def __getattr__(self, name):
+        # It is shown as what it runs.
+        return getattr(self._coroutine, name)
+
+    def __repr__(self):
+        return repr(self._coroutine)
+
+
+def _enter(loop, call):
+    outer = loop.get_task_factory()
+    own = _TaskFactory(call, outer.base if type(outer) is _TaskFactory else outer)
+    call.enter()
+    loop.set_task_factory(own)
+    return outer, own
+
+
+def _leave(loop, call, outer, own):
+    # A body may have given the loop another one.
+    if loop.get_task_factory() is own:
+        loop.set_task_factory(outer)
+    call.leave()
+
+
+def _create_apart(loop, coroutine):
+    """A task that does not belong to the call which it is made in."""
+    factory = loop.get_task_factory()
+    if type(factory) is not _TaskFactory:
+        return loop.create_task(coroutine)
+    loop.set_task_factory(factory.base)
+    try:
+        return loop.create_task(coroutine)
+    finally:
+        loop.set_task_factory(factory)
+
+
 # Coroutines, in a task of their own: a lock's flights
 
 async def _run_within(call, coroutine):
@@ -209,7 +298,7 @@ async def _run_within(call, coroutine):
 def begin_task(loop, call, work):
     """The asynchronous body of a coroutine function, where asyncio runs: a task."""
     coroutine = work.begin(call)
-    task = work.context.run(loop.create_task, _run_within(call, coroutine))
+    task = work.context.run(_create_apart, loop, _run_within(call, coroutine))
     watch_ = Watch(call.get_cancellable(), loop, task)
 
     def on_done(task):

@@ -1334,6 +1334,31 @@ misuse_func_new_for_receivers (gconstpointer data)
 }
 
 static void
+misuse_func_bind_to_thread (gconstpointer data)
+{
+  g_autoptr (SmartAsyncFunc) func = some_func ();
+  g_autoptr (SmartAsyncFunc) without_body = g_object_new (SMART_TYPE_ASYNC_FUNC, NULL);
+
+  refused ("func", smart_async_func_bind_to_thread (NULL));
+  refused ("func", smart_async_func_bind_to_thread (stranger ()));
+  refused ("bodies", smart_async_func_bind_to_thread (without_body));
+
+  /* After its first call it is as it is. */
+  g_assert_true (smart_async_func_call_sync (func, NULL, NULL, 0, NULL, NULL, NULL));
+  refused ("called", smart_async_func_bind_to_thread (func));
+}
+
+static void
+misuse_func_set_interpreted (gconstpointer data)
+{
+  refused ("func", smart_async_func_set_interpreted (NULL));
+  refused ("func", smart_async_func_set_interpreted (stranger ()));
+
+  /* Nowhere in a body. */
+  smart_interpreter_entered ();
+}
+
+static void
 misuse_future_add_receiver (gconstpointer data)
 {
   g_autoptr (SmartFuture) future = some_future ();
@@ -1918,6 +1943,9 @@ static const Misuse misuses[] = {
     "smart_sync_call_clear" },
   { "e/func-new-for-receivers", misuse_func_new_for_receivers,
     "smart_async_func_new_for_receivers" },
+  { "e/func-bind-to-thread", misuse_func_bind_to_thread, "smart_async_func_bind_to_thread" },
+  { "e/func-set-interpreted", misuse_func_set_interpreted,
+    "smart_async_func_set_interpreted smart_interpreter_entered" },
   { "e/future-add-receiver", misuse_future_add_receiver, "smart_future_add_receiver" },
   { "e/receiver-begin", misuse_receiver_begin, "smart_receiver_begin" },
   { "e/future-wait-value", misuse_future_wait_value, "smart_future_wait_value" },

@@ -431,7 +431,7 @@ contract('M7.b', () => {
         const [func, probes] = makeChain(depth);
         assertEqual(h.valueOf(h.call(func, [5])), 5);
         assertEqual(h.callSync(func, [5]), 5);
-        assert(probes.every(probe => probe.get_n_ended() === 2));
+        assert(probes.every(probe => probe.wait_ended(2)));
     }
     // In JavaScript.
     const four = smartasync(async x => await later(x));
@@ -446,7 +446,7 @@ contract('M7.c', () => {
         const [func, probes] = makeChain(depth);
         assertEqual(h.inLoop(() => h.settled(h.call(func, [5]))), 5);
         assertEqual(h.inLoop(() => smartasync(func)(5)), 5);
-        assert(probes.every(probe => probe.get_n_ended() === 2));
+        assert(probes.every(probe => probe.wait_ended(2)));
     }
     const three = smartasync(x => later(x) + 1);
     const two = smartasync(async x => await three(x) + 1);

@@ -714,8 +714,7 @@ print('shown')
 '''
 
 
-@test('/contract/C10.a',
-      todo='the library\'s loop thread makes the network monitor')
+@test('/contract/C10.a')
 def singletons_stay():
     where = 'main' if harness.on_main_thread() else 'thread'
     for own in ((), ('own-context',)):

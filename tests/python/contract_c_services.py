@@ -232,42 +232,36 @@ def outliving_session():
     use_sessions(HOMES, ALL)
 
 
-@test('/contract/C7.g',
-      todo='static constructors have no pair yet')
+@test('/contract/C7.g')
 def outliving_proxy():
     use_proxies(HOMES, ALL)
 
 
-@test('/contract/C7.h',
-      todo='static constructors have no pair yet')
+@test('/contract/C7.h')
 def at_home_in_executor():
     use_sessions(['executor'], ALL)
     use_proxies(['executor'], ALL)
 
 
-@test('/contract/C7.i',
-      todo='static constructors have no pair yet')
+@test('/contract/C7.i')
 def at_home_in_current():
     use_sessions(['current'], ALL)
     use_proxies(['current'], ALL)
 
 
-@test('/contract/C7.j',
-      todo='static constructors have no pair yet')
+@test('/contract/C7.j')
 def outliving_from_sync():
     use_sessions(HOMES, ['S'])
     use_proxies(HOMES, ['S'])
 
 
-@test('/contract/C7.k',
-      todo='static constructors have no pair yet')
+@test('/contract/C7.k')
 def outliving_from_async():
     use_sessions(HOMES, ['A'])
     use_proxies(HOMES, ['A'])
 
 
-@test('/contract/C7.l',
-      todo='static constructors have no pair yet')
+@test('/contract/C7.l')
 def outliving_nested():
     use_sessions(HOMES, ['nested'])
     use_proxies(HOMES, ['nested'])

@@ -352,8 +352,7 @@ def current_in_continuation():
     assert_none_is_current()
 
 
-@test('/contract/E3.c',
-      todo='a task that a body makes has no current cancellable')
+@test('/contract/E3.c')
 def current_in_tasks():
     for name, caller in CALLERS.items():
         seen = []

@@ -623,8 +623,7 @@ def recursion_nested():
             assert caller(lambda: lock['k'].run_once(function)) == 7, name
 
 
-@test('/contract/L7.c',
-      todo='a flight does not know the tasks that it makes under asyncio')
+@test('/contract/L7.c')
 def recursion_after_suspension():
     lock = SmartLock()
 

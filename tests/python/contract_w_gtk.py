@@ -41,8 +41,7 @@ def make_raw(**properties):
 
 # GTK is for the main thread only.
 
-@test('/contract/W9.a', main_only=True,
-      todo='self is not known to be the source object')
+@test('/contract/W9.a', main_only=True)
 def widget_is_not_offloaded():
     label = Label(label='Grüße')
     expect_smart_error(Home().run, label.blocking, code=WRONG_THREAD)

@@ -62,8 +62,7 @@ def begin_raw():
     return make_raw_seven().callv(None, [], None)
 
 
-@test('/contract/X1.a',
-      todo='a wait for a task of the running loop is no WOULD_DEADLOCK')
+@test('/contract/X1.a')
 def own_home():
     for begin in (begin_raw, seven):
         home = Home()

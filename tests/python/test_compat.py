@@ -274,8 +274,7 @@ def shared_by_two_threads():
     assert n.value <= 2
 
 
-@test('/python/compat/bugs/threads-leak',
-      todo='an ended thread\'s loop waits for the collector')
+@test('/python/compat/bugs/threads-leak')
 def ended_threads():
     """50 of them leave 50 loops and 144 descriptors."""
     on_threads(2, lambda _: Manager().fetch())

@@ -256,7 +256,7 @@ STATES = {
                             '    threading.Thread(target=lock.run_once, args=(blocked,), daemon=True).start()\n'
                             '    entered.acquire()'),
     'asyncio-left': ('c', 'loop = asyncio.new_event_loop()\n'
-                          '    loop.run_until_complete(asyncio.wait([loop.create_task(pending())], timeout=0.01))\n'
+                          '    loop.run_until_complete(asyncio.wait([loop.create_task(pending.aio())], timeout=0.01))\n'
                           '    [t.cancel() for t in asyncio.all_tasks(loop)]\n'
                           '    loop.run_until_complete(asyncio.sleep(0.01)); loop.close()'),
 }

@@ -316,8 +316,6 @@ class ThreadLoop(asyncio.SelectorEventLoop):
         """Closes it, with what is left in it."""
         if not self.is_closed() and not self.is_running():
             self.close()
-            # The context, which has a descriptor, is not to wait for the collector.
-            self._context = self._spare = self._spare_run = self._spare_step = None
 
 
 class _Loops:

@@ -48,8 +48,8 @@ smart_debug_get_patience (void)
 /**
  * smart_async_reset:
  *
- * Frees what the library keeps to use again: the idle private contexts of this
- * thread now, those of other threads at their next call or when they end, and
+ * Frees what the library keeps to use again: the idle private contexts and the
+ * spare objects of this thread now, those of other threads at their next call or when they end, and
  * the idle workers. What is in use is not touched: a call in flight goes on, so
  * it may be called at any time, from any thread. For tests that look for leaks.
  *
@@ -61,7 +61,10 @@ smart_async_reset (void)
   SmartThread *thread = smart_thread_peek ();
 
   if (thread != NULL)
-    g_clear_pointer (&thread->inbox, smart_inbox_unref);
+    {
+      g_clear_pointer (&thread->inbox, smart_inbox_unref);
+      smart_thread_clear_spares (thread);
+    }
   smart_context_pool_reset ();
   smart_offload_reset ();
 }

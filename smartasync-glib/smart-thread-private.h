@@ -60,7 +60,8 @@ struct _SmartLead
  * variable takes a third of what g_private_get () does, which is left to free it. */
 G_GNUC_INTERNAL extern _Thread_local SmartThread *smart_thread_current;
 
-SmartThread *smart_thread_make (void);
+SmartThread *smart_thread_make         (void);
+void         smart_thread_clear_spares (SmartThread *thread);
 
 /* The record of this thread, if it has one. */
 static inline SmartThread *

@@ -24,6 +24,16 @@ static GPrivate thread_key = G_PRIVATE_INIT (smart_thread_free); /* only to free
 
 _Thread_local SmartThread *smart_thread_current = NULL;
 
+/* What the calling thread keeps to use again. */
+void
+smart_thread_clear_spares (SmartThread *thread)
+{
+  smart_spares_clear (&thread->spare_calls);
+  smart_spares_clear (&thread->spare_futures);
+  smart_spares_clear (&thread->spare_cancellables);
+  g_clear_pointer (&thread->spare, smart_outcome_free_spare);
+}
+
 static void
 smart_thread_free (gpointer data)
 {
@@ -42,10 +52,7 @@ smart_thread_free (gpointer data)
   g_clear_pointer (&thread->inbox, smart_inbox_unref);
   smart_context_pool_clear (thread);
   g_clear_pointer (&thread->interrupt, smart_interrupt_unref);
-  smart_spares_clear (&thread->spare_calls);
-  smart_spares_clear (&thread->spare_futures);
-  smart_spares_clear (&thread->spare_cancellables);
-  g_clear_pointer (&thread->spare, smart_outcome_free_spare);
+  smart_thread_clear_spares (thread);
   smart_future_release_revived (thread);
   g_free (thread);
 }

@@ -74,6 +74,24 @@ scene_init (Scene *scene, SceneBody body)
     g_main_context_push_thread_default (scene->context);
 }
 
+typedef struct
+{
+  GMainContext *context;
+  GWeakRef *weak;
+} Leftover;
+
+/* A worker may be on its way here with the last of it. */
+static gboolean
+is_gone (gpointer data)
+{
+  Leftover *leftover = data;
+
+  while (g_main_context_iteration (leftover->context, FALSE))
+    ;
+
+  return smart_test_is_gone (leftover->weak);
+}
+
 /**
  * scene_wait_until_gone:
  * @weak: a reference to an object which nobody should hold any more
@@ -81,9 +99,9 @@ scene_init (Scene *scene, SceneBody body)
 void
 scene_wait_until_gone (Scene *scene, GWeakRef *weak)
 {
-  while (!smart_test_is_gone (weak) && g_main_context_iteration (scene->context, FALSE))
-    ;
-  smart_test_wait_until (smart_test_is_gone, weak);
+  Leftover leftover = { scene->context, weak };
+
+  smart_test_wait_until (is_gone, &leftover);
 }
 
 /**

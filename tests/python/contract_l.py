@@ -459,7 +459,8 @@ def keys_are_independent():
     keys = ['user:42', 'user:43', 'Grüße']
     threads = [start_thread(lock[key].run_once, blocking, key) for key in keys for _ in range(3)]
     threads.append(start_thread(lock.run_once, blocking, None))
-    harness.wait_until(lambda: lock.get_n_waiters() == 10)
+    # A waiter counts before the body has begun.
+    harness.wait_until(lambda: lock.get_n_waiters() == 10 and inside.value >= 4)
     assert inside.value == lock.get_n_flights() == 4
     gate.open()
     assert [thread.join() for thread in threads] == [key for key in keys for _ in range(3)] + [None]

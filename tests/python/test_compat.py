@@ -274,7 +274,8 @@ def shared_by_two_threads():
     assert n.value <= 2
 
 
-@test('/python/compat/bugs/threads-leak')
+@test('/python/compat/bugs/threads-leak',
+      todo='an ended thread\'s loop waits for the collector')
 def ended_threads():
     """50 of them leave 50 loops and 144 descriptors."""
     on_threads(2, lambda _: Manager().fetch())

@@ -171,7 +171,8 @@ def no_fd():
     assert_none('fds')
 
 
-@test('/contract/Z1.c', seconds=LONG)
+@test('/contract/Z1.c', seconds=LONG,
+      todo='an exception keeps what its frames hold')
 def no_thread():
     assert_none('threads')
 

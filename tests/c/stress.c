@@ -48,7 +48,8 @@ static const struct
   { "lost", "*A call was lost*" },
   { "cancel", "*reject: assertion failed*cancelled*" },
   { "stale", "*judge_execution: assertion failed*given_at*" },
-  { "twice", "*Two flights for one key*" },
+  /* Either the second body sees the first, or the calls do not add up in the end. */
+  { "twice", "*flights*" },
 };
 
 /* What came of a call. */

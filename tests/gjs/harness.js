@@ -395,7 +395,7 @@ export function expectCritical(pattern, func) {
 
 // Options: seconds, how long it may take; large, its counts are large already;
 // circles, it has functions whose bodies know what they are called with, which
-// are circles through C that GJS's collector cannot see.
+// are circles through C that GJS's collector cannot see; todo, why it may fail.
 export function test(name, func, options = {}) {
     tests.push({name, func, ...options});
 }
@@ -514,10 +514,11 @@ export function run(argv = ARGV, cleanUp = () => {}) {
     print(`1..${chosen.length}`);
     chosen.forEach((one, index) => {
         const problems = runOne(one);
-        print(`${problems.length > 0 ? 'not ok' : 'ok'} ${index + 1} ${one.name}`);
+        const todo = problems.length > 0 && one.todo ? ` # TODO ${one.todo}` : '';
+        print(`${problems.length > 0 ? 'not ok' : 'ok'} ${index + 1} ${one.name}${todo}`);
         for (const line of problems.join('\n').split('\n').filter(text => text !== ''))
             print(`# ${line}`);
-        failed += problems.length > 0;
+        failed += problems.length > 0 && !one.todo;
     });
     cleanUp();
     System.exit(failed > 0 || chosen.length === 0 ? 1 : 0);

@@ -268,9 +268,7 @@ smart_dispatch (SmartAsyncFunc *func,
       return;
     }
 
-  call = blocking
-             ? smart_call_new (func, bodies->body, bodies->body_data, TRUE, outcome, flight)
-             : smart_call_new (func, bodies->begin, bodies->begin_data, FALSE, outcome, flight);
+  call = smart_call_new (func, blocking, outcome, flight);
   smart_call_set_args (call, source, args, n_args);
   if (func->timeout > 0)
     smart_call_set_deadline (call,

@@ -109,14 +109,15 @@ smart_place_later (SmartCall *call)
   SmartAsyncFunc *func = smart_call_get_func (call);
   GMainContext *context;
   SmartInbox *inbox;
+  GError *error = NULL;
 
   if (func->executor != NULL)
     {
-      if (smart_executor_offer (func->executor, call))
+      if (smart_executor_offer (func->executor, call, &error))
         return TRUE;
 
       smart_call_forget_turn (call);
-      smart_executor_refuse (call);
+      smart_executor_refuse (call, error);
       return FALSE;
     }
 

@@ -14,11 +14,12 @@ G_BEGIN_DECLS
 #define SMART_IS_LIVE_CALL(call) (SMART_IS_CALL (call) && smart_call_get_outcome (call) != NULL)
 
 SmartCall    *smart_call_new             (SmartAsyncFunc *func,
-                                          SmartBody       body,
-                                          gpointer        body_data,
                                           gboolean        blocking,
                                           SmartOutcome   *outcome,
                                           gconstpointer   flight);
+SmartCall    *smart_call_new_continuation (SmartBody      body,
+                                          gpointer        data,
+                                          SmartOutcome   *outcome);
 void          smart_call_set_args        (SmartCall      *call,
                                           GObject        *source,
                                           const GValue   *args,

@@ -281,15 +281,9 @@ smart_call_init (SmartCall *call)
   init (call);
 }
 
-/* A call made by this thread. @func (nullable) is what it is a call of, and
- * @flight (nullable) what it does for others, too. */
-SmartCall *
-smart_call_new (SmartAsyncFunc *func,
-                SmartBody body,
-                gpointer body_data,
-                gboolean blocking,
-                SmartOutcome *outcome,
-                gconstpointer flight)
+/* A call made by this thread. @flight (nullable) is what it does for others, too. */
+static SmartCall *
+call_new (SmartOutcome *outcome, gconstpointer flight)
 {
   SmartThread *thread = smart_thread_get ();
   SmartCall *call = smart_spares_take (&thread->spare_calls);
@@ -297,13 +291,6 @@ smart_call_new (SmartAsyncFunc *func,
 
   if (call == NULL)
     call = g_object_new (SMART_TYPE_CALL, NULL);
-  call->func = func != NULL ? g_object_ref (func) : NULL;
-  if (func == NULL)
-    {
-      call->args.continuation.body = body;
-      call->args.continuation.data = body_data;
-    }
-  call->blocking = blocking;
   call->outcome = smart_outcome_ref (outcome);
   call->home_thread = thread;
 
@@ -323,6 +310,33 @@ smart_call_new (SmartAsyncFunc *func,
       if (above != NULL && above->lineage != NULL)
         call->lineage = smart_lineage_ref (above->lineage);
     }
+
+  return call;
+}
+
+/* A call of one of the bodies of @func. */
+SmartCall *
+smart_call_new (SmartAsyncFunc *func,
+                gboolean blocking,
+                SmartOutcome *outcome,
+                gconstpointer flight)
+{
+  SmartCall *call = call_new (outcome, flight);
+
+  call->func = g_object_ref (func);
+  call->blocking = blocking;
+
+  return call;
+}
+
+/* What a continuation is given to return by. */
+SmartCall *
+smart_call_new_continuation (SmartBody body, gpointer data, SmartOutcome *outcome)
+{
+  SmartCall *call = call_new (outcome, NULL);
+
+  call->args.continuation.body = body;
+  call->args.continuation.data = data;
 
   return call;
 }
@@ -566,27 +580,18 @@ static void
 run_body (SmartCall *call)
 {
   const SmartBodies *bodies = call->func != NULL ? call->func->bodies : NULL;
-  SmartBody body;
-  gpointer body_data;
 
   if (bodies == NULL)
-    {
-      body = call->args.continuation.body;
-      body_data = call->args.continuation.data;
-    }
-  else
-    {
-      body = call->blocking ? bodies->body : bodies->begin;
-      body_data = call->blocking ? bodies->body_data : bodies->begin_data;
-    }
-
-  if (call->func == NULL || smart_async_func_may_run_here (call->func))
-    body (call, body_data);
-  else
+    call->args.continuation.body (call, call->args.continuation.data);
+  else if (!smart_async_func_may_run_here (call->func))
     smart_call_return_error (call,
                              g_error_new (SMART_ERROR, SMART_ERROR_WRONG_THREAD,
                                           _ ("%s would have run on another thread than its own"),
                                           smart_call_get_label (call)));
+  else if (call->blocking)
+    bodies->body (call, bodies->body_data);
+  else
+    bodies->begin (call, bodies->begin_data);
 }
 
 /* Runs the synchronous part of an asynchronous body, or a continuation. */

@@ -129,7 +129,7 @@ attach (SmartFuture *future,
   /* finally's own result is only looked at. It is cancelled with the child. */
   own = when == ON_BOTH ? smart_outcome_new (smart_outcome_get_cancellable (listener->child), FALSE)
                         : smart_outcome_ref (listener->child);
-  listener->call = smart_call_new (NULL, run_continuation, listener, FALSE, own, NULL);
+  listener->call = smart_call_new_continuation (run_continuation, listener, own);
   smart_outcome_unref (own);
   smart_call_set_context (listener->call, home);
   if (when == ON_BOTH)

@@ -682,7 +682,8 @@ smart_future_dispose (GObject *object)
       g_mutex_unlock (&outcome->lock);
     }
 
-  /* From GLib 2.8x on; before, g_object_unref() has put something in its qdata. */
+  /* Only where g_object_unref() puts nothing in its qdata on the way here; that of
+   * GLib 2.74 does. */
   if (keep)
     {
       use_again (g_object_ref (future), thread);

@@ -392,14 +392,14 @@ waiter_new (SmartOutcome *waiting, Flight *flight)
   return waiter;
 }
 
-/* Whether a call descends from a flight of that lock and key which is under way:
- * what it began may go on when it has landed. */
 typedef struct
 {
   SmartLock *lock;
   const char *key;
 } Wanted;
 
+/* Whether a call descends from a flight of that lock and key which is under way:
+ * what it began may go on when it has landed. */
 static gboolean
 is_same_flight (gconstpointer what, gconstpointer data)
 {

@@ -90,7 +90,8 @@ smart_async_func_bind_to_thread (SmartAsyncFunc *func)
   g_return_if_fail (func->bodies != NULL);
   g_return_if_fail (!g_atomic_int_get (&func->called));
 
-  func->bodies->owner = smart_thread_get ();
+  g_clear_pointer (&func->bodies->owner, g_thread_unref);
+  func->bodies->owner = g_thread_ref (g_thread_self ());
 }
 
 /**

@@ -22,17 +22,15 @@ struct _SmartPoller
   SmartParcel  *left;    /* the outcome's lock: to deliver when the wait is over */
 };
 
-/* What is told of an outcome: in the inbox's context or, without an inbox, at
- * once in the thread that settles. @told owns the listener. */
+/* What is told of an outcome: its parcel is delivered in the inbox's context or,
+ * without an inbox, at once in the thread that settles. */
 struct _SmartListener
 {
-  SmartParcel    parcel;  /* must be the first */
-  SmartListener *next;    /* the outcome's lock */
+  SmartParcel    parcel;  /* must be the first; until it is told, its next is the one of
+                             the outcome that came before; the outcome's lock */
   SmartInbox    *inbox;   /* immutable; a use, nullable */
   SmartOutcome  *outcome; /* set when it is told; a reference */
   SmartCall     *spent;   /* set when it is told; a call to release there, nullable */
-  void        (* told)   (SmartListener *listener,
-                          gboolean       run);
 };
 
 /* What goes when an outcome settles, of what few have. The outcome's lock. */
@@ -54,13 +52,14 @@ typedef struct
   SmartOutcome  *outcome;      /* immutable; not a reference */
   SmartTies      ties;         /* the outcome's lock */
   char          *name;         /* the outcome's lock */
+  gint64         deadline;     /* immutable: its call's, monotonic time; 0: none */
   SmartTurns    *awaited_turns; /* immutable: it is the turn that a sync caller waits for */
 
   double         progress;     /* the outcome's lock; valid if has_progress */
   gboolean       has_progress; /* the outcome's lock */
   SmartInbox    *telling;      /* the outcome's lock; a use: where a notification is on its way to */
   SmartParcel    progress_parcel; /* that one; its context's owner */
-  SmartInbox    *progress_inbox; /* immutable; a use, nullable: where a follower tells of it */
+  SmartInbox    *progress_inbox; /* immutable; a use, nullable: where it is told of */
 } SmartRare;
 
 /* A result, now or later, that settles once. The SmartFuture is a handle on it
@@ -193,6 +192,8 @@ gboolean      smart_outcome_iterate           (SmartOutcome    *outcome,
 
 void          smart_outcome_lead              (SmartOutcome    *outcome,
                                                SmartOutcome    *follower);
+void          smart_outcome_set_progress_inbox (SmartOutcome   *outcome,
+                                               SmartInbox      *inbox);
 void          smart_outcome_follow_progress   (SmartOutcome    *outcome,
                                                SmartOutcome    *follower,
                                                SmartInbox      *inbox);

@@ -191,12 +191,16 @@ smart_listener_clear (SmartListener *listener)
     smart_call_release (g_steal_pointer (&listener->spent));
 }
 
-static void
-listener_delivered (SmartParcel *parcel, gboolean run)
+static SmartListener *
+get_next (SmartListener *listener)
 {
-  SmartListener *listener = (SmartListener *) parcel;
+  return (SmartListener *) listener->parcel.next;
+}
 
-  listener->told (listener, run);
+static void
+set_next (SmartListener *listener, SmartListener *next)
+{
+  listener->parcel.next = (SmartParcel *) next;
 }
 
 /* The listener is this thread's alone, and has its reference to the outcome. */
@@ -205,11 +209,10 @@ tell (SmartListener *listener)
 {
   if (listener->inbox == NULL)
     {
-      listener->told (listener, TRUE);
+      listener->parcel.deliver (&listener->parcel, TRUE);
       return;
     }
 
-  listener->parcel.deliver = listener_delivered;
   smart_inbox_push (listener->inbox, &listener->parcel);
 }
 
@@ -223,7 +226,7 @@ smart_outcome_listen (SmartOutcome *outcome, SmartListener *listener)
   pending = smart_outcome_is_pending (outcome);
   if (pending)
     {
-      listener->next = outcome->listeners;
+      set_next (listener, outcome->listeners);
       outcome->listeners = listener;
     }
   g_mutex_unlock (&outcome->lock);
@@ -242,23 +245,26 @@ in_order (SmartListener *newest, SmartOutcome *outcome)
 {
   SmartListener *at_once = NULL;
   SmartListener *later = NULL;
-  SmartListener **end = &at_once;
+  SmartListener *last = NULL;
 
   while (newest != NULL)
     {
       SmartListener *listener = newest;
       SmartListener **list = listener->inbox == NULL ? &at_once : &later;
 
-      newest = listener->next;
+      newest = get_next (listener);
       listener->outcome = smart_outcome_ref (outcome);
-      listener->next = *list;
+      set_next (listener, *list);
+      /* The first that is put there ends it. */
+      if (list == &at_once && *list == NULL)
+        last = listener;
       *list = listener;
     }
 
-  while (*end != NULL)
-    end = &(*end)->next;
-  *end = later;
+  if (last == NULL)
+    return later;
 
+  set_next (last, later);
   return at_once;
 }
 
@@ -273,7 +279,7 @@ tell_all (SmartListener *listeners, SmartCall *spent)
     {
       SmartListener *listener = listeners;
 
-      listeners = listener->next;
+      listeners = get_next (listener);
       if (spent != NULL && listener->inbox != NULL &&
           listener->inbox == smart_call_get_inbox (spent))
         listener->spent = g_steal_pointer (&spent);
@@ -1466,14 +1472,25 @@ smart_outcome_report (SmartOutcome *outcome, double value, SmartInbox *inbox)
   g_ptr_array_unref (followers);
 }
 
+/* Where the progress of @outcome is told of: in the context of @inbox (taken). Once,
+ * and before there can be any. */
+void
+smart_outcome_set_progress_inbox (SmartOutcome *outcome, SmartInbox *inbox)
+{
+  g_mutex_lock (&outcome->lock);
+  smart_outcome_get_rare (outcome)->progress_inbox = inbox;
+  g_mutex_unlock (&outcome->lock);
+}
+
 /* What is reported of @outcome is reported of @follower, which nobody else knows
  * yet, and told in the context of @inbox (taken). */
 void
 smart_outcome_follow_progress (SmartOutcome *outcome, SmartOutcome *follower, SmartInbox *inbox)
 {
-  SmartRare *told = smart_outcome_get_rare (follower);
+  SmartRare *told;
 
-  told->progress_inbox = inbox;
+  smart_outcome_set_progress_inbox (follower, inbox);
+  told = follower->rare;
 
   g_mutex_lock (&outcome->lock);
   if (smart_outcome_is_pending (outcome))
@@ -1501,9 +1518,10 @@ typedef struct
 } NotifyListener;
 
 static void
-notify_told (SmartListener *base, gboolean run)
+notify_told (SmartParcel *parcel, gboolean run)
 {
-  NotifyListener *listener = (NotifyListener *) base;
+  NotifyListener *listener = (NotifyListener *) parcel;
+  SmartListener *base = &listener->base;
   SmartFuture *future = smart_outcome_ref_future (base->outcome);
 
   listener->notify (future, listener->user_data);
@@ -1540,7 +1558,7 @@ smart_future_add_notify (SmartFuture *future,
   g_return_if_fail (notify != NULL);
 
   listener = g_new0 (NotifyListener, 1);
-  listener->base.told = notify_told;
+  listener->base.parcel.deliver = notify_told;
   listener->notify = notify;
   listener->user_data = user_data;
   listener->destroy = destroy;
@@ -1557,9 +1575,10 @@ typedef struct
 } ReadyListener;
 
 static void
-ready_told (SmartListener *base, gboolean run)
+ready_told (SmartParcel *parcel, gboolean run)
 {
-  ReadyListener *listener = (ReadyListener *) base;
+  ReadyListener *listener = (ReadyListener *) parcel;
+  SmartListener *base = &listener->base;
 
   if (run)
     {
@@ -1590,7 +1609,7 @@ smart_outcome_call_back_from (SmartOutcome *outcome,
 {
   ReadyListener *listener = g_new0 (ReadyListener, 1);
 
-  listener->base.told = ready_told;
+  listener->base.parcel.deliver = ready_told;
   listener->base.inbox = inbox;
   listener->source_object = source_object != NULL ? g_object_ref (source_object) : NULL;
   listener->origin = origin;

@@ -97,8 +97,8 @@ export function inLoop(func) {
     const loop = new GLib.MainLoop(null, false);
     let outcome = null;
 
-    function settle(settled) {
-        outcome = settled;
+    function settle(how) {
+        outcome = how;
         loop.quit();
     }
 

@@ -245,7 +245,7 @@ def coroutine_under_asyncio():
                 begun.clear()
                 coroutine = function(7)
                 assert inspect.iscoroutine(coroutine) and asyncio.iscoroutine(coroutine), name
-                await asyncio.sleep(0.002)
+                await harness.iterate()
                 assert not begun, name
                 assert await coroutine == 7
                 assert begun == [7]

@@ -29,8 +29,6 @@ void          smart_call_set_context     (SmartCall      *call,
 GMainContext *smart_call_ref_context     (SmartCall      *call);
 void          smart_call_set_inbox       (SmartCall      *call,
                                           SmartInbox     *inbox);
-void          smart_call_set_early_inbox (SmartCall      *call,
-                                          SmartInbox     *inbox);
 void          smart_call_set_lenient     (SmartCall      *call);
 
 void          smart_call_begin           (SmartCall      *call);

@@ -154,7 +154,7 @@ dispatch_async (SmartAsyncFunc *func, SmartCall *call, SmartOutcome *outcome, GM
       smart_outcome_set_back_to (outcome, home);
       smart_call_set_inbox (call, smart_inbox_get (home, func->priority));
       if (func->priority > G_PRIORITY_DEFAULT)
-        smart_call_set_early_inbox (call, smart_inbox_get (home, G_PRIORITY_DEFAULT));
+        smart_outcome_set_progress_inbox (outcome, smart_inbox_get (home, G_PRIORITY_DEFAULT));
     }
   if (func->executor == NULL && !(smart_call_is_blocking (call) && func->offload))
     smart_call_set_context (call, home);

@@ -6,6 +6,7 @@
 #include "smart-executor-private.h"
 
 #include "smart-async-func-private.h"
+#include "smart-context-pool-private.h"
 #include "smart-i18n-private.h"
 #include "smart-offload-private.h"
 
@@ -52,6 +53,7 @@ struct _SmartExecutor
   Kind kind;         /* immutable */
   char *name;        /* immutable */
   guint max_threads; /* immutable */
+  gboolean is_timer; /* immutable: nobody's bodies run there */
   int max_pending;   /* atomic */
 
   GMutex lock;
@@ -250,7 +252,7 @@ get_pool (SmartExecutor *executor)
 }
 
 static gpointer
-loop_main (gpointer data)
+timer_main (gpointer data)
 {
   GMainLoop *loop = data;
   GMainContext *context = g_main_loop_get_context (loop);
@@ -263,13 +265,21 @@ loop_main (gpointer data)
   return NULL;
 }
 
+static gpointer
+loop_main (gpointer data)
+{
+  smart_context_pool_make_singletons ();
+  return timer_main (data);
+}
+
 /* HOLDS: executor->lock */
 static gboolean
 start_loop (SmartExecutor *executor, GError **error)
 {
   GMainContext *context = g_main_context_new ();
   GMainLoop *loop = g_main_loop_new (context, TRUE);
-  GThread *thread = g_thread_try_new (executor->name, loop_main, g_main_loop_ref (loop), error);
+  GThread *thread = g_thread_try_new (executor->name, executor->is_timer ? timer_main : loop_main,
+                                      g_main_loop_ref (loop), error);
 
   if (thread == NULL)
     {
@@ -813,7 +823,10 @@ smart_executor_get_timer_context (void)
 
   g_mutex_lock (&timer_lock);
   if (timer == NULL)
-    timer = smart_executor_new_loop ("smartasync-time");
+    {
+      timer = smart_executor_new_loop ("smartasync-time");
+      timer->is_timer = TRUE;
+    }
   context = get_context (timer, &error);
   g_mutex_unlock (&timer_lock);
 

@@ -483,9 +483,10 @@ typedef struct
 } CallListener;
 
 static void
-call_has_ended (SmartListener *base, gboolean run)
+call_has_ended (SmartParcel *parcel, gboolean run)
 {
-  CallListener *listener = (CallListener *) base;
+  CallListener *listener = (CallListener *) parcel;
+  SmartListener *base = &listener->base;
   Worker *worker = listener->worker;
   Pool *pool = worker->pool;
 
@@ -517,7 +518,7 @@ begin_in_pool (Worker *worker, SmartCall *call)
       g_mutex_lock (&worker->pool->lock);
       worker->n_calls++;
       g_mutex_unlock (&worker->pool->lock);
-      listener->base.told = call_has_ended;
+      listener->base.parcel.deliver = call_has_ended;
       listener->worker = worker;
       smart_outcome_listen (outcome, &listener->base);
     }

@@ -205,7 +205,7 @@ smart_turns_wait (SmartTurns *turns, SmartCall *call)
       return TRUE;
     }
   mine = smart_outcome_new (NULL, FALSE);
-  mine->awaited_turns = turns;
+  smart_outcome_get_rare (mine)->awaited_turns = turns;
   turn = g_new0 (Turn, 1);
   turn->turn = smart_outcome_ref (mine);
   turn->outcome = smart_outcome_ref (outcome);

@@ -97,8 +97,8 @@ export function inLoop(func) {
     const loop = new GLib.MainLoop(null, false);
     let outcome = null;
 
-    function settle(settled) {
-        outcome = settled;
+    function settle(how) {
+        outcome = how;
         loop.quit();
     }
 
@@ -500,8 +500,13 @@ function runForLeaks(chosen) {
     print(JSON.stringify(results));
 }
 
-// Runs all; with arguments only those whose names contain one of them.
+// Runs all; with arguments only those whose names contain one of them; with -l lists them.
 export function run(argv = ARGV, cleanUp = () => {}) {
+    if (ARGV[0] === '-l') {
+        tests.forEach(({name}) => print(name));
+        cleanUp();
+        System.exit(0);
+    }
     const chosen = tests.filter(({name}) => argv.length === 0 || argv.some(part => name.includes(part)));
     let failed = 0;
 

@@ -4,7 +4,7 @@
 
 import functools
 
-from . import errors, native
+from . import errors, interrupt, native
 
 
 def guard(body):
@@ -12,10 +12,12 @@ def guard(body):
     if body is None:
         return None
 
+    @interrupt.entry
     @functools.wraps(body)
     def guarded(call, *args):
         native.interpreter_entered()
         try:
+            interrupt.check()
             body(call, *args)
         except BaseException as error:
             outcome = errors.make_outcome(error)

@@ -8,7 +8,7 @@ from asyncio import _get_running_loop, _set_running_loop
 import gi
 from gi.repository import GLib, GObject, SmartAsync
 
-from . import detect, errors, under_asyncio
+from . import detect, errors, interrupt, under_asyncio
 from .work import fail, finish, get_work
 
 _Async = getattr(gi._gi, 'Async', None)  # Gio's awaitables, in PyGObject 3.50 and newer
@@ -77,6 +77,7 @@ class Driver:
         self.handler = 0
         self.has_cancelled = False
 
+    @interrupt.entry
     def step(self, error=None):
         """Runs it until it suspends or ends."""
         outer = _get_running_loop()
@@ -157,6 +158,7 @@ class Driver:
             self.handler = 0
 
 
+@interrupt.entry
 def begin_coroutine(call, *_):
     """The asynchronous body of every coroutine function."""
     work = get_work(call)

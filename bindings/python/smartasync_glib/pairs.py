@@ -320,6 +320,7 @@ class _PairWork(Work):
 
     __slots__ = ('instance', 'given')
 
+    @interrupt.protected
     def begin_in(self, call):
         pair = self.function
         echo = Echo(call.get_cancellable())
@@ -337,11 +338,13 @@ class _PairWork(Work):
                          {**self.given, 'cancellable': echo.cancellable}, on_ready)
         echo.begin()
 
+    @interrupt.protected
     def run_in(self, call):
         return self.context.run(self.function.call_blocking, self.instance,
                                 {**self.given, 'cancellable': call.get_cancellable()})
 
 
+@interrupt.entry
 def _begin_pair(call, *_):
     work = get_work(call)
     try:
@@ -350,6 +353,7 @@ def _begin_pair(call, *_):
         fail(call, work, error)
 
 
+@interrupt.entry
 def _block_pair(call, *_):
     native.interpreter_entered()
     work = get_work(call)

@@ -13,7 +13,7 @@ import contextvars
 import weakref
 from types import CoroutineType
 
-from . import detect, errors, loops, native, values
+from . import detect, errors, interrupt, loops, native, values
 from .cancellation import borrow_from
 
 
@@ -33,10 +33,12 @@ class Work:
         self.granted = None
         self.deadline = None
 
+    @interrupt.protected
     def begin(self, call):
         """What the function returns, called in the caller's context variables."""
         return self.context.run(self._call, call, detect.COROUTINE_BODY)
 
+    @interrupt.protected
     def run(self, call):
         """What comes of it in the end, for a body that blocks."""
         return self.context.run(self._call_and_finish, call)
@@ -45,6 +47,7 @@ class Work:
         frame = detect.Frame(kind, None, detect.get_asyncio_loop())
         frame.owner = weakref.ref(call)
         detect.top.set(frame)
+        interrupt.check()
         return self.function(*self.args, **self.kwargs)
 
     def _call_and_finish(self, call):
@@ -80,6 +83,7 @@ def fail(call, work, error):
     call.return_error(errors.to_gerror(error, outcome))
 
 
+@interrupt.entry
 def run_blocking(call, *_):
     """The blocking body of every Python function."""
     native.interpreter_entered()

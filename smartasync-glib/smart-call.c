@@ -163,11 +163,12 @@ get_home_inbox (SmartCall *call, int priority)
   return inbox;
 }
 
-/* Best to a sync caller that is still there, who need not be woken up for it. */
+/* Best to a sync caller that is still there, who need not be woken up for it. What is
+ * sent is not touched any more: a reference kept here could be the last one. */
 static void
 send_home (SmartCall *call)
 {
-  SmartOutcome *outcome = smart_outcome_ref (call->outcome);
+  SmartOutcome *outcome = call->outcome;
   Remains *remains = g_new0 (Remains, 1);
 
   remains->parcel.deliver = remains_delivered;
@@ -191,7 +192,6 @@ send_home (SmartCall *call)
       else
         remains_delivered (&remains->parcel, FALSE);
     }
-  smart_outcome_unref (outcome);
 }
 
 /* Its end: settles what nobody will settle any more, and releases what it has. */

@@ -16,7 +16,7 @@ G_BEGIN_DECLS
 SmartCall    *smart_call_new             (SmartAsyncFunc *func,
                                           gboolean        blocking,
                                           SmartOutcome   *outcome,
-                                          gconstpointer   flight);
+                                          SmartLineage  *flight);
 SmartCall    *smart_call_new_continuation (SmartBody      body,
                                           gpointer        data,
                                           SmartOutcome   *outcome);

@@ -217,7 +217,7 @@ smart_dispatch (SmartAsyncFunc *func,
                 GObject *source,
                 const GValue *args,
                 guint n_args,
-                gconstpointer flight)
+                SmartLineage *flight)
 {
   const SmartBodies *bodies = func->bodies;
   gboolean async = home != NULL;

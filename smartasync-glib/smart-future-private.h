@@ -161,6 +161,8 @@ gboolean      smart_outcome_leave_to_poller   (SmartOutcome    *outcome,
                                                SmartParcel     *parcel);
 void          smart_outcome_listen            (SmartOutcome    *outcome,
                                                SmartListener   *listener);
+void          smart_outcome_listen_first      (SmartOutcome    *outcome,
+                                               SmartListener   *listener);
 void          smart_listener_clear            (SmartListener   *listener);
 
 GCancellable *smart_cancellable_new           (void);

@@ -280,6 +280,13 @@ smart_outcome_listen (SmartOutcome *outcome, SmartListener *listener)
     }
 }
 
+/* The same, while nobody else knows the outcome. */
+void
+smart_outcome_listen_first (SmartOutcome *outcome, SmartListener *listener)
+{
+  outcome->listeners = listener;
+}
+
 /* In the order in which they came, those without an inbox first; each with a
  * reference to @outcome. */
 static SmartListener *

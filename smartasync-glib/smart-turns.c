@@ -54,7 +54,7 @@ smart_turns_pin_holders (SmartTurns *turns)
 static gboolean
 is_within (SmartCall *call)
 {
-  return smart_lineage_contains (smart_call_get_lineage (call), smart_call_get_func (call));
+  return smart_lineage_has_turn (smart_call_get_lineage (call), smart_call_get_func (call));
 }
 
 /* HOLDS: turns->lock */

@@ -165,8 +165,10 @@ append_json_double (GString *string, const char *name, const char *format, doubl
 }
 
 static char *
-format_ns (double ns)
+format_amount (double ns, const char *unit)
 {
+  if (unit != NULL)
+    return g_strdup_printf ("%.0f%s", ns, unit);
   if (ns < 1e5)
     return g_strdup_printf ("%.0f ns", ns);
   if (ns < 1e7)
@@ -195,8 +197,8 @@ report_row (const char *what,
             double ratio,
             double spread)
 {
-  g_autofree char *ours = format_ns (ours_ns);
-  g_autofree char *peer = format_ns (peer_ns);
+  g_autofree char *ours = format_amount (ours_ns, row->unit);
+  g_autofree char *peer = format_amount (peer_ns, row->unit);
   g_autofree char *ratio_text = g_strdup_printf (ratio < 0.1 ? "%.4f" : "%.2f", ratio);
   g_autofree char *spread_text = g_strdup_printf ("±%.0f%%", spread * 100);
   g_autofree char *target_text = NULL;
@@ -229,6 +231,11 @@ report_row (const char *what,
   else
     g_string_append (json, ", \"target\": null");
   append_json_double (json, "spread", "%.4f", spread);
+  if (row->unit != NULL)
+    {
+      g_string_append (json, ", \"unit\": ");
+      append_json_string (json, row->unit);
+    }
   g_string_append_c (json, '}');
 }
 

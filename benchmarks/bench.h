@@ -29,6 +29,7 @@ typedef struct
   BenchPlace  place;
   gboolean (* is_there) (void); /* nullable: whether the peer is */
   gboolean    counted;          /* on one thread: its instructions repeat */
+  const char *unit;             /* nullable: of what is no time */
 } BenchRow;
 
 gint64 bench_now       (void);

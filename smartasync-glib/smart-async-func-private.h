@@ -52,7 +52,8 @@ struct _SmartBodies
   SmartBody       body;  /* nullable */
   gpointer        body_data;
   GDestroyNotify  body_destroy;
-  SmartThread    *owner; /* nullable: the only thread where they may run; identity only */
+  GThread        *owner; /* nullable: the only thread where they may run; a reference,
+                            so that no later thread is taken for it */
 };
 
 const char *smart_async_func_get_label    (SmartAsyncFunc  *func);

@@ -14,11 +14,12 @@ G_BEGIN_DECLS
 #define SMART_IS_LIVE_CALL(call) (SMART_IS_CALL (call) && smart_call_get_outcome (call) != NULL)
 
 SmartCall    *smart_call_new             (SmartAsyncFunc *func,
-                                          SmartBody       body,
-                                          gpointer        body_data,
                                           gboolean        blocking,
                                           SmartOutcome   *outcome,
                                           gconstpointer   flight);
+SmartCall    *smart_call_new_continuation (SmartBody      body,
+                                          gpointer        data,
+                                          SmartOutcome   *outcome);
 void          smart_call_set_args        (SmartCall      *call,
                                           GObject        *source,
                                           const GValue   *args,
@@ -27,8 +28,6 @@ void          smart_call_set_context     (SmartCall      *call,
                                           GMainContext   *context);
 GMainContext *smart_call_ref_context     (SmartCall      *call);
 void          smart_call_set_inbox       (SmartCall      *call,
-                                          SmartInbox     *inbox);
-void          smart_call_set_early_inbox (SmartCall      *call,
                                           SmartInbox     *inbox);
 void          smart_call_set_lenient     (SmartCall      *call);
 

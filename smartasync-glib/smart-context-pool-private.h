@@ -28,6 +28,7 @@ void          smart_home_destroy_source    (SmartHome       *home,
 GMainContext *smart_context_pool_borrow    (SmartThread *thread);
 void          smart_context_pool_give_back (SmartThread *thread);
 void          smart_context_pool_discard   (SmartThread *thread);
+void          smart_context_pool_make_singletons (void);
 void          smart_context_pool_clear     (SmartThread *thread);
 GMainContext *smart_context_pool_new_sink  (void);
 void          smart_context_pool_forget    (SmartThread *thread);

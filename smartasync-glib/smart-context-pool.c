@@ -197,10 +197,10 @@ make_network_monitor (gpointer unused)
 
 /* GIO makes its network monitor when a socket client first needs it, and binds
  * it for good to the context that is then the thread default. Were that a
- * private one, the application would never hear of a change. So it is made
- * before, bound to the default context. */
-static void
-make_singletons (void)
+ * private one, or a loop's, the application would never hear of a change. So it is
+ * made before, bound to the default context. */
+void
+smart_context_pool_make_singletons (void)
 {
   static gsize made = 0;
 
@@ -240,7 +240,7 @@ smart_context_pool_borrow (SmartThread *thread)
 
   if (G_UNLIKELY (thread->contexts == NULL))
     {
-      make_singletons ();
+      smart_context_pool_make_singletons ();
       thread->contexts = g_ptr_array_new_with_free_func (place_close);
     }
 

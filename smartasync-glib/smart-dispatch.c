@@ -109,14 +109,15 @@ smart_place_later (SmartCall *call)
   SmartAsyncFunc *func = smart_call_get_func (call);
   GMainContext *context;
   SmartInbox *inbox;
+  GError *error = NULL;
 
   if (func->executor != NULL)
     {
-      if (smart_executor_offer (func->executor, call))
+      if (smart_executor_offer (func->executor, call, &error))
         return TRUE;
 
       smart_call_forget_turn (call);
-      smart_executor_refuse (call);
+      smart_executor_refuse (call, error);
       return FALSE;
     }
 
@@ -153,7 +154,7 @@ dispatch_async (SmartAsyncFunc *func, SmartCall *call, SmartOutcome *outcome, GM
       smart_outcome_set_back_to (outcome, home);
       smart_call_set_inbox (call, smart_inbox_get (home, func->priority));
       if (func->priority > G_PRIORITY_DEFAULT)
-        smart_call_set_early_inbox (call, smart_inbox_get (home, G_PRIORITY_DEFAULT));
+        smart_outcome_set_progress_inbox (outcome, smart_inbox_get (home, G_PRIORITY_DEFAULT));
     }
   if (func->executor == NULL && !(smart_call_is_blocking (call) && func->offload))
     smart_call_set_context (call, home);
@@ -268,9 +269,7 @@ smart_dispatch (SmartAsyncFunc *func,
       return;
     }
 
-  call = blocking
-             ? smart_call_new (func, bodies->body, bodies->body_data, TRUE, outcome, flight)
-             : smart_call_new (func, bodies->begin, bodies->begin_data, FALSE, outcome, flight);
+  call = smart_call_new (func, blocking, outcome, flight);
   smart_call_set_args (call, source, args, n_args);
   if (func->timeout > 0)
     smart_call_set_deadline (call,

@@ -658,9 +658,10 @@ typedef struct
 } FollowListener;
 
 static void
-follow_told (SmartListener *base, gboolean run)
+follow_told (SmartParcel *parcel, gboolean run)
 {
-  FollowListener *listener = (FollowListener *) base;
+  FollowListener *listener = (FollowListener *) parcel;
+  SmartListener *base = &listener->base;
 
   smart_outcome_settle_like (listener->follower, base->outcome);
   smart_outcome_unref (listener->follower);
@@ -674,7 +675,7 @@ smart_outcome_lead (SmartOutcome *outcome, SmartOutcome *follower)
 {
   FollowListener *listener = g_new0 (FollowListener, 1);
 
-  listener->base.told = follow_told;
+  listener->base.parcel.deliver = follow_told;
   listener->follower = smart_outcome_ref (follower);
   smart_outcome_need (follower, outcome);
   smart_outcome_listen (outcome, &listener->base);

@@ -285,9 +285,10 @@ flight_land (Flight *flight)
 }
 
 static void
-landed (SmartListener *base, gboolean run)
+landed (SmartParcel *parcel, gboolean run)
 {
-  Flight *flight = (Flight *) base;
+  Flight *flight = (Flight *) parcel;
+  SmartListener *base = &flight->base;
 
   flight_land (flight);
   smart_listener_clear (base);
@@ -302,7 +303,7 @@ flight_new (SmartLock *lock, const char *key)
   Flight *flight = g_new0 (Flight, 1);
 
   g_atomic_ref_count_init (&flight->ref_count);
-  flight->base.told = landed;
+  flight->base.parcel.deliver = landed;
   flight->lock = g_object_ref (lock);
   flight->mark = mark_new (lock, key);
   flight->cancellable = smart_cancellable_new ();
@@ -370,9 +371,10 @@ waiter_leave (Waiter *waiter)
 
 /* His own outcome has settled, by the flight or without it. */
 static void
-waiter_told (SmartListener *base, gboolean run)
+waiter_told (SmartParcel *parcel, gboolean run)
 {
-  Waiter *waiter = (Waiter *) base;
+  Waiter *waiter = (Waiter *) parcel;
+  SmartListener *base = &waiter->base;
 
   waiter_leave (waiter);
   smart_listener_clear (base);
@@ -384,7 +386,7 @@ waiter_new (SmartOutcome *waiting, Flight *flight)
 {
   Waiter *waiter = g_atomic_rc_box_new0 (Waiter);
 
-  waiter->base.told = waiter_told;
+  waiter->base.parcel.deliver = waiter_told;
   waiter->flight = flight_ref (flight);
   g_atomic_rc_box_acquire (waiter);
   smart_outcome_listen (waiting, &waiter->base);
@@ -392,14 +394,14 @@ waiter_new (SmartOutcome *waiting, Flight *flight)
   return waiter;
 }
 
-/* Whether a call descends from a flight of that lock and key which is under way:
- * what it began may go on when it has landed. */
 typedef struct
 {
   SmartLock *lock;
   const char *key;
 } Wanted;
 
+/* Whether a call descends from a flight of that lock and key which is under way:
+ * what it began may go on when it has landed. */
 static gboolean
 is_same_flight (gconstpointer what, gconstpointer data)
 {

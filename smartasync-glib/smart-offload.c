@@ -483,9 +483,10 @@ typedef struct
 } CallListener;
 
 static void
-call_has_ended (SmartListener *base, gboolean run)
+call_has_ended (SmartParcel *parcel, gboolean run)
 {
-  CallListener *listener = (CallListener *) base;
+  CallListener *listener = (CallListener *) parcel;
+  SmartListener *base = &listener->base;
   Worker *worker = listener->worker;
   Pool *pool = worker->pool;
 
@@ -517,7 +518,7 @@ begin_in_pool (Worker *worker, SmartCall *call)
       g_mutex_lock (&worker->pool->lock);
       worker->n_calls++;
       g_mutex_unlock (&worker->pool->lock);
-      listener->base.told = call_has_ended;
+      listener->base.parcel.deliver = call_has_ended;
       listener->worker = worker;
       smart_outcome_listen (outcome, &listener->base);
     }
@@ -932,12 +933,64 @@ smart_pool_retry_stuck (void)
 
 /* For the callers */
 
+/* Takes those that were cancelled out of the queue; the first of them, nullable.
+ * HOLDS: pool->lock */
+static SmartCall *
+take_settled (Pool *pool)
+{
+  SmartCall *settled = NULL, *last = NULL;
+  SmartCall *call = pool->head;
+
+  pool->head = NULL;
+  while (call != NULL)
+    {
+      SmartCall *next = smart_call_get_next (call);
+
+      if (smart_outcome_is_pending (smart_call_get_outcome (call)))
+        {
+          if (last != NULL)
+            smart_call_set_next (last, call);
+          else
+            pool->head = call;
+          last = call;
+        }
+      else
+        {
+          smart_call_set_pool (call, NULL);
+          smart_call_set_next (call, settled);
+          settled = call;
+          pool->n_queued--;
+        }
+      call = next;
+    }
+
+  if (last != NULL)
+    smart_call_set_next (last, NULL);
+  pool->tail = last;
+
+  return settled;
+}
+
+/* Without the lock. */
+static void
+drop_settled (SmartCall *settled)
+{
+  while (settled != NULL)
+    {
+      SmartCall *call = settled;
+
+      settled = smart_call_get_next (call);
+      smart_call_may_run (call);
+    }
+}
+
 /* Takes @call if there are less than @max_pending (0: no limit) that wait, and the
  * pool is open. */
 gboolean
 smart_pool_submit (SmartPool *pool, SmartCall *call, guint max_pending)
 {
   gboolean may_issue = !smart_thread_get ()->is_worker;
+  SmartCall *settled = NULL;
   gboolean no_thread;
   Summons summons;
 
@@ -946,9 +999,12 @@ smart_pool_submit (SmartPool *pool, SmartCall *call, guint max_pending)
 
   g_mutex_lock (&pool->lock);
 
+  if (max_pending > 0 && pool->n_queued >= max_pending)
+    settled = take_settled (pool);
   if (pool->closed || (max_pending > 0 && pool->n_queued >= max_pending))
     {
       g_mutex_unlock (&pool->lock);
+      drop_settled (settled);
       return FALSE;
     }
 
@@ -970,6 +1026,7 @@ smart_pool_submit (SmartPool *pool, SmartCall *call, guint max_pending)
 
   g_mutex_unlock (&pool->lock);
 
+  drop_settled (settled);
   send (pool, summons);
   if (G_UNLIKELY (no_thread))
     has_stuck (pool);

@@ -237,20 +237,44 @@ is_pool_stuck (Search *search, SmartPool *pool, const char *what)
   return TRUE;
 }
 
+/* HOLDS: outcome->lock */
+static gboolean
+needs_nobody (SmartOutcome *outcome)
+{
+  return !smart_outcome_is_pending (outcome) || outcome->by_hand ||
+         (outcome->rare != NULL && outcome->rare->ties.timer != NULL);
+}
+
+/* Nullable. HOLDS: outcome->lock */
+static SmartTurns *
+get_awaited_turns (SmartOutcome *outcome)
+{
+  return outcome->rare != NULL ? outcome->rare->awaited_turns : NULL;
+}
+
+/* Nullable. HOLDS: outcome->lock */
+static GPtrArray *
+get_more_needs (SmartOutcome *outcome)
+{
+  return outcome->rare != NULL ? outcome->rare->ties.more_needs : NULL;
+}
+
+/* HOLDS: outcome->lock */
 static char *
 describe (SmartOutcome *outcome)
 {
+  const char *given = outcome->rare != NULL ? outcome->rare->name : NULL;
   const char *label = outcome->call != NULL ? smart_call_get_label (outcome->call) : NULL;
   const char *made_at = g_atomic_pointer_get (&outcome->made_at);
-  const char *name = outcome->name != NULL ? outcome->name : made_at;
+  const char *name = given != NULL ? given : made_at;
 
   if (name != NULL && label != NULL && !g_str_equal (name, label))
     return g_strdup_printf ("%s (%s)", label, name);
-  if (outcome->name != NULL || label != NULL)
-    return g_strdup (outcome->name != NULL ? outcome->name : label);
+  if (given != NULL || label != NULL)
+    return g_strdup (given != NULL ? given : label);
   if (made_at != NULL)
     return g_strdup_printf (_ ("a future (%s)"), made_at);
-  if (outcome->awaited_turns != NULL)
+  if (get_awaited_turns (outcome) != NULL)
     return g_strdup (_ ("a sync call"));
 
   return g_strdup_printf (_ ("a future (%p)"), (gpointer) outcome);
@@ -267,16 +291,17 @@ look_at (SmartOutcome *outcome, GPtrArray *looks)
 
   g_mutex_lock (&outcome->lock);
 
-  needs->can_go_on =
-      !smart_outcome_is_pending (outcome) || outcome->by_hand || outcome->timer != NULL;
+  needs->can_go_on = needs_nobody (outcome);
   if (smart_outcome_is_pending (outcome))
     {
+      GPtrArray *more = get_more_needs (outcome);
+
       /* The call is there: before it goes, it settles, under the lock. */
       needs->has_call = outcome->call != NULL;
       if (needs->has_call)
         smart_call_get_needs (outcome->call, &needs->call);
-      if (outcome->awaited_turns != NULL)
-        needs->call.turns = outcome->awaited_turns;
+      if (get_awaited_turns (outcome) != NULL)
+        needs->call.turns = get_awaited_turns (outcome);
 
       needs->what = describe (outcome);
       needs->home = smart_home_ref_context (&outcome->home);
@@ -285,9 +310,8 @@ look_at (SmartOutcome *outcome, GPtrArray *looks)
           needs->needs = g_ptr_array_new_with_free_func ((GDestroyNotify) smart_outcome_unref);
           g_ptr_array_add (needs->needs, smart_outcome_ref (outcome->need));
         }
-      for (guint i = 0; outcome->more_needs != NULL && i < outcome->more_needs->len; i++)
-        g_ptr_array_add (needs->needs,
-                         smart_outcome_ref (g_ptr_array_index (outcome->more_needs, i)));
+      for (guint i = 0; more != NULL && i < more->len; i++)
+        g_ptr_array_add (needs->needs, smart_outcome_ref (g_ptr_array_index (more, i)));
       needs->any = outcome->needs_any;
     }
 
@@ -429,7 +453,7 @@ typedef struct
 static SmartOutcome *
 ref_only_need (SmartOutcome *outcome, FirstLook *look)
 {
-  if (outcome->need == NULL || outcome->more_needs != NULL || look->n_held == FIRST_LOOK_DEPTH)
+  if (outcome->need == NULL || get_more_needs (outcome) != NULL || look->n_held == FIRST_LOOK_DEPTH)
     return NULL;
 
   look->held[look->n_held] = smart_outcome_ref (outcome->need);
@@ -450,9 +474,8 @@ is_free (SmartWait *wait, FirstLook *look)
       gboolean needs_nothing;
 
       g_mutex_lock (&outcome->lock);
-      needs_nothing =
-          !smart_outcome_is_pending (outcome) || outcome->by_hand || outcome->timer != NULL;
-      if (!needs_nothing && outcome->awaited_turns == NULL)
+      needs_nothing = needs_nobody (outcome);
+      if (!needs_nothing && get_awaited_turns (outcome) == NULL)
         {
           if (outcome->call != NULL)
             smart_call_peek_needs (outcome->call, &call);

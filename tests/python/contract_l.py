@@ -12,7 +12,7 @@ import cells
 import harness
 from cells import ASYNC_CALLERS, CALLERS
 from harness import (Counter, Gate, Home, expect_error, expect_smart_error, get_result, is_done,
-                     on_threads, run_asyncio, start_thread, test)
+                     on_threads, run_asyncio, start_thread, test, until)
 
 from gi.repository import Gio, GLib, GObject, SmartAsync
 
@@ -55,8 +55,7 @@ class Scene:
         @smartasync
         async def later(result=7):
             self.begin()
-            while not self.is_over():
-                await SmartAsync.sleep(0.001)
+            await until(self.is_over)
             return [result]
         return later
 
@@ -240,8 +239,7 @@ def waiter_leaves_alone():
         async def in_loop():
             leaving = asyncio.create_task(scene.lock.run_once(function))
             staying = asyncio.create_task(scene.lock.run_once(function))
-            while scene.lock.get_n_waiters() < 3:
-                await asyncio.sleep(0.001)
+            await until(lambda: scene.lock.get_n_waiters() >= 3)
             leaving.cancel()
             await asyncio.wait([leaving])
             assert leaving.cancelled() and not staying.done()
@@ -274,11 +272,9 @@ def first_leaves_alone():
         for scene, function in each_scene():
             async def in_loop():
                 first = asyncio.create_task(scene.lock.run_once(function))
-                while not scene.inside.is_open:
-                    await asyncio.sleep(0.001)
+                await until(lambda: scene.inside.is_open)
                 followers = [asyncio.create_task(scene.lock.run_once(function)) for _ in range(3)]
-                while scene.lock.get_n_waiters() < 4:
-                    await asyncio.sleep(0.001)
+                await until(lambda: scene.lock.get_n_waiters() >= 4)
                 first.cancel()
                 await asyncio.wait([first])
                 assert first.cancelled()
@@ -331,16 +327,14 @@ def last_one_cancels_flight():
         for scene, function in each_scene():
             async def in_loop():
                 tasks = [asyncio.create_task(scene.lock.run_once(function)) for _ in range(3)]
-                while not (scene.inside.is_open and scene.lock.get_n_waiters() == 3):
-                    await asyncio.sleep(0.001)
+                await until(lambda: scene.inside.is_open and scene.lock.get_n_waiters() == 3)
                 for task in tasks[:2]:
                     task.cancel()
                 await asyncio.wait(tasks[:2])
                 assert not scene.cancellables[0].is_cancelled()
                 tasks[2].cancel()
                 await asyncio.wait(tasks[2:])
-                while not scene.cancellables[0].is_cancelled():
-                    await asyncio.sleep(0.001)
+                await until(lambda: scene.cancellables[0].is_cancelled())
                 scene.gate.open()
 
             run_asyncio(in_loop, loop=loop)
@@ -387,13 +381,11 @@ def not_a_cancelled_flight():
 
     async def in_loop():
         task = asyncio.create_task(lock.run_once(stubborn.options(abandon_on_cancel=True)))
-        while executions.value < 1:
-            await asyncio.sleep(0.001)
+        await until(lambda: executions.value >= 1)
         task.cancel()
         await asyncio.wait([task])
         newcomer = asyncio.create_task(lock.run_once(stubborn))
-        while executions.value < 2:
-            await asyncio.sleep(0.001)
+        await until(lambda: executions.value >= 2)
         gate.open()
         return await newcomer
 

@@ -245,7 +245,7 @@ def coroutine_under_asyncio():
                 begun.clear()
                 coroutine = function(7)
                 assert inspect.iscoroutine(coroutine) and asyncio.iscoroutine(coroutine), name
-                await asyncio.sleep(0.002)
+                await harness.iterate()
                 assert not begun, name
                 assert await coroutine == 7
                 assert begun == [7]
@@ -726,6 +726,53 @@ def types_do_not_depend():
         for loop in harness.LOOPS:
             assert run_asyncio(in_loop, loop=loop) == 42
         assert set(here) == {int}, name
+
+
+async def give(value):
+    await SmartAsync.sleep(0.001)
+    return value
+
+
+def bind_each():
+    """What gives 42 and is called in both ways, beside the decorated functions."""
+    lock = SmartAsync.SmartLock()
+    run_once = lock.run_once
+    for name, call in {'lock': run_once, 'key': lock['k'].run_once}.items():
+        yield f'{name} def', call, (double, 21)
+        yield f'{name} async def', call, (give, 42)
+    yield 'await value', SmartAsync.smartawait, (42,)
+    yield 'await coroutine', SmartAsync.smartawait, (give(give(42)),)
+    yield 'continuation value', SmartAsync.smartcontinuation, (21, double)
+    yield 'continuation coroutine', SmartAsync.smartcontinuation, (give(21), double)
+
+
+@test('/contract/M10.a')
+def helpers_have_sync():
+    def assert_each():
+        for name, function, args in bind_each():
+            assert function.sync(*args) == 42, name
+
+    async def in_loop():
+        assert_each()
+
+    assert_each()
+    Home().call(assert_each)
+    for loop in harness.LOOPS:
+        run_asyncio(in_loop, loop=loop)
+
+
+@test('/contract/M10.b')
+def helpers_have_aio():
+    async def await_each():
+        for name, function, args in bind_each():
+            coroutine = function.aio(*args)
+            assert inspect.iscoroutine(coroutine), name
+            assert await coroutine == 42, name
+
+    smartasync(await_each)()
+    Home().run(smartasync(await_each))
+    for loop in harness.LOOPS:
+        run_asyncio(await_each, loop=loop)
 
 
 # M11: a dual function

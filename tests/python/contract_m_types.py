@@ -3,6 +3,7 @@
 
 """What mypy makes of the stubs, and of programs that use them."""
 
+import ast
 import os
 import re
 import subprocess
@@ -15,7 +16,8 @@ from harness import test
 
 TOP = Path(__file__).resolve().parents[2]
 BINDINGS = TOP / 'bindings' / 'python'
-STUBS = sorted((BINDINGS / 'gi-stubs').rglob('*.pyi'))
+STUBS = sorted(BINDINGS.rglob('*.pyi'))
+STUB = BINDINGS / 'gi-stubs' / 'repository' / 'SmartAsync.pyi'
 TYPING = Path(__file__).resolve().parent / 'typing'
 
 # "file.py:38: error: Argument … [arg-type]"
@@ -40,16 +42,19 @@ def stubs_are_typed():
     assert run_mypy(*STUBS) == ''
     # Found beside the module that they describe, with its marker.
     assert (BINDINGS / 'gi-stubs' / 'py.typed').read_text() == 'partial\n'
+    assert (BINDINGS / 'smartasync_glib' / 'py.typed').read_text() == ''
     assert run_mypy('-c', 'from gi.repository.SmartAsync import smartasync\n'
                           'n: int = smartasync(len).sync("abc")') == ''
+    assert run_mypy('-c', 'from smartasync_glib.compat import SmartLock, smartasync\n'
+                          'async def main(lock: SmartLock) -> int:\n'
+                          '    return await lock.run_once(smartasync(len), "abc")') == ''
 
 
 @test('/python/typing/no-any', main_only=True, seconds=240)
 def nothing_is_any():
-    stub = BINDINGS / 'gi-stubs' / 'repository' / 'SmartAsync.pyi'
-    assert not re.search(r'\bAny\b|Incomplete', stub.read_text(encoding='utf-8'))
+    assert not re.search(r'\bAny\b|Incomplete', STUB.read_text(encoding='utf-8'))
     assert run_mypy('--disallow-any-explicit', '--disallow-any-unimported',
-                    '--disallow-any-decorated', stub) == ''
+                    '--disallow-any-decorated', STUB) == ''
 
 
 @test('/python/typing/uses', main_only=True, seconds=240)
@@ -90,33 +95,96 @@ def misuses_fail():
 # What the library has for those who write a language's layer.
 FOR_THE_OVERRIDE = {'exception_get_value', 'exception_new', 'exception_quark', 'receiver_begin'}
 
+CLASSES = ('AsyncFunc', 'Call', 'Future', 'Executor', 'Lock')
+
 
 def list_public(module):
     return {name for name in dir(module) if not name.startswith('_')}
+
+
+def parse(path):
+    """{name: what the stub says of it}: of a class the same, of what is looked up its type."""
+    def list_names(body):
+        names = {}
+        for node in body:
+            if isinstance(node, ast.If):
+                names.update(list_names(node.body))
+            elif isinstance(node, ast.ClassDef):
+                names[node.name] = list_names(node.body)
+            elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                decorators = [ast.unparse(decorator) for decorator in node.decorator_list]
+                is_looked_up = 'property' in decorators or node.name == '__getitem__'
+                names[node.name] = node.returns if is_looked_up else None
+            elif isinstance(node, ast.AnnAssign):
+                names[node.target.id] = node.annotation
+            elif isinstance(node, ast.Assign):
+                names.update((target.id, node.value) for target in node.targets)
+        return names
+
+    return list_names(ast.parse(path.read_text(encoding='utf-8')).body)
+
+
+def find_lacks(stub, thing, names, path):
+    """What `thing` has not, though the stub says so, and what that has not that it gives."""
+    lacks = []
+    for name, what in names.items():
+        if name.startswith('_') and name != '__getitem__':
+            continue
+        if not hasattr(thing, name):
+            lacks.append(f'{path}.{name}')
+            continue
+        given = what.value if isinstance(what, ast.Subscript) else what
+        if isinstance(given, ast.Name) and given.id.startswith('_'):
+            found = getattr(thing, name)
+            lacks += find_lacks(stub, found('key') if name == '__getitem__' else found,
+                                stub[given.id], f'{path}.{name}')
+    return lacks
+
+
+def find_all_lacks(stub):
+    """The same of the whole module."""
+    from gi.repository import SmartAsync
+    lacks = find_lacks(stub, SmartAsync, stub, 'SmartAsync')
+    func = SmartAsync.AsyncFunc.new_blocking(lambda call: call.return_none())
+    things = {name: getattr(SmartAsync, name) for name in CLASSES}
+    things.update(Lock=SmartAsync.Lock(), _SmartFunction=SmartAsync.smartasync(len),
+                  _SmartLibraryFunction=SmartAsync.smartasync(func))
+    for name, thing in things.items():
+        assert stub[name], name
+        lacks += find_lacks(stub, thing, stub[name], name)
+    return lacks
 
 
 @test('/python/typing/complete', main_only=True)
 def stubs_are_complete():
     """What there is has a type, and what has a type is there."""
     from gi.repository import SmartAsync
-    text = (BINDINGS / 'gi-stubs' / 'repository' / 'SmartAsync.pyi').read_text(encoding='utf-8')
-    top = set(re.findall(r'^(?:def|class) (\w+)|^(\w+)(?: =|:)', text, re.M))
-    typed = {name for pair in top for name in pair if name and not name.startswith('_')}
-    missing = {name for name in typed if not hasattr(SmartAsync, name)}
-    assert not missing, missing
+    stub = parse(STUB)
+    lacks = find_all_lacks(stub)
+    assert not lacks, lacks
     # What Python cannot say, and the class structures of GObject.
     untyped = {name for name in list_public(SmartAsync) if not name.endswith('Class')}
-    untyped -= typed | {'await', 'continuation'} | FOR_THE_OVERRIDE
+    untyped -= stub.keys() | {'await', 'continuation'} | FOR_THE_OVERRIDE
     assert not untyped, untyped
-    for name in ('AsyncFunc', 'Call', 'Future', 'Executor', 'Lock'):
-        body = re.search(rf'^class {name}\(.*?(?=^\S)', text, re.M | re.S)[0]
-        methods = set(re.findall(r'^    def (\w+)', body, re.M))
-        assert methods
-        for method in methods:
-            assert hasattr(getattr(SmartAsync, name), method), (name, method)
+    for name in CLASSES:
         for method, value in vars(getattr(SmartAsync, name)).items():
             if not method.startswith('_') and method not in ('derivev', 'props') and callable(value):
-                assert method in methods, (name, method)
+                assert method in stub[name], (name, method)
+
+
+@test('/python/typing/lacks', main_only=True)
+def lacks_are_found():
+    """What only the stub has, wherever that is."""
+    stub = parse(STUB)
+    for name in ('Lock', '_Key', '_RunOnce', '_SmartAwait', '_SmartContinuation', '_SmartFunction',
+                 '_SmartLibraryFunction', 'Future'):
+        added = {**stub, name: {**stub[name], 'lacking': None}}
+        assert any(lack.endswith('.lacking') for lack in find_all_lacks(added)), name
+    assert find_all_lacks({**stub, 'lacking': None}) == ['SmartAsync.lacking']
+    from smartasync_glib import compat
+    stub = parse(BINDINGS / 'smartasync_glib' / 'compat.pyi')
+    assert find_lacks(stub, compat, stub, 'compat') == []
+    assert ast.literal_eval(stub['__all__']) == compat.__all__
 
 
 if __name__ == '__main__':

@@ -16,7 +16,7 @@ import cells
 import harness
 from cells import ASYNC_CALLERS, BLOCKING_KINDS, CALLERS, KINDS
 from harness import (Counter, Gate, Home, best_of_five, expect_error, get_stat, on_threads,
-                     run_asyncio, run_python, start_thread, test)
+                     run_asyncio, run_python, start_thread, test, until)
 
 from gi.repository import Gio, GLib, GObject, SmartAsync
 
@@ -253,8 +253,7 @@ def sync_caller_waits_for_turn():
             begun.append(n)
             if n == 1:
                 inside.open()
-            while n == 1 and not gate.is_open:
-                await SmartAsync.sleep(0.001)
+                await until(lambda: gate.is_open)
             return n
 
         function = (blocking if caller_waits == 'def' else later).options(max_concurrency=1)
@@ -358,8 +357,7 @@ def loop_executor_is_shared():
         threads.append(get_ident())
         inside.add()
         # All of them are in flight there at once.
-        while inside.value < 8:
-            await SmartAsync.sleep(0.001)
+        await until(lambda: inside.value >= 8)
         return n
 
     there = body.options(executor=executor)
@@ -492,8 +490,7 @@ def release_in_asyncio(threads, n, loop):
     async def in_loop():
         for _ in range(n // N_AT_ONCE):
             await asyncio.gather(*begin_some(threads))
-        while len(threads) < 3 * n:
-            await asyncio.sleep(0.001)
+        await until(lambda: len(threads) >= 3 * n)
 
     run_asyncio(in_loop, loop=loop)
 
@@ -661,8 +658,7 @@ def asyncio_():
         global kept
         kept = [asyncio.ensure_future(blocking.options(abandon_on_cancel=True)())
                 for _ in range(20)]
-        while inside.value < 20:
-            await asyncio.sleep(0.001)
+        await harness.until(lambda: inside.value >= 20)
     asyncio.run(in_loop())
 
 def executors():

@@ -187,6 +187,21 @@ def wait_until(predicate, what='it never came to be', seconds=DEADLINE):
         time.sleep(0.001)
 
 
+async def until(predicate, what='it never came to be', seconds=DEADLINE):
+    """The same in a coroutine, whose loop goes on."""
+    deadline = get_deadline(seconds)
+    while not predicate():
+        strays.check()
+        assert time.monotonic() < deadline, what
+        await SmartAsync.sleep(0.001)
+
+
+async def iterate(n=10):
+    """Has the loop dispatch what is ready, and what becomes so by that."""
+    for _ in range(n):
+        await asyncio.sleep(0)
+
+
 # Contexts and loops
 
 class Home:

@@ -178,9 +178,9 @@ def leader_is_cancelled():
             return 7
 
         leader = asyncio.create_task(lock.run_once(work))
-        await asyncio.sleep(0.002)
+        await harness.iterate()
         followers = [asyncio.create_task(lock.run_once(work)) for _ in range(3)]
-        await asyncio.sleep(0.002)
+        await harness.iterate()
         leader.cancel()
         await asyncio.wait([leader])
         assert leader.cancelled()
@@ -206,7 +206,7 @@ def follower_is_cancelled():
             return 7
 
         tasks = [asyncio.create_task(lock.run_once(work)) for _ in range(3)]
-        await asyncio.sleep(0.002)
+        await harness.iterate()
         tasks[1].cancel()
         await asyncio.wait([tasks[1]])
         gate.set()

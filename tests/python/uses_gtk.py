@@ -11,7 +11,7 @@ from pathlib import Path
 import gi
 
 import harness
-from harness import expect_strays, test
+from harness import expect_strays, test, until
 
 gi.require_version('Gtk', '4.0')
 from gi.repository import Gio, GLib, Gtk, SmartAsync
@@ -104,11 +104,6 @@ def run(scenario):
 EXPECTED = len(Path(__file__).read_text(encoding='utf-8').split())
 
 
-async def wait_for(predicate):
-    while not predicate():
-        await SmartAsync.sleep(0.001)
-
-
 def emit_clicked(window):
     """As GTK does it: in a callback, where no task is at work."""
     GLib.idle_add(lambda: window.button.emit('clicked') and GLib.SOURCE_REMOVE)
@@ -119,7 +114,7 @@ async def click(window):
     timer = GLib.timeout_add(1, lambda: ticks.append(1) or True)
     n = len(window.history)
     emit_clicked(window)
-    await wait_for(lambda: len(window.history) > n and window.button.get_sensitive())
+    await until(lambda: len(window.history) > n and window.button.get_sensitive())
     assert window.label.get_label() == f'{EXPECTED} words'
     GLib.source_remove(timer)
     assert len(ticks) > 3, 'the loop did not go on'
@@ -128,7 +123,7 @@ async def click(window):
 async def click_often(window):
     for _ in range(10):
         emit_clicked(window)
-    await wait_for(lambda: len(window.history) == 10)
+    await until(lambda: len(window.history) == 10)
     assert window.history == [EXPECTED] * 10
     assert window.n_loads == 1, window.n_loads
 

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import weakref
 
-from gi.repository import GObject, SmartAsync
+from gi.repository import Gio, GObject, SmartAsync
 
 _RESOLVED = SmartAsync.FutureStatus.RESOLVED
 
@@ -26,6 +26,36 @@ def linked(outer, inner):
         yield
     finally:
         GObject.Object.disconnect(outer, handler)
+
+
+class Echo:
+    """A cancellable that is cancelled when another one is, but not before begin() is called.
+
+    Some of GIO's functions, such as Gio.Subprocess.wait_async(), miss what is cancelled while they
+    begin: what they are given must not be.
+    """
+
+    __slots__ = ('cancellable', 'outer', 'handler')
+
+    def __init__(self, outer):
+        self.cancellable = None if outer is None else Gio.Cancellable()
+        self.outer = outer
+        self.handler = 0
+
+    def begin(self):
+        if self.outer is None:
+            return
+        cancellable = self.cancellable
+        self.handler = GObject.Object.connect(self.outer, 'cancelled',
+                                              lambda _: cancellable.cancel())
+        if self.outer.is_cancelled():
+            cancellable.cancel()
+
+    def end(self):
+        outer, self.outer = self.outer, None
+        if self.handler:
+            GObject.Object.disconnect(outer, self.handler)
+            self.handler = 0
 
 
 def is_task_cancelled(task):

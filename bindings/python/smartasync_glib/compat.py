@@ -50,7 +50,7 @@ class SmartLock:
 
     async def run_once(self, coro_func, *args, **kwargs):
         """Calls `coro_func`, or awaits the call that is in flight."""
-        return await self._lock[None]._await(coro_func, args, kwargs)
+        return await self._lock.run_once.aio(coro_func, *args, **kwargs)
 
     def reset(self):
         """Those who wait are cancelled, and the next call executes."""

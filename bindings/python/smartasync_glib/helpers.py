@@ -11,36 +11,37 @@ from . import detect
 from .function import CoroutineFunction, smartasync
 
 
-async def _resolve(value):
-    while inspect.isawaitable(value):
-        value = await value
-    return value
-
-
-async def _apply(value, function, args, kwargs):
-    return await _resolve(function(await _resolve(value), *args, **kwargs))
-
-
-_smart_resolve = CoroutineFunction(_resolve)
-_smart_apply = CoroutineFunction(_apply)
-
-
-def smartawait(value):
+@smartasync
+async def smartawait(value):
     """What `value` comes to, awaited as often as it takes: in a sync context the innermost value.
 
     In an async context it is something to await, which gives the same.
     """
-    return _smart_resolve(value)
+    return await _resolve(value)
 
 
-def smartcontinuation(value, on_resolved, /, *args, **kwargs):
+class _Continuation(CoroutineFunction):
+    """Of a value that is there, it does not wait."""
+
+    def __call__(self, value, on_resolved, /, *args, **kwargs):
+        if not inspect.isawaitable(value):
+            return on_resolved(value, *args, **kwargs)
+        return super().__call__(value, on_resolved, *args, **kwargs)
+
+
+@_Continuation
+async def smartcontinuation(value, on_resolved, /, *args, **kwargs):
     """Applies `on_resolved(value, *args, **kwargs)`: at once to a value, later to an awaitable.
 
     In a sync context an awaitable is run first, and what the function gives is returned.
     """
-    if not inspect.isawaitable(value):
-        return on_resolved(value, *args, **kwargs)
-    return _smart_apply(value, on_resolved, args, kwargs)
+    return await _resolve(on_resolved(await _resolve(value), *args, **kwargs))
+
+
+async def _resolve(value):
+    while inspect.isawaitable(value):
+        value = await value
+    return value
 
 
 @smartasync

@@ -17,17 +17,37 @@ class Flights:
         self._lock = lock
         self._key = key
 
-    def run_once(self, func, /, *args, **kwargs):
-        """Calls `func`, or joins the call that is in flight.
+    @property
+    def run_once(self):
+        return RunOnce(self._lock, self._key)
 
-        In a sync context it gives the value, in an async one something to await.
-        """
+    def forget(self):
+        """Has the next call execute, though one is in flight."""
+        self._lock.forget(self._key)
+
+
+class RunOnce:
+    """Calls a function, or joins the call that is in flight.
+
+    In a sync context it gives the value, in an async one something to await; `sync()` always waits
+    and gives the value, `aio()` always gives a coroutine.
+    """
+
+    __slots__ = ('_lock', '_key')
+
+    def __init__(self, lock, key):
+        self._lock = lock
+        self._key = key
+
+    def __call__(self, func, /, *args, **kwargs):
+        if self._key is None and (func is None or isinstance(func, str)):
+            return self._call_plainly(func, *args, **kwargs)
         context = detect.find_context()
         if context is detect.SYNC:
-            return self._wait(func, args, kwargs)
+            return self.sync(func, *args, **kwargs)
         if context is detect.ASYNCIO:
             loop = detect.get_asyncio_loop()
-            coroutine = self._await(func, args, kwargs)
+            coroutine = self.aio(func, *args, **kwargs)
             return (under_asyncio.start(loop, coroutine) if under_asyncio.is_in_callback(loop)
                     else coroutine)
         flight = self._begin(func, args, kwargs)
@@ -37,28 +57,29 @@ class Flights:
         result._outcome = outcome
         return result
 
-    def forget(self):
-        """Has the next call execute, though one is in flight."""
-        self._lock.forget(self._key)
-
-    def _wait(self, func, args, kwargs):
+    def sync(self, func, /, *args, **kwargs):
+        """The same, waiting for the value in every context."""
         with detect.in_c(False), errors.translated():
             result = interrupt.call(self._lock._run_once_sync, self._key,
                                     *_prepare(func, args, kwargs))
         return errors.unbox(result[1])
 
-    async def _await(self, func, args, kwargs):
+    async def aio(self, func, /, *args, **kwargs):
+        """A coroutine that does the same, in every context."""
+        def begin():
+            return self._begin(func, args, kwargs)
+
         loop = detect.get_asyncio_loop()
-        return await under_asyncio.settle(loop, lambda: self._begin(func, args, kwargs), True)
+        return await (begin() if loop is None else under_asyncio.settle(loop, begin, True))
 
     def _begin(self, func, args, kwargs):
         with detect.in_c(True):
             return self._lock._run_once(self._key, *_prepare(func, args, kwargs))
 
-
-def convert(args):
-    """The plain form's arguments, after the key: a function, a source, a list, a cancellable."""
-    return [*args[:2], values.to_gvalues(args[2]), *args[3:]] if len(args) > 2 else args
+    def _call_plainly(self, key, func, source=None, args=None, cancellable=None):
+        """The form that it has in C, where the key comes first."""
+        with detect.in_c(detect.is_async_context()):
+            return self._lock._run_once(key, func, source, values.to_gvalues(args), cancellable)
 
 
 def _prepare(func, args, kwargs):

@@ -254,11 +254,9 @@ class Lock(SmartAsync.Lock):
     def __getitem__(self, key):
         return lock.Flights(self, key)
 
-    def run_once(self, first, /, *args, **kwargs):
-        if first is not None and not isinstance(first, str):
-            return lock.Flights(self, None).run_once(first, *args, **kwargs)
-        with detect.in_c(detect.is_async_context()):
-            return super().run_once(first, *lock.convert(args), **kwargs)
+    @property
+    def run_once(self):
+        return lock.RunOnce(self, None)
 
     def run_once_sync(self, key, func, source, args, cancellable):
         with errors.translated():

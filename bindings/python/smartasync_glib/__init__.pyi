@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+from gi.repository import SmartAsync as SmartAsync

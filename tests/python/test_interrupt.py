@@ -12,7 +12,7 @@ import harness
 from harness import expect, test
 
 from gi.repository import Gio, SmartAsync
-from smartasync_glib import driver, interrupt, work
+from smartasync_glib import driver, interrupt, native, work
 
 smartasync = SmartAsync.smartasync
 
@@ -77,7 +77,7 @@ def before_coroutine():
 @test('/python/interrupt/after-body', main_only=True)
 def after_body():
     begun = []
-    with interrupted_in(work, 'finish'):
+    with interrupted_in(native, 'call_return_none'):
         expect(KeyboardInterrupt, by_library(blocking), begun)
     assert begun == [1]
 

@@ -4,7 +4,7 @@
 
 import functools
 
-from . import errors, interrupt, native
+from . import errors, interrupt, workers
 
 
 def guard(body):
@@ -15,10 +15,9 @@ def guard(body):
     @interrupt.entry
     @functools.wraps(body)
     def guarded(call, *args):
-        native.interpreter_entered()
         try:
             interrupt.check()
-            body(call, *args)
+            workers.run(body, call, *args)
         except BaseException as error:
             outcome = errors.make_outcome(error)
             errors.keep(outcome)

@@ -64,8 +64,8 @@ G_DEFINE_FINAL_TYPE_WITH_CODE (SmartFuture,
 SmartOutcome *
 smart_outcome_new (GCancellable *upstream, gboolean wants_own)
 {
-  SmartThread *thread = smart_thread_peek ();
-  SmartOutcome *outcome = thread != NULL ? g_steal_pointer (&thread->spare) : NULL;
+  SmartThread *thread = smart_thread_get ();
+  SmartOutcome *outcome = g_steal_pointer (&thread->spare);
 
   if (outcome == NULL)
     {

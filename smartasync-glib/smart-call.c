@@ -351,13 +351,6 @@ smart_call_set_context (SmartCall *call, GMainContext *context)
     smart_home_set (&call->home, context);
 }
 
-/* Where an asynchronous body runs; a reference, NULL where that has gone. */
-GMainContext *
-smart_call_ref_context (SmartCall *call)
-{
-  return smart_home_ref_context (&call->home);
-}
-
 /* Takes @inbox. */
 void
 smart_call_set_inbox (SmartCall *call, SmartInbox *inbox)
@@ -428,7 +421,7 @@ smart_call_get_deadline (SmartCall *call)
 
 /* HOLDS: the outcome's lock, and the outcome is pending */
 void
-smart_call_peek_needs (SmartCall *call, SmartCallNeeds *needs)
+smart_call_get_needs (SmartCall *call, SmartCallNeeds *needs)
 {
   needs->runner = g_atomic_pointer_get (&call->runner);
   if (needs->runner != NULL)
@@ -438,15 +431,6 @@ smart_call_peek_needs (SmartCall *call, SmartCallNeeds *needs)
     }
   needs->turns = g_atomic_int_get (&call->awaits_turn) ? g_atomic_pointer_get (&call->turns) : NULL;
   needs->pool = g_atomic_pointer_get (&call->pool);
-  needs->func = NULL;
-}
-
-/* The same, for longer than the outcome is locked. */
-void
-smart_call_get_needs (SmartCall *call, SmartCallNeeds *needs)
-{
-  smart_call_peek_needs (call, needs);
-  needs->func = call->func != NULL ? g_object_ref (call->func) : NULL;
 }
 
 void

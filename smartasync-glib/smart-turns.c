@@ -35,15 +35,15 @@ smart_turns_clear (SmartTurns *turns)
   g_mutex_clear (&turns->lock);
 }
 
-/* The outcomes of those who have a turn; references. Any thread. */
+/* The outcomes of those who have a turn, pinned. Any thread. */
 GPtrArray *
-smart_turns_ref_holders (SmartTurns *turns)
+smart_turns_pin_holders (SmartTurns *turns)
 {
-  GPtrArray *holders = g_ptr_array_new_with_free_func ((GDestroyNotify) smart_outcome_unref);
+  GPtrArray *holders = g_ptr_array_new_with_free_func ((GDestroyNotify) smart_outcome_unpin);
 
   g_mutex_lock (&turns->lock);
   for (guint i = 0; i < turns->holders->len; i++)
-    g_ptr_array_add (holders, smart_outcome_ref (g_ptr_array_index (turns->holders, i)));
+    g_ptr_array_add (holders, smart_outcome_pin (g_ptr_array_index (turns->holders, i)));
   g_mutex_unlock (&turns->lock);
 
   return holders;

@@ -9,12 +9,18 @@ GLibEventLoop, the context is its `_context`, by which Gio's awaitables know it;
 but there is nothing to set up and to tear down for each run, which is what
 makes GLibEventLoop take ten times as long as asyncio for a short one.
 
+Little of it is made before it is needed, and on a worker mostly nothing is: a
+coroutine is driven without the loop as long as it awaits nothing but the
+library's futures, and then the context alone is iterated. It is the running
+loop all the same; once there is something that it has to do, it takes over.
+
 A thread keeps its loops, one for each depth of nested sync calls, and closes
-them when it ends.
+them when it ends; those that Python has not started share some.
 """
 
 import asyncio
 import collections.abc
+import contextlib
 import ctypes
 import os
 import select
@@ -22,6 +28,7 @@ import selectors
 import signal
 import threading
 import time
+import types
 from asyncio import _get_running_loop, _set_running_loop
 from asyncio.tasks import _enter_task, _leave_task, current_task
 from contextvars import copy_context
@@ -30,13 +37,16 @@ from sys import get_asyncgen_hooks, set_asyncgen_hooks
 from gi.repository import Gio, GLib
 
 from . import errors, native
-from .cancellation import Watch
+from .cancellation import NO_CANCELLABLE, Watch
 from .homes import make_singletons
 from .native import pop_thread_default, push_thread_default
 
 # So many iterations a loop is given for what a body leaves behind. What is not
 # done by then goes on at this thread's next sync call.
 MAX_DRAIN = 16
+
+# So many idle ones are kept for threads that Python has not started.
+MAX_SHARED = 8
 
 # So long, in seconds, a body that has taken too long may take to end.
 GRACE = 0.02
@@ -55,12 +65,12 @@ class Deadline:
         self.passed = False
 
 
-class _Selector(selectors.EpollSelector):
-    """Waits for the file descriptors and for the sources of a GMainContext."""
+class _Selector(selectors.BaseSelector):
+    """Waits for the sources of a GMainContext, and for file descriptors once there are any."""
 
     def __init__(self, context):
-        super().__init__()
         self._context = hash(context)
+        self._files = None  # a selector of the kernel's
         self._priority = ctypes.c_int()
         self._timeout = ctypes.c_int()
         self._allocate(8)
@@ -68,12 +78,42 @@ class _Selector(selectors.EpollSelector):
     def _allocate(self, n):
         self._fds = (native.PollFD * n)()
 
+    # File descriptors
+
+    def _get_files(self):
+        if self._files is None:
+            self._files = selectors.EpollSelector()
+        return self._files
+
+    def register(self, fileobj, events, data=None):
+        return self._get_files().register(fileobj, events, data)
+
+    def unregister(self, fileobj):
+        return self._get_files().unregister(fileobj)
+
+    def modify(self, fileobj, events, data=None):
+        return self._get_files().modify(fileobj, events, data)
+
+    def get_map(self):
+        return self._get_files().get_map()
+
+    def has_files(self):
+        return self._files is not None and len(self._files.get_map()) > 0
+
+    def close(self):
+        if self._files is not None:
+            self._files.close()
+
+    # Waiting
+
     def select(self, timeout=None):
-        if timeout is None or timeout > 0:
-            self._wait(timeout)
-        else:
+        if timeout is not None and timeout <= 0:
             native.context_iteration(self._context, False)
-        return super().select(0)
+        elif timeout is None and self._files is None:
+            native.context_iteration(self._context, True)
+        else:
+            self._wait(timeout)
+        return self._files.select(0) if self._files is not None else ()
 
     def _wait(self, timeout):
         """Dispatches the context's sources that are ready, or waits until something is."""
@@ -88,7 +128,8 @@ class _Selector(selectors.EpollSelector):
 
         fds = self._fds
         poll = select.poll()
-        poll.register(self.fileno(), select.POLLIN)
+        if self._files is not None:
+            poll.register(self._files.fileno(), select.POLLIN)
         wanted = {}
         for i in range(n):
             # A descriptor may be there more than once.
@@ -141,6 +182,30 @@ class _Run(collections.abc.Coroutine):
         return repr(self.coroutine)
 
 
+class _Outside:
+    """What a coroutine yields for a future that may be waited for without the loop."""
+
+    __slots__ = ('future',)
+
+    def __init__(self, future):
+        self.future = future
+
+
+def may_wait_outside(loop, future):
+    """Whether wait_outside() can be awaited here."""
+    return type(loop) is ThreadLoop and loop.drives_here() and not future.done()
+
+
+@types.coroutine
+def wait_outside(future):
+    """Until it is settled, or until the loop is needed: mostly there is nothing that it would do."""
+    yield _Outside(future)
+
+
+def _nothing(*_):
+    pass
+
+
 class ThreadLoop(asyncio.SelectorEventLoop):
     """See above."""
 
@@ -152,8 +217,33 @@ class ThreadLoop(asyncio.SelectorEventLoop):
         self._firstiter = self._asyncgen_firstiter_hook
         self._finalizer = self._asyncgen_finalizer_hook
         self._thread = threading.get_ident()
+        self._is_main = self._thread == threading.main_thread().ident
         self._spare = None
+        self._root = None   # the task whose coroutine is driven without the loop, while it is
+        self._watch = None  # cancels that task
         self._outer = None  # the loop that waits for this one to come to an end
+
+    # Waking it up: its context is, and only signals need what is written to
+
+    _ssock = _csock = None
+
+    def _make_self_pipe(self):
+        """There is none as yet."""
+
+    def _close_self_pipe(self):
+        if self._csock is not None:
+            super()._close_self_pipe()
+
+    def _need_self_pipe(self):
+        if self._csock is None:
+            super()._make_self_pipe()
+
+    def _write_to_self(self):
+        native.context_wakeup(self._context_address)
+
+    def add_signal_handler(self, *args):
+        self._need_self_pipe()
+        return super().add_signal_handler(*args)
 
     # Running
 
@@ -183,6 +273,7 @@ class ThreadLoop(asyncio.SelectorEventLoop):
         task = self._spare or self._make_spare()
         context = copy_context()
         hooks = get_asyncgen_hooks()
+        suspended = False
 
         push_thread_default(self._context_address)
         try:
@@ -190,20 +281,27 @@ class ThreadLoop(asyncio.SelectorEventLoop):
             self._thread_id = self._thread
             _enter_task(self, task)
             set_asyncgen_hooks(self._firstiter, self._finalizer)
+            # Waits on the main thread have to see to signals.
+            self._root = task if deadline is None and not self._is_main else None
             try:
                 yielded = context.run(coroutine.send, None)
+                while type(yielded) is _Outside:
+                    self._wait_outside(task, yielded.future, cancellable)
+                    yielded = context.run(coroutine.send, None)
             except StopIteration as stop:
                 value = stop.value
-                suspended = False
             else:
                 suspended = True
             finally:
+                self._root = None
                 set_asyncgen_hooks(*hooks)
                 _leave_task(self, task)
                 self._thread_id = None
                 _set_running_loop(None)
                 if task.cancelling() or task._callbacks:
                     self._spare = None  # it is not as new any more
+                if not suspended and self._watch is not None:
+                    self._end_watch()
             if suspended:
                 return self._go_on(task, coroutine, context, yielded, cancellable, deadline)
             if self._ready:
@@ -211,6 +309,36 @@ class ThreadLoop(asyncio.SelectorEventLoop):
             return value
         finally:
             pop_thread_default(self._context_address)
+
+    def _end_watch(self):
+        watch, self._watch = self._watch, None
+        watch.end()
+
+    def drives_here(self):
+        """Whether this is the coroutine that is driven without the loop, which has nothing to do."""
+        return self._root is not None and self._is_idle() and current_task(self) is self._root
+
+    def _is_idle(self):
+        return not (self._ready or self._scheduled or self._selector.has_files())
+
+    def _wait_outside(self, task, future, cancellable):
+        """Iterates the context until the future is settled, or the loop has something to do."""
+        address = self._context_address
+        handler = cancellable.connect_wakeup(address)
+        _leave_task(self, task)
+        try:
+            future._wait_quietly(_nothing)  # where it is settled, the context is woken up
+            while not (future.done() or cancellable.is_cancelled()) and self._is_idle():
+                native.context_iteration(address, True)
+        finally:
+            _enter_task(self, task)
+            cancellable.disconnect(handler)
+        if cancellable.is_cancelled() and self._watch is None:
+            self._begin_watch(task, cancellable)
+
+    def _begin_watch(self, task, cancellable):
+        self._watch = Watch(cancellable.get(), self, task, outermost=True)
+        self._watch.begin()
 
     def _go_on(self, task, coroutine, context, yielded, cancellable, deadline):
         self._spare = None
@@ -222,8 +350,8 @@ class ThreadLoop(asyncio.SelectorEventLoop):
         self.call_soon(callback, context=step_context)
 
         wakeup_fd = self._watch_signals()
-        watch = Watch(cancellable, self, task, outermost=True)
-        watch.begin()
+        if self._watch is None:
+            self._begin_watch(task, cancellable)
         timer = None if deadline is None else self.call_at(deadline.time, self._on_deadline,
                                                            deadline, task)
         try:
@@ -237,7 +365,7 @@ class ThreadLoop(asyncio.SelectorEventLoop):
                     task.exception()  # seen
             raise
         finally:
-            watch.end()
+            self._end_watch()
             if timer is not None:
                 timer.cancel()
             if wakeup_fd is not None:
@@ -298,8 +426,9 @@ class ThreadLoop(asyncio.SelectorEventLoop):
 
     def _watch_signals(self):
         """Signals wake the loop up, so that Python's handlers run in time."""
-        if threading.current_thread() is not threading.main_thread():
+        if not self._is_main:
             return None
+        self._need_self_pipe()
         return signal.set_wakeup_fd(self._csock.fileno(), warn_on_full_buffer=False)
 
     def _drain(self):
@@ -316,6 +445,13 @@ class ThreadLoop(asyncio.SelectorEventLoop):
         """Closes it, with what is left in it."""
         if not self.is_closed() and not self.is_running():
             self.close()
+            # The context, which has a descriptor, is not to wait for the collector.
+            self._context = self._spare = self._spare_run = self._spare_step = None
+
+    def is_idle(self):
+        """Whether nothing is left in it, but for what only waits for others."""
+        return not (self._ready or self._scheduled or self._asyncgens or self._default_executor
+                    or len(self._selector.get_map()) > 1)
 
 
 class _Loops:
@@ -323,44 +459,87 @@ class _Loops:
 
     def __init__(self):
         self.free = []
+        self.process = os.getpid()
+
+    def take(self):
+        try:
+            return self.free.pop()
+        except IndexError:
+            return ThreadLoop()
+
+    def give_back(self, loop):
+        self.free.append(loop)
+
+    def reset(self):
+        with contextlib.suppress(IndexError):
+            while True:
+                self.free.pop().end()
 
     def __del__(self):
-        for loop in self.free:
+        if self.process == os.getpid():
+            self.reset()
+        else:
+            # What a parent's loops are registered for, in the kernel, is still the parent's: they
+            # must not even be freed.
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(self.free))
+
+
+class _SharedLoops(_Loops):
+    """Those of all threads that Python has not started, such as the library's workers.
+
+    What is Python's of such a thread lasts for one callback, and ends where nothing may be freed
+    that takes the interpreter's lock: older releases of Python crash.
+    """
+
+    def take(self):
+        loop = super().take()
+        loop._thread = threading.get_ident()
+        return loop
+
+    def give_back(self, loop):
+        if len(self.free) < MAX_SHARED and loop.is_idle():
+            self.free.append(loop)
+        else:
             loop.end()
+
+
+_shared = _SharedLoops()
+
+
+def _is_pythons_thread():
+    thread = threading._active.get(threading.get_ident())
+    return thread is not None and not isinstance(thread, threading._DummyThread)
 
 
 class _Local(threading.local):
     def __init__(self):
-        self.loops = _Loops()
+        self.loops = _Loops() if _is_pythons_thread() else _shared
 
 
 _local = _Local()
 
 
 def reset():
-    """Closes the loops of this thread that are not in use."""
-    free = _local.loops.free
-    while free:
-        free.pop().end()
+    """Closes the loops that are not in use: this thread's, and those that threads share."""
+    _local.loops.reset()
+    _shared.reset()
 
 
 def _abandon():
-    # What the parent's loops are registered for, in the kernel, is still the parent's.
-    _inherited.append(_local.loops)
-    _local.loops = _Loops()
+    global _shared
+    _local.loops, _shared = _Loops(), _SharedLoops()
 
 
-_inherited = []  # in a child: never freed
 os.register_at_fork(after_in_child=_abandon)
 
 
-def run_coroutine(coroutine, cancellable=None, deadline=None):
+def run_coroutine(coroutine, cancellable=NO_CANCELLABLE, deadline=None):
     """What the coroutine returns; a loop of this thread's runs it."""
-    free = _local.loops.free
-    loop = free.pop() if free else ThreadLoop()
+    loops = _local.loops
+    loop = loops.take()
     try:
         if _get_running_loop() is None:
             return loop._run(coroutine, cancellable, deadline)
         return loop.run_within(coroutine, cancellable, deadline)
     finally:
-        free.append(loop)
+        loops.give_back(loop)

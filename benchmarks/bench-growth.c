@@ -15,6 +15,7 @@
 #define THREADS   256
 #define BY_THREAD 2000
 #define MAX_BYTES 600
+#define CALLS     1000
 
 /* --- Calls in flight: all are begun, then all are returned, then all are
  * called back --- */
@@ -135,6 +136,12 @@ bytes_of_object (GType type)
   return query.instance_size;
 }
 
+static void
+return_none (SmartCall *call, gpointer user_data)
+{
+  smart_call_return_none (call);
+}
+
 /* What each of MANY calls takes while it is in flight. */
 static gint64
 bytes_in_flight (guint n)
@@ -162,6 +169,30 @@ static gint64
 max_bytes (guint n)
 {
   return MAX_BYTES;
+}
+
+/* Of so many sync calls with four scalars, which need no more than a call object each. */
+static gint64
+allocations (guint n)
+{
+  g_autoptr (SmartAsyncFunc) func = smart_async_func_new_blocking (return_none, NULL, NULL);
+  GValue args[4] = { G_VALUE_INIT };
+  guint64 before;
+
+  for (guint i = 0; i < G_N_ELEMENTS (args); i++)
+    g_value_init (&args[i], G_TYPE_INT);
+
+  before = bench_n_allocations;
+  for (guint i = 0; i < CALLS; i++)
+    smart_async_func_call_sync (func, NULL, args, G_N_ELEMENTS (args), NULL, NULL, NULL);
+
+  return (gint64) (bench_n_allocations - before);
+}
+
+static gint64
+one_each (guint n)
+{
+  return CALLS;
 }
 
 /* --- Keys --- */
@@ -222,12 +253,6 @@ one_key (guint n)
 
 /* --- Threads --- */
 
-static void
-return_none (SmartCall *call, gpointer user_data)
-{
-  smart_call_return_none (call);
-}
-
 static gpointer
 caller_main (gpointer func)
 {
@@ -273,6 +298,8 @@ const BenchRow bench_growth_rows[] = {
     growth_of_tasks, 1.0, 1, BENCH_ONE_CORE, NULL, FALSE, "" },
   { "memory of a call in flight, in bytes", "what it may take", bytes_in_flight, max_bytes, 1.0, 1,
     BENCH_ONE_CORE, NULL, FALSE, " B" },
+  { "allocations of 1,000 sync calls with four ints", "a call object each", allocations, one_each,
+    1.0, 1, BENCH_ONE_CORE, NULL, FALSE, "" },
   { "growth: 1,000 keys, a flight", "the same with one key", many_keys, one_key, 1.8, 1,
     BENCH_ONE_CORE },
   { "growth: 256 threads, a sync call", "the same with one thread", many_threads, one_thread, 1.8,

@@ -32,6 +32,9 @@ typedef struct
   const char *unit;             /* nullable: of what is no time */
 } BenchRow;
 
+/* How often this thread has allocated memory so far. */
+extern _Thread_local guint64 bench_n_allocations;
+
 gint64 bench_now       (void);
 void   bench_iterate   (GMainContext   *context,
                         const gboolean *done);

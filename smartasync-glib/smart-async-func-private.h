@@ -96,7 +96,7 @@ void        smart_dispatch                (SmartAsyncFunc  *func,
                                            GObject         *source,
                                            const GValue    *args,
                                            guint            n_args,
-                                           gconstpointer    flight);
+                                           SmartLineage   *flight);
 gboolean    smart_place_later             (SmartCall       *call);
 
 /* smart-run.c */

@@ -163,11 +163,12 @@ get_home_inbox (SmartCall *call, int priority)
   return inbox;
 }
 
-/* Best to a sync caller that is still there, who need not be woken up for it. */
+/* Best to a sync caller that is still there, who need not be woken up for it. What is
+ * sent is not touched any more: a reference kept here could be the last one. */
 static void
 send_home (SmartCall *call)
 {
-  SmartOutcome *outcome = smart_outcome_ref (call->outcome);
+  SmartOutcome *outcome = call->outcome;
   Remains *remains = g_new0 (Remains, 1);
 
   remains->parcel.deliver = remains_delivered;
@@ -191,7 +192,6 @@ send_home (SmartCall *call)
       else
         remains_delivered (&remains->parcel, FALSE);
     }
-  smart_outcome_unref (outcome);
 }
 
 /* Its end: settles what nobody will settle any more, and releases what it has. */
@@ -272,7 +272,7 @@ smart_call_init (SmartCall *call)
 
 /* A call made by this thread. @flight (nullable) is what it does for others, too. */
 static SmartCall *
-call_new (SmartOutcome *outcome, gconstpointer flight)
+call_new (SmartOutcome *outcome, SmartLineage *flight)
 {
   SmartThread *thread = smart_thread_get ();
   SmartCall *call = smart_spares_take (&thread->spare_calls);
@@ -290,7 +290,8 @@ call_new (SmartOutcome *outcome, gconstpointer flight)
       if (smart_outcome_is_pending (outcome))
         outcome->call = call;
       g_mutex_unlock (&outcome->lock);
-      call->lineage = smart_lineage_new (above != NULL ? above->lineage : NULL, flight, TRUE);
+      smart_lineage_set_above (flight, above != NULL ? above->lineage : NULL);
+      call->lineage = smart_lineage_ref (flight);
     }
   else
     {
@@ -308,7 +309,7 @@ SmartCall *
 smart_call_new (SmartAsyncFunc *func,
                 gboolean blocking,
                 SmartOutcome *outcome,
-                gconstpointer flight)
+                SmartLineage *flight)
 {
   SmartCall *call = call_new (outcome, flight);
 
@@ -348,13 +349,6 @@ smart_call_set_context (SmartCall *call, GMainContext *context)
 {
   if (call->home.context != context)
     smart_home_set (&call->home, context);
-}
-
-/* Where an asynchronous body runs; a reference, NULL where that has gone. */
-GMainContext *
-smart_call_ref_context (SmartCall *call)
-{
-  return smart_home_ref_context (&call->home);
 }
 
 /* Takes @inbox. */
@@ -427,7 +421,7 @@ smart_call_get_deadline (SmartCall *call)
 
 /* HOLDS: the outcome's lock, and the outcome is pending */
 void
-smart_call_peek_needs (SmartCall *call, SmartCallNeeds *needs)
+smart_call_get_needs (SmartCall *call, SmartCallNeeds *needs)
 {
   needs->runner = g_atomic_pointer_get (&call->runner);
   if (needs->runner != NULL)
@@ -437,15 +431,6 @@ smart_call_peek_needs (SmartCall *call, SmartCallNeeds *needs)
     }
   needs->turns = g_atomic_int_get (&call->awaits_turn) ? g_atomic_pointer_get (&call->turns) : NULL;
   needs->pool = g_atomic_pointer_get (&call->pool);
-  needs->func = NULL;
-}
-
-/* The same, for longer than the outcome is locked. */
-void
-smart_call_get_needs (SmartCall *call, SmartCallNeeds *needs)
-{
-  smart_call_peek_needs (call, needs);
-  needs->func = call->func != NULL ? g_object_ref (call->func) : NULL;
 }
 
 void
@@ -467,7 +452,7 @@ smart_call_set_turn (SmartCall *call, SmartTurns *turns)
   SmartLineage *above = call->lineage;
 
   g_atomic_pointer_set (&call->turns, turns);
-  call->lineage = smart_lineage_new (above, call->func, FALSE);
+  call->lineage = smart_lineage_new_turn (above, call->func);
   smart_lineage_unref (above);
 }
 

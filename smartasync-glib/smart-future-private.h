@@ -76,6 +76,7 @@ struct _SmartOutcome
   /* From here on it is as new when it is used again. */
   int            ref_count;    /* atomic; must be the first of these */
   int            status;       /* a SmartFutureStatus; lock to write, atomic to read */
+  int            n_pins;       /* atomic: those who keep the memory, not what is in it */
 
   /* Written once, before the status; immutable after. */
   GValue         value;        /* type 0: none */
@@ -124,6 +125,8 @@ SmartRare    *smart_outcome_get_rare          (SmartOutcome    *outcome);
 void          smart_outcome_free_spare        (SmartOutcome    *outcome);
 SmartOutcome *smart_outcome_ref               (SmartOutcome    *outcome);
 void          smart_outcome_unref             (SmartOutcome    *outcome);
+SmartOutcome *smart_outcome_pin               (SmartOutcome    *outcome);
+void          smart_outcome_unpin             (SmartOutcome    *outcome);
 
 gboolean      smart_outcome_settle            (SmartOutcome    *outcome,
                                                GValue          *value,
@@ -143,6 +146,8 @@ gboolean      smart_outcome_take              (SmartOutcome    *outcome,
 
 void          smart_outcome_set_home          (SmartOutcome    *outcome,
                                                GMainContext    *home);
+void          smart_outcome_set_weak_home     (SmartOutcome    *outcome,
+                                               SmartInbox      *inbox);
 void          smart_outcome_set_back_to       (SmartOutcome    *outcome,
                                                GMainContext    *context);
 void          smart_outcome_set_home_of_others (SmartOutcome   *outcome,
@@ -155,6 +160,8 @@ gboolean      smart_outcome_leave_to_poller   (SmartOutcome    *outcome,
                                                SmartThread     *thread,
                                                SmartParcel     *parcel);
 void          smart_outcome_listen            (SmartOutcome    *outcome,
+                                               SmartListener   *listener);
+void          smart_outcome_listen_first      (SmartOutcome    *outcome,
                                                SmartListener   *listener);
 void          smart_listener_clear            (SmartListener   *listener);
 

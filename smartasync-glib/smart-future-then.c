@@ -75,13 +75,16 @@ applies (ThenListener *listener)
   return listener->when == ON_BOTH || failed == (listener->when == ON_ERROR);
 }
 
-/* In the context it was attached in. Without that, nothing is left but to free:
- * then the call is dropped, and says so. */
+/* In the context it was attached in, which the call keeps from now on. Without that,
+ * nothing is left but to free: then the call is dropped, and says so. */
 static void
 then_told (SmartParcel *parcel, gboolean run)
 {
   ThenListener *listener = (ThenListener *) parcel;
   SmartListener *base = &listener->base;
+
+  if (run && base->inbox != NULL)
+    smart_call_set_context (listener->call, smart_inbox_get_context (base->inbox));
 
   if (run && smart_outcome_is_cancelled (smart_call_get_outcome (listener->call)))
     {
@@ -133,7 +136,6 @@ attach (SmartFuture *future,
                         : smart_outcome_ref (listener->child);
   listener->call = smart_call_new_continuation (run_continuation, listener, own);
   smart_outcome_unref (own);
-  smart_call_set_context (listener->call, home);
   if (when == ON_BOTH)
     smart_call_set_lenient (listener->call);
 
@@ -141,12 +143,13 @@ attach (SmartFuture *future,
     {
       /* In a sync context there is nobody who would come back to it. */
       listener->base.outcome = smart_outcome_ref (outcome);
+      smart_call_set_context (listener->call, home);
       then_told (&listener->base.parcel, TRUE);
     }
   else
     {
       listener->base.inbox = smart_inbox_get (home, G_PRIORITY_DEFAULT);
-      smart_outcome_set_home (listener->child, home);
+      smart_outcome_set_weak_home (listener->child, listener->base.inbox);
       smart_outcome_depend (listener->child, outcome);
       smart_outcome_need (listener->child, outcome);
       smart_outcome_listen (outcome, &listener->base);

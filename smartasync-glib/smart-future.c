@@ -158,6 +158,41 @@ smart_outcome_ref (SmartOutcome *outcome)
   return outcome;
 }
 
+/* What n_pins has when there are no references any more. */
+#define UNREFERENCED (1 << 30)
+
+/* Keeps the memory, so that it can be looked at under its lock, but not the value:
+ * that goes where the last reference does. The caller knows of a reference that will
+ * not go meanwhile. */
+SmartOutcome *
+smart_outcome_pin (SmartOutcome *outcome)
+{
+  g_atomic_int_inc (&outcome->n_pins);
+  return outcome;
+}
+
+void
+smart_outcome_unpin (SmartOutcome *outcome)
+{
+  if (g_atomic_int_add (&outcome->n_pins, -1) == UNREFERENCED + 1)
+    smart_outcome_free_spare (outcome);
+}
+
+/* The last reference has gone, but somebody may look. */
+static void
+free_pinned (SmartOutcome *outcome)
+{
+  /* He who finds it settled looks at nothing else. */
+  g_mutex_lock (&outcome->lock);
+  if (smart_outcome_is_pending (outcome))
+    g_atomic_int_set (&outcome->status, SMART_FUTURE_REJECTED);
+  g_mutex_unlock (&outcome->lock);
+
+  outcome_clear (outcome);
+  if (g_atomic_int_add (&outcome->n_pins, UNREFERENCED) == 0)
+    smart_outcome_free_spare (outcome);
+}
+
 void
 smart_outcome_unref (SmartOutcome *outcome)
 {
@@ -167,6 +202,13 @@ smart_outcome_unref (SmartOutcome *outcome)
   if (g_atomic_int_get (&outcome->ref_count) != 1 &&
       !g_atomic_int_dec_and_test (&outcome->ref_count))
     return;
+
+  /* To pin it takes a reference of somebody's: so there will be no more of them. */
+  if (G_UNLIKELY (g_atomic_int_get (&outcome->n_pins) != 0))
+    {
+      free_pinned (outcome);
+      return;
+    }
 
   outcome_clear (outcome);
 
@@ -238,6 +280,13 @@ smart_outcome_listen (SmartOutcome *outcome, SmartListener *listener)
     }
 }
 
+/* The same, while nobody else knows the outcome. */
+void
+smart_outcome_listen_first (SmartOutcome *outcome, SmartListener *listener)
+{
+  outcome->listeners = listener;
+}
+
 /* In the order in which they came, those without an inbox first; each with a
  * reference to @outcome. */
 static SmartListener *
@@ -301,6 +350,22 @@ smart_outcome_set_home (SmartOutcome *outcome, GMainContext *home)
   if (smart_outcome_is_pending (outcome) && outcome->home.context == NULL)
     {
       smart_home_set (&outcome->home, home);
+      outcome->home_thread = thread;
+    }
+  g_mutex_unlock (&outcome->lock);
+}
+
+/* A call that will be begun in the context of @inbox, by this thread. Until then it
+ * does not keep that. */
+void
+smart_outcome_set_weak_home (SmartOutcome *outcome, SmartInbox *inbox)
+{
+  SmartThread *thread = smart_thread_get ();
+
+  g_mutex_lock (&outcome->lock);
+  if (smart_outcome_is_pending (outcome) && outcome->home.context == NULL)
+    {
+      smart_home_set_weak (&outcome->home, inbox);
       outcome->home_thread = thread;
     }
   g_mutex_unlock (&outcome->lock);

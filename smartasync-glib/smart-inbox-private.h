@@ -29,6 +29,10 @@ struct _SmartWakeUp
 
 SmartInbox *smart_inbox_get        (GMainContext *context,
                                     int           priority);
+GMainContext *
+            smart_inbox_get_context (SmartInbox  *inbox);
+gboolean    smart_inbox_is_open    (SmartInbox   *inbox);
+gboolean    smart_inbox_is_here    (SmartInbox   *inbox);
 SmartInbox *smart_inbox_ref        (SmartInbox   *inbox);
 void        smart_inbox_unref      (SmartInbox   *inbox);
 gboolean    smart_inbox_try_push   (SmartInbox   *inbox,

@@ -251,6 +251,34 @@ smart_inbox_get (GMainContext *context, int priority)
   return smart_inbox_ref (inbox);
 }
 
+/* Identity only, unless @inbox is being dispatched. */
+GMainContext *
+smart_inbox_get_context (SmartInbox *inbox)
+{
+  return inbox->context;
+}
+
+/* Whether its context is still there, as far as that can be known; any thread. */
+gboolean
+smart_inbox_is_open (SmartInbox *inbox)
+{
+  return !g_atomic_int_get (&inbox->closed);
+}
+
+/* Whether this thread owns its context. */
+gboolean
+smart_inbox_is_here (SmartInbox *inbox)
+{
+  gboolean is_here;
+
+  /* A context that goes waits for the lock. */
+  g_mutex_lock (&inbox->lock);
+  is_here = !inbox->closed && g_main_context_is_owner (inbox->context);
+  g_mutex_unlock (&inbox->lock);
+
+  return is_here;
+}
+
 SmartInbox *
 smart_inbox_ref (SmartInbox *inbox)
 {

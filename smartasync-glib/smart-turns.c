@@ -35,15 +35,15 @@ smart_turns_clear (SmartTurns *turns)
   g_mutex_clear (&turns->lock);
 }
 
-/* The outcomes of those who have a turn; references. Any thread. */
+/* The outcomes of those who have a turn, pinned. Any thread. */
 GPtrArray *
-smart_turns_ref_holders (SmartTurns *turns)
+smart_turns_pin_holders (SmartTurns *turns)
 {
-  GPtrArray *holders = g_ptr_array_new_with_free_func ((GDestroyNotify) smart_outcome_unref);
+  GPtrArray *holders = g_ptr_array_new_with_free_func ((GDestroyNotify) smart_outcome_unpin);
 
   g_mutex_lock (&turns->lock);
   for (guint i = 0; i < turns->holders->len; i++)
-    g_ptr_array_add (holders, smart_outcome_ref (g_ptr_array_index (turns->holders, i)));
+    g_ptr_array_add (holders, smart_outcome_pin (g_ptr_array_index (turns->holders, i)));
   g_mutex_unlock (&turns->lock);
 
   return holders;
@@ -54,7 +54,7 @@ smart_turns_ref_holders (SmartTurns *turns)
 static gboolean
 is_within (SmartCall *call)
 {
-  return smart_lineage_contains (smart_call_get_lineage (call), smart_call_get_func (call));
+  return smart_lineage_has_turn (smart_call_get_lineage (call), smart_call_get_func (call));
 }
 
 /* HOLDS: turns->lock */
@@ -243,40 +243,36 @@ smart_turns_wait (SmartTurns *turns, SmartCall *call)
   return FALSE;
 }
 
-/* Whether who waited has use for the turn. */
+/* Places @call (taken), if anybody still wants it to run. */
+static gboolean
+grant_call (SmartCall *call)
+{
+  SmartOutcome *outcome = smart_call_get_outcome (call);
+
+  smart_call_set_awaits_turn (call, FALSE);
+  if (smart_outcome_is_pending (outcome) && !smart_outcome_is_cancelled (outcome))
+    return smart_place_later (call);
+
+  smart_call_forget_turn (call);
+  smart_call_may_run (call);
+  return FALSE;
+}
+
+/* Whether who waited has use for the turn (taken). Nothing of it is kept meanwhile: a
+ * reference to the outcome could be the last one when the call has ended. */
 static gboolean
 grant (Turn *turn)
 {
-  SmartOutcome *outcome;
-  gboolean wanted = TRUE;
+  SmartCall *call = turn->call;
+  SmartOutcome *mine = turn->turn != NULL ? smart_outcome_ref (turn->turn) : NULL;
 
-  /* What comes into the executor is not watched here any more. */
-  if (turn->executor != NULL)
-    smart_executor_unwatch (turn->executor, get_waiting (turn));
-
-  if (turn->turn != NULL)
-    {
-      smart_outcome_settle (turn->turn, NULL, NULL, NULL);
-    }
-  else
-    {
-      outcome = smart_call_get_outcome (turn->call);
-      wanted = smart_outcome_is_pending (outcome) && !smart_outcome_is_cancelled (outcome);
-      smart_call_set_awaits_turn (turn->call, FALSE);
-      if (wanted)
-        {
-          wanted = smart_place_later (turn->call);
-        }
-      else
-        {
-          smart_call_forget_turn (turn->call);
-          smart_call_may_run (turn->call);
-        }
-    }
-
-  turn->executor = NULL;
   turn_free (turn);
-  return wanted;
+  if (mine == NULL)
+    return grant_call (call);
+
+  smart_outcome_settle (mine, NULL, NULL, NULL);
+  smart_outcome_unref (mine);
+  return TRUE;
 }
 
 /* @outcome has no turn any more: the next one has it. HOLDS: turns->lock */
@@ -315,22 +311,22 @@ place_granted (SmartTurns *turns)
   turns->granting = TRUE;
   while ((turn = g_queue_pop_head (&turns->granted)) != NULL)
     {
-      SmartOutcome *outcome = smart_outcome_ref (turn->outcome);
-      gboolean held = FALSE;
-      gboolean wanted;
+      /* Identity only: whoever has no use for it leaves it among the holders. */
+      SmartOutcome *outcome = turn->outcome;
+      gboolean held;
 
       g_mutex_unlock (&turns->lock);
-      wanted = grant (turn);
+      if (grant (turn))
+        {
+          g_mutex_lock (&turns->lock);
+          continue;
+        }
+
       g_mutex_lock (&turns->lock);
-
-      if (!wanted)
-        held = pass_on (turns, outcome);
-
-      /* What the turns held, and what this function does. */
+      held = pass_on (turns, outcome);
       g_mutex_unlock (&turns->lock);
       if (held)
         smart_outcome_unref (outcome);
-      smart_outcome_unref (outcome);
       g_mutex_lock (&turns->lock);
     }
   turns->granting = FALSE;

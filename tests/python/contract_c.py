@@ -643,6 +643,42 @@ def inherited_is_abandoned():
                env={'PYTHONWARNINGS': 'ignore::DeprecationWarning'})
 
 
+# A child that ends in the ordinary way, of a parent whose loops are idle: they are woken up afterwards.
+IDLE_LOOPS = '''
+import asyncio, os, sys, threading
+import harness
+from harness import Gate, start_thread
+from gi.repository import SmartAsync
+
+@SmartAsync.smartasync
+async def is_woken_up():
+    return await asyncio.wait_for(asyncio.to_thread(lambda: 7), harness.DEADLINE)
+
+def use_twice(forked):
+    assert is_woken_up() == 7
+    used.open()
+    forked.wait()
+    assert is_woken_up() == 7
+
+forked, used = Gate(), Gate()
+other = start_thread(use_twice, forked)
+used.wait()
+assert is_woken_up() == 7
+pid = os.fork()
+if pid == 0:
+    sys.exit(is_woken_up() - 7)
+assert os.waitpid(pid, 0)[1] == 0
+forked.open()
+other.join()
+assert is_woken_up() == 7
+'''
+
+
+@test('/contract/C8.d', main_only=True)
+def idle_loops_are_abandoned():
+    run_python(IDLE_LOOPS, env={'PYTHONWARNINGS': 'ignore::DeprecationWarning'})
+
+
 # C10: GIO's singletons
 
 MONITOR = '''

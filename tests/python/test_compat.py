@@ -5,6 +5,7 @@
 that it had there."""
 
 import asyncio
+import gc
 import inspect
 import threading
 
@@ -12,6 +13,8 @@ import harness
 from harness import Counter, count_fds, expect, on_threads, run_asyncio, test
 from smartasync_glib.compat import (SmartLock, is_async_context, reset_smartasync_cache, set_async,
                                     set_sync, smartasync, smartawait, smartcontinuation)
+
+from smartasync_glib.loops import MAX_SHARED
 
 from gi.repository import SmartAsync
 
@@ -274,14 +277,51 @@ def shared_by_two_threads():
     assert n.value <= 2
 
 
-@test('/python/compat/bugs/threads-leak',
-      todo='an ended thread\'s loop waits for the collector')
+@test('/python/compat/bugs/threads-leak')
 def ended_threads():
     """50 of them leave 50 loops and 144 descriptors."""
     on_threads(2, lambda _: Manager().fetch())
     n_fds = count_fds()
-    for _ in range(5):
-        on_threads(10, lambda _: Manager().fetch())
+    # Nor do they wait for the collector.
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(5):
+            on_threads(10, lambda _: Manager().fetch())
+        harness.wait_until(lambda: count_fds() <= n_fds, 'descriptors were left')
+    finally:
+        gc.enable()
+
+
+@test('/python/compat/bugs/workers-leak')
+def idle_workers():
+    """The library's threads have a few loops in common."""
+    inside = Counter()
+
+    @smartasync
+    async def meet(n):
+        inside.add()
+        await harness.until(lambda: inside.value >= n)
+
+    @smartasync
+    def blocking(n):
+        meet(n)
+
+    async def main():
+        inside.value = 0
+        await asyncio.gather(*[blocking(20) for _ in range(20)])
+
+    run_asyncio(main)
+    gc.collect()
+    reset_smartasync_cache()
+    n_fds = count_fds()
+    for _ in range(3):
+        run_asyncio(main)
+    # What the ended loop had for the library's results is the collector's.
+    gc.collect()
+    # Each has four descriptors.
+    harness.wait_until(lambda: count_fds() <= n_fds + 4 * MAX_SHARED, 'loops were left')
+    reset_smartasync_cache()
     harness.wait_until(lambda: count_fds() <= n_fds, 'descriptors were left')
 
 

@@ -143,8 +143,7 @@ def fetch_many(port, n):
         assert seen == [f'{2 * (i * n + k)} {i * n + k}' for k in range(n)], seen
 
 
-@test('/python/uses/web/wsgiref',
-      todo='an ended thread\'s loop waits for the collector')
+@test('/python/uses/web/wsgiref')
 def threaded_wsgi():
     server = wsgiref.simple_server.make_server('127.0.0.1', 0, application, ThreadingServer,
                                                QuietHandler)

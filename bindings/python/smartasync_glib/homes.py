@@ -43,7 +43,7 @@ class _Home:
         # Its descriptor becomes readable whoever adds something, and though nobody owns it.
         self.context = GLib.MainContext.new_with_flags(GLib.MainContextFlags.OWNERLESS_POLLING)
         self.address = hash(self.context)
-        self.timer = None
+        self.timer = _no_timer  # weakly: it holds the loop, for which this is kept
         self.timeout = ctypes.c_int()
         self.fds = (native.PollFD * 8)()
         self.query()
@@ -64,16 +64,20 @@ class _Home:
         return self.timeout.value
 
     def iterate(self):
-        if self.timer is not None:
-            self.timer.cancel()
-            self.timer = None
+        timer, self.timer = self.timer(), _no_timer
+        if timer is not None:
+            timer.cancel()
         with self:
             while native.context_iteration(self.address, False):
                 pass
             milliseconds = self.query()
         loop = self.loop()
         if milliseconds >= 0 and loop is not None:
-            self.timer = loop.call_later(milliseconds / 1000, self.iterate)
+            self.timer = weakref.ref(loop.call_later(milliseconds / 1000, self.iterate))
+
+
+def _no_timer():
+    return None
 
 
 # GIO binds its network monitor, for good, to the context that is the thread default when a socket

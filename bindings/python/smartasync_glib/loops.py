@@ -10,11 +10,12 @@ but there is nothing to set up and to tear down for each run, which is what
 makes GLibEventLoop take ten times as long as asyncio for a short one.
 
 A thread keeps its loops, one for each depth of nested sync calls, and closes
-them when it ends.
+them when it ends; those that Python has not started share some.
 """
 
 import asyncio
 import collections.abc
+import contextlib
 import ctypes
 import os
 import select
@@ -37,6 +38,9 @@ from .native import pop_thread_default, push_thread_default
 # So many iterations a loop is given for what a body leaves behind. What is not
 # done by then goes on at this thread's next sync call.
 MAX_DRAIN = 16
+
+# So many idle ones are kept for threads that Python has not started.
+MAX_SHARED = 8
 
 # So long, in seconds, a body that has taken too long may take to end.
 GRACE = 0.02
@@ -298,7 +302,7 @@ class ThreadLoop(asyncio.SelectorEventLoop):
 
     def _watch_signals(self):
         """Signals wake the loop up, so that Python's handlers run in time."""
-        if threading.current_thread() is not threading.main_thread():
+        if threading.get_ident() != threading.main_thread().ident:
             return None
         return signal.set_wakeup_fd(self._csock.fileno(), warn_on_full_buffer=False)
 
@@ -316,6 +320,13 @@ class ThreadLoop(asyncio.SelectorEventLoop):
         """Closes it, with what is left in it."""
         if not self.is_closed() and not self.is_running():
             self.close()
+            # The context, which has a descriptor, is not to wait for the collector.
+            self._context = self._spare = self._spare_run = self._spare_step = None
+
+    def is_idle(self):
+        """Whether nothing is left in it, but for what only waits for others."""
+        return not (self._ready or self._scheduled or self._asyncgens or self._default_executor
+                    or len(self._selector.get_map()) > 1)
 
 
 class _Loops:
@@ -323,44 +334,87 @@ class _Loops:
 
     def __init__(self):
         self.free = []
+        self.process = os.getpid()
+
+    def take(self):
+        try:
+            return self.free.pop()
+        except IndexError:
+            return ThreadLoop()
+
+    def give_back(self, loop):
+        self.free.append(loop)
+
+    def reset(self):
+        with contextlib.suppress(IndexError):
+            while True:
+                self.free.pop().end()
 
     def __del__(self):
-        for loop in self.free:
+        if self.process == os.getpid():
+            self.reset()
+        else:
+            # What a parent's loops are registered for, in the kernel, is still the parent's: they
+            # must not even be freed.
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(self.free))
+
+
+class _SharedLoops(_Loops):
+    """Those of all threads that Python has not started, such as the library's workers.
+
+    What is Python's of such a thread lasts for one callback, and ends where nothing may be freed
+    that takes the interpreter's lock: older releases of Python crash.
+    """
+
+    def take(self):
+        loop = super().take()
+        loop._thread = threading.get_ident()
+        return loop
+
+    def give_back(self, loop):
+        if len(self.free) < MAX_SHARED and loop.is_idle():
+            self.free.append(loop)
+        else:
             loop.end()
+
+
+_shared = _SharedLoops()
+
+
+def _is_pythons_thread():
+    thread = threading._active.get(threading.get_ident())
+    return thread is not None and not isinstance(thread, threading._DummyThread)
 
 
 class _Local(threading.local):
     def __init__(self):
-        self.loops = _Loops()
+        self.loops = _Loops() if _is_pythons_thread() else _shared
 
 
 _local = _Local()
 
 
 def reset():
-    """Closes the loops of this thread that are not in use."""
-    free = _local.loops.free
-    while free:
-        free.pop().end()
+    """Closes the loops that are not in use: this thread's, and those that threads share."""
+    _local.loops.reset()
+    _shared.reset()
 
 
 def _abandon():
-    # What the parent's loops are registered for, in the kernel, is still the parent's.
-    _inherited.append(_local.loops)
-    _local.loops = _Loops()
+    global _shared
+    _local.loops, _shared = _Loops(), _SharedLoops()
 
 
-_inherited = []  # in a child: never freed
 os.register_at_fork(after_in_child=_abandon)
 
 
 def run_coroutine(coroutine, cancellable=None, deadline=None):
     """What the coroutine returns; a loop of this thread's runs it."""
-    free = _local.loops.free
-    loop = free.pop() if free else ThreadLoop()
+    loops = _local.loops
+    loop = loops.take()
     try:
         if _get_running_loop() is None:
             return loop._run(coroutine, cancellable, deadline)
         return loop.run_within(coroutine, cancellable, deadline)
     finally:
-        free.append(loop)
+        loops.give_back(loop)

@@ -64,8 +64,8 @@ G_DEFINE_FINAL_TYPE_WITH_CODE (SmartFuture,
 SmartOutcome *
 smart_outcome_new (GCancellable *upstream, gboolean wants_own)
 {
-  SmartThread *thread = smart_thread_peek ();
-  SmartOutcome *outcome = thread != NULL ? g_steal_pointer (&thread->spare) : NULL;
+  SmartThread *thread = smart_thread_get ();
+  SmartOutcome *outcome = g_steal_pointer (&thread->spare);
 
   if (outcome == NULL)
     {
@@ -746,15 +746,13 @@ smart_future_dispose (GObject *object)
   if (outcome != NULL)
     {
       g_mutex_lock (&outcome->lock);
-      keep = thread != NULL && smart_spares_may_keep (&thread->spare_futures, object);
+      keep = thread != NULL && smart_spares_may_revive (&thread->spare_futures, object);
       revived = outcome->handle == future && g_atomic_int_get (&object->ref_count) > 1;
       if (!revived)
         forget_handle (outcome, future);
       g_mutex_unlock (&outcome->lock);
     }
 
-  /* Only where g_object_unref() puts nothing in its qdata on the way here; that of
-   * GLib 2.74 does. */
   if (keep)
     {
       use_again (g_object_ref (future), thread);
@@ -1472,15 +1470,15 @@ progress_delivered (SmartParcel *parcel, gboolean run)
   smart_inbox_unref (inbox);
 }
 
-/* Under the lock: were it settled in between, the callbacks could be first. HOLDS:
- * the outcome's lock */
+/* Under the lock: were it settled in between, the callbacks could be first. @wake_up:
+ * see smart_inbox_try_push(). HOLDS: the outcome's lock */
 static void
-tell_progress (SmartRare *rare, SmartInbox *inbox)
+tell_progress (SmartRare *rare, SmartInbox *inbox, SmartWakeUp *wake_up)
 {
   rare->progress_parcel.deliver = progress_delivered;
   rare->telling = smart_inbox_ref (inbox);
   smart_outcome_ref (rare->outcome);
-  if (smart_inbox_try_push (inbox, &rare->progress_parcel))
+  if (smart_inbox_try_push (inbox, &rare->progress_parcel, wake_up))
     return;
 
   /* Neither is the last one: the caller has both. */
@@ -1498,14 +1496,14 @@ ref_outcome (gconstpointer outcome, gpointer unused)
 /* HOLDS: the outcome's lock, and it is pending. Returns the followers; references,
  * nullable. */
 static GPtrArray *
-set_progress (SmartRare *rare, double value, SmartInbox *inbox)
+set_progress (SmartRare *rare, double value, SmartInbox *inbox, SmartWakeUp *wake_up)
 {
   gboolean changed = !rare->has_progress || rare->progress != value;
 
   rare->progress = value;
   rare->has_progress = TRUE;
   if (inbox != NULL && changed && rare->telling == NULL)
-    tell_progress (rare, inbox);
+    tell_progress (rare, inbox, wake_up);
 
   return rare->ties.followers != NULL ? g_ptr_array_copy (rare->ties.followers, ref_outcome, NULL)
                                       : NULL;
@@ -1517,13 +1515,15 @@ set_progress (SmartRare *rare, double value, SmartInbox *inbox)
 void
 smart_outcome_report (SmartOutcome *outcome, double value, SmartInbox *inbox)
 {
+  SmartWakeUp wake_up = { NULL };
   GPtrArray *followers = NULL;
 
   g_mutex_lock (&outcome->lock);
   if (smart_outcome_is_pending (outcome))
-    followers = set_progress (smart_outcome_get_rare (outcome), value, inbox);
+    followers = set_progress (smart_outcome_get_rare (outcome), value, inbox, &wake_up);
   g_mutex_unlock (&outcome->lock);
 
+  smart_inbox_wake_up (&wake_up);
   if (followers == NULL)
     return;
 

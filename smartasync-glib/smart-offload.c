@@ -482,7 +482,7 @@ static int interpreter_is_gone = FALSE;
 
 /**
  * smart_interpreter_keep: (skip)
- * @ended: (scope forever) (nullable): called by this thread at its end
+ * @ended: (nullable): called by this thread at its end
  *
  * Says that an interpreter keeps what it knows of this thread from one body to
  * the next, and has to be told when there will be no more. To make it anew for

@@ -182,10 +182,11 @@ class SmartFunction:
         return self._start(Work(self._function, args, kwargs, plain))
 
     def _start(self, work):
+        outcome = work.outcome
         with detect.in_c(True):
             future = self._get_func()._callv(self._get_source(work.args), [values.box(work)],
                                              self._get_cancellable())
-        future._outcome = work.outcome
+        future._outcome = outcome
         return future
 
     def _begin_raw(self, args, kwargs):
@@ -206,9 +207,9 @@ class SmartFunction:
             return calls.get_inherited()
         return self._cancellable
 
-    def _make_arguments(self, args, kwargs, boxed=False):
+    def _make_arguments(self, args, kwargs, waiter=None):
         """What the library's function is called with."""
-        return [values.box(Work(self._function, args, kwargs, boxed=boxed))]
+        return [values.box(Work(self._function, args, kwargs, waiter=waiter))]
 
     def _run_nested(self, args, kwargs):
         """Calls it in the body of another call, whose cancellable is its own as well."""
@@ -377,16 +378,17 @@ class CoroutineFunction(SmartFunction):
             self._untimed = self.options(timeout=None)
         work = Work(self._function, args, kwargs, plain=True)
         work.deadline = deadline = loops.Deadline(self._deadline)
+        outcome = work.outcome
         outer = self._get_cancellable() or _get_cancellable_of_current_call()
         try:
-            with cancellation.linked(outer, deadline.cancellable), errors.translated(work.outcome):
+            with cancellation.linked(outer, deadline.cancellable), errors.translated(outcome):
                 interrupt.call(raw.call_sync, self._untimed._get_func(), self._get_source(args),
                                work, deadline.cancellable)
         except BaseException as error:
             if deadline.passed and not isinstance(error, KeyboardInterrupt):
                 raise errors.make_timed_out() from error
             raise
-        return work.outcome.value
+        return outcome.value
 
     def _call_aio(self, args, kwargs):
         return under_asyncio.call_coroutine(self, args, kwargs)

@@ -20,7 +20,6 @@ them when it ends; those that Python has not started share some.
 
 import asyncio
 import collections.abc
-import contextlib
 import ctypes
 import os
 import select
@@ -347,6 +346,7 @@ class ThreadLoop(asyncio.SelectorEventLoop):
         task._log_destroy_pending = True
         task.add_done_callback(self._on_done)
         callback, step_context = self._spare_step
+        self._spare_run = self._spare_step = None
         self.call_soon(callback, context=step_context)
 
         wakeup_fd = self._watch_signals()
@@ -471,12 +471,14 @@ class _Loops:
         self.free.append(loop)
 
     def reset(self):
-        with contextlib.suppress(IndexError):
+        try:
             while True:
                 self.free.pop().end()
+        except IndexError:
+            pass
 
-    def __del__(self):
-        if self.process == os.getpid():
+    def __del__(self, getpid=os.getpid):
+        if self.process == getpid():
             self.reset()
         else:
             # What a parent's loops are registered for, in the kernel, is still the parent's: they

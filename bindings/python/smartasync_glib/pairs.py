@@ -61,7 +61,7 @@ class LibraryFunction(SmartFunction):
         if func is not self._function:
             super()._set_options(func)
 
-    def _make_arguments(self, args, kwargs, boxed=False):
+    def _make_arguments(self, args, kwargs, waiter=None):
         if kwargs:
             raise TypeError(f'{self!r} takes no keyword arguments')
         return values.to_gvalues(args)
@@ -396,25 +396,27 @@ class PairFunction(LibraryFunction):
         work.instance, work.given = self._bind(args, kwargs)
         return work, work.given.get('cancellable') or self._get_cancellable()
 
-    def _make_arguments(self, args, kwargs, boxed=False):
-        return [values.box(self._make_work(args, kwargs, boxed=boxed)[0])]
+    def _make_arguments(self, args, kwargs, waiter=None):
+        return [values.box(self._make_work(args, kwargs, waiter=waiter)[0])]
 
     def _begin(self, args, kwargs, plain=False):
         work, cancellable = self._make_work(args, kwargs, plain=plain)
+        outcome = work.outcome
         with detect.in_c(True):
             future = self._get_func_here()._callv(_get_source(work.instance), [values.box(work)],
                                                   cancellable)
-        future._outcome = work.outcome
+        future._outcome = outcome
         return future
 
     def _call_sync(self, args, kwargs):
         if self._direct and native.current_call() is None:
             return self._pair.call_blocking(*self._bind(args, kwargs))
         work, cancellable = self._make_work(args, kwargs, plain=True)
-        with detect.in_c(False), errors.translated(work.outcome):
+        outcome = work.outcome
+        with detect.in_c(False), errors.translated(outcome):
             interrupt.call(self._get_func()._call_sync, _get_source(work.instance),
                            [values.box(work)], cancellable)
-        return work.outcome.value
+        return outcome.value
 
 
 def _get_source(instance):

@@ -53,16 +53,17 @@ def call_sync(func, source, work, cancellable):
 
 
 class RawFuture:
-    __slots__ = ('_address', '_outcome')
+    __slots__ = ('_address', '_outcome', '_work')
 
     def __init__(self, func, source, work, cancellable):
         """Starts a call in the caller's context."""
+        self._outcome = work.outcome
+        self._work = work
         if native.context_is_async():
             self._address = self._start(func, source, work, cancellable)
         else:
             with detect.in_c(True):
                 self._address = self._start(func, source, work, cancellable)
-        self._outcome = work.outcome
 
     @staticmethod
     def _start(func, source, work, cancellable):
@@ -73,6 +74,8 @@ class RawFuture:
 
     def __del__(self):
         native.object_unref(self._address)
+        if self._outcome.done:
+            self._work.clear()
 
     def done(self):
         return native.future_get_status(self._address) != _PENDING

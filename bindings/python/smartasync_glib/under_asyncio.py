@@ -98,7 +98,7 @@ async def call_coroutine(function, args, kwargs):
     try:
         return await _run_here(loop, work, future)
     finally:
-        work.call = None
+        work.clear()
 
 
 async def _wait_for_turn(loop, work, future):

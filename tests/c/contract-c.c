@@ -514,8 +514,11 @@ test_c3_a_owned_elsewhere (void)
 /* It gives the context up, and tells nobody: then the caller iterates it. */
 typedef struct
 {
+  GMainContext *context;
+  GThread *caller;
   SmartTestGate owned;
   SmartTestGate begun;
+  SmartCall *call;
 } Leaving;
 
 static gpointer
@@ -523,21 +526,21 @@ own_for_a_while (gpointer data)
 {
   Leaving *leaving = data;
 
-  g_assert_true (g_main_context_acquire (NULL));
+  g_assert_true (g_main_context_acquire (leaving->context));
   smart_test_gate_open (&leaving->owned);
   smart_test_gate_wait (&leaving->begun);
-  g_main_context_release (NULL);
+  g_main_context_release (leaving->context);
   return NULL;
 }
 
 static gboolean
 return_after_owner (gpointer data)
 {
-  SmartCall *call = data;
+  Leaving *leaving = data;
+  g_autoptr (SmartCall) call = g_steal_pointer (&leaving->call);
 
-  g_assert_true (smart_test_on_main_thread ());
+  g_assert_true (g_thread_self () == leaving->caller);
   smart_call_return_int (call, 7);
-  g_object_unref (call);
   return G_SOURCE_REMOVE;
 }
 
@@ -546,14 +549,16 @@ begin_before_owner_leaves (SmartCall *call, gpointer data)
 {
   Leaving *leaving = data;
 
-  smart_call_add_timeout (call, 1, return_after_owner, g_object_ref (call), NULL);
+  leaving->call = g_object_ref (call);
+  smart_call_add_timeout (call, 1, return_after_owner, leaving, NULL);
   smart_test_gate_open (&leaving->begun);
 }
 
 static void
 test_c3_a_owner_leaves (void)
 {
-  Leaving leaving;
+  g_autoptr (GMainContext) own = g_main_context_new ();
+  Leaving leaving = { .context = own, .caller = g_thread_self () };
   g_autoptr (SmartAsyncFunc) func =
       smart_async_func_new (begin_before_owner_leaves, &leaving, NULL);
   GThread *thread;
@@ -563,7 +568,9 @@ test_c3_a_owner_leaves (void)
   smart_async_func_set_main_context_policy (func, SMART_MAIN_CONTEXT_CURRENT);
   thread = g_thread_new ("owner", own_for_a_while, &leaving);
   smart_test_gate_wait (&leaving.owned);
+  g_main_context_push_thread_default (own);
   call_sync (func);
+  g_main_context_pop_thread_default (own);
   g_thread_join (thread);
   smart_test_gate_clear (&leaving.owned);
   smart_test_gate_clear (&leaving.begun);
@@ -1737,7 +1744,7 @@ main (int argc, char **argv)
   smart_test_add ("/contract/C2.a", test_c2_a);
   smart_test_add ("/contract/C3.a", test_c3_a);
   smart_test_add ("/contract/C3.a/owned-elsewhere", test_c3_a_owned_elsewhere);
-  smart_test_add_main ("/contract/C3.a/owner-leaves", test_c3_a_owner_leaves);
+  smart_test_add ("/contract/C3.a/owner-leaves", test_c3_a_owner_leaves);
   smart_test_add ("/contract/C3.b", test_c3_b);
   smart_test_add ("/contract/C4.a", test_c4_a);
   smart_test_add ("/contract/C4.b", test_c4_b);

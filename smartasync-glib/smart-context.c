@@ -268,6 +268,26 @@ smart_context_is_explicit (void)
 }
 
 /**
+ * smart_context_is_bare: (skip)
+ *
+ * Whether there is nothing here that the rule would have to look at: no body, no
+ * mode and no main context. Then the context is a sync one, for whoever has no
+ * loop of his own. For bindings, whose calls into C cost more than this does.
+ *
+ * Returns: %TRUE if there is nothing
+ *
+ * Since: 1.0
+ */
+gboolean
+smart_context_is_bare (void)
+{
+  SmartThread *thread = smart_thread_peek ();
+
+  return (thread == NULL || thread->top == NULL) && g_main_depth () == 0 &&
+         !g_main_context_is_owner (g_main_context_get_thread_default ());
+}
+
+/**
  * smart_context_describe:
  *
  * Says in one line what [func@SmartAsync.context_is_async] finds here, and why.

@@ -602,6 +602,7 @@ static void
 body_explicit (SmartCall *call, gpointer data)
 {
   g_assert_cmpint (smart_context_is_explicit (), ==, GPOINTER_TO_INT (data));
+  g_assert_false (smart_context_is_bare ());
   smart_call_return_none (call);
 }
 
@@ -610,6 +611,7 @@ explicit_in_callback_cb (gpointer data)
 {
   g_assert_true (smart_context_is_async ());
   g_assert_false (smart_context_is_explicit ());
+  g_assert_false (smart_context_is_bare ());
   *(gboolean *) data = TRUE;
 }
 
@@ -620,9 +622,15 @@ test_explicit (void)
   gboolean called = FALSE;
 
   g_assert_false (smart_context_is_explicit ());
+  g_assert_true (smart_context_is_bare ());
+
+  g_main_context_push_thread_default (context);
+  g_assert_false (smart_context_is_bare ());
+  g_main_context_pop_thread_default (context);
 
   smart_context_push_mode (SMART_MODE_SYNC);
   g_assert_true (smart_context_is_explicit ());
+  g_assert_false (smart_context_is_bare ());
   smart_test_invoke (context, explicit_in_callback_cb, &called);
   while (!called)
     g_main_context_iteration (context, TRUE);
@@ -630,6 +638,7 @@ test_explicit (void)
   g_assert_false (smart_context_is_explicit ());
   smart_context_pop_mode ();
   smart_context_pop_mode ();
+  g_assert_true (smart_context_is_bare ());
 
   check_in_body (smart_async_func_new_blocking (body_explicit, GINT_TO_POINTER (TRUE), NULL));
   check_in_body (smart_async_func_new (body_explicit, GINT_TO_POINTER (FALSE), NULL));

@@ -14,7 +14,7 @@ from . import (calls, cancellation, detect, driver, errors, interrupt, loops, na
                under_asyncio, values)
 from .detect import GLIB, PLAIN_BODY, SYNC, find_context
 from .loops import run_coroutine
-from .native import context_is_async, current_call
+from .native import context_is_async, context_is_bare, current_call
 from .work import Work, run_blocking
 
 _get_top = detect.top.get
@@ -315,8 +315,8 @@ class PlainFunction(SmartFunction):
 
     def __call__(self, /, *args, **kwargs):
         # The common case first: a sync context, and nothing around it that the library knows of.
-        if (_get_top() is None and self._direct and not context_is_async()
-                and _get_running_loop() is None and current_call() is None):
+        if (_get_top() is None and self._direct and context_is_bare()
+                and _get_running_loop() is None):
             token = _set_top(PLAIN_BODY)
             try:
                 result = self._function(*args, **kwargs)
@@ -358,8 +358,8 @@ class CoroutineFunction(SmartFunction):
 
     def __call__(self, /, *args, **kwargs):
         # As for a plain function.
-        if (_get_top() is None and self._direct and not context_is_async()
-                and _get_running_loop() is None and current_call() is None):
+        if (_get_top() is None and self._direct and context_is_bare()
+                and _get_running_loop() is None):
             return run_coroutine(self._function(*args, **kwargs))
         return self._call(args, kwargs)
 

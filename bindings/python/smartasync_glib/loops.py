@@ -273,10 +273,11 @@ class ThreadLoop(asyncio.SelectorEventLoop):
         """
         task = self._spare or self._make_spare()
         context = copy_context()
+        address = self._context_address
         hooks = get_asyncgen_hooks()
         suspended = False
 
-        push_thread_default(self._context_address)
+        push_thread_default(address)
         try:
             _set_running_loop(self)
             self._thread_id = self._thread
@@ -309,7 +310,7 @@ class ThreadLoop(asyncio.SelectorEventLoop):
                 self._drain()
             return value
         finally:
-            pop_thread_default(self._context_address)
+            pop_thread_default(address)
 
     def _end_watch(self):
         watch, self._watch = self._watch, None

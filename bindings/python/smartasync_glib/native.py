@@ -38,6 +38,9 @@ _library = _load()
 # Whether C's rule finds an async context.
 context_is_async = _bind('smart_context_is_async', ctypes.c_int)
 
+# Whether there is nothing that C's rule would have to look at: neither is there a current call then.
+context_is_bare = _bind('smart_context_is_bare', ctypes.c_int)
+
 # Whether it does so because of a mode or a blocking body.
 context_is_explicit = _bind('smart_context_is_explicit', ctypes.c_int)
 

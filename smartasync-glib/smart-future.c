@@ -64,8 +64,8 @@ G_DEFINE_FINAL_TYPE_WITH_CODE (SmartFuture,
 SmartOutcome *
 smart_outcome_new (GCancellable *upstream, gboolean wants_own)
 {
-  SmartThread *thread = smart_thread_peek ();
-  SmartOutcome *outcome = thread != NULL ? g_steal_pointer (&thread->spare) : NULL;
+  SmartThread *thread = smart_thread_get ();
+  SmartOutcome *outcome = g_steal_pointer (&thread->spare);
 
   if (outcome == NULL)
     {
@@ -746,15 +746,13 @@ smart_future_dispose (GObject *object)
   if (outcome != NULL)
     {
       g_mutex_lock (&outcome->lock);
-      keep = thread != NULL && smart_spares_may_keep (&thread->spare_futures, object);
+      keep = thread != NULL && smart_spares_may_revive (&thread->spare_futures, object);
       revived = outcome->handle == future && g_atomic_int_get (&object->ref_count) > 1;
       if (!revived)
         forget_handle (outcome, future);
       g_mutex_unlock (&outcome->lock);
     }
 
-  /* Only where g_object_unref() puts nothing in its qdata on the way here; that of
-   * GLib 2.74 does. */
   if (keep)
     {
       use_again (g_object_ref (future), thread);

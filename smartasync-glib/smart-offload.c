@@ -37,6 +37,10 @@
  * waits in the library make room for comes on top. */
 #define MAX_THREADS 512
 
+/* Where calls come as soon as that after the last ticket has ended, threads of our
+ * own are cheaper: they wait for the next one. */
+#define STEADY_USEC (20 * G_TIME_SPAN_MILLISECOND)
+
 /* A queue that has not moved for so long is stuck. */
 #define STALL_USEC (1 * G_TIME_SPAN_MILLISECOND)
 
@@ -73,6 +77,7 @@ struct _SmartPool
   guint n_idle;      /* lock: of these, not called for */
   guint n_called;    /* lock: idle ones called for that have not woken up yet */
   guint n_tickets;   /* lock: issued and not ended */
+  gint64 ticket_end; /* lock: when the last one has ended; 0: none has */
   guint n_waiting;   /* lock: workers in one of the library's waits */
   guint n_entering;  /* lock: workers on their way into an interpreter */
   guint n_summoned;  /* lock: workers on their way, who will take the head */
@@ -187,6 +192,7 @@ ticket_main (GTask *ticket, gpointer source_object, gpointer task_data, GCancell
   g_mutex_lock (&pool->lock);
   serve (pool);
   pool->n_tickets--;
+  pool->ticket_end = g_get_monotonic_time ();
   g_mutex_unlock (&pool->lock);
   thread->is_worker = FALSE;
 
@@ -302,6 +308,30 @@ typedef enum
   SUMMON_BY_TICKET
 } Summons;
 
+/* HOLDS: pool->lock */
+static gboolean
+can_issue (Pool *pool)
+{
+  return is_shared (pool) && pool->n_tickets < MAX_TICKETS && !pool->in_child;
+}
+
+/* HOLDS: pool->lock */
+static gboolean
+is_steady (Pool *pool)
+{
+  return pool->ticket_end != 0 && g_get_monotonic_time () - pool->ticket_end < STEADY_USEC;
+}
+
+/* HOLDS: pool->lock */
+static Summons
+summon_by_ticket (Pool *pool)
+{
+  pool->n_tickets++;
+  pool->n_tickets_issued++;
+  pool->n_summoned++;
+  return SUMMON_BY_TICKET;
+}
+
 /* Sees to it that somebody comes for the head of the queue. One at a time: who
  * comes and finds more behind it summons the next. HOLDS: pool->lock, which it
  * may give up meanwhile */
@@ -319,18 +349,16 @@ summon (Pool *pool, gboolean may_issue)
       return SUMMON_BY_SIGNAL;
     }
 
-  if (may_issue && is_shared (pool) && pool->n_tickets < MAX_TICKETS && !pool->in_child)
-    {
-      pool->n_tickets++;
-      pool->n_tickets_issued++;
-      pool->n_summoned++;
-      return SUMMON_BY_TICKET;
-    }
+  if (may_issue && can_issue (pool) && !is_steady (pool))
+    return summon_by_ticket (pool);
 
   if (is_shared (pool) ? n_busy (pool) < BASE_THREADS : pool->n_threads < pool->max_threads)
     add_thread (pool);
   if (pool->n_summoned == 0)
     call_looping (pool);
+  /* No thread could be started. */
+  if (pool->n_summoned == 0 && pool->head != NULL && may_issue && can_issue (pool))
+    return summon_by_ticket (pool);
 
   return SUMMONED;
 }
@@ -447,6 +475,46 @@ smart_interpreter_entered (void)
   g_mutex_lock (&pool->lock);
   end_entering (pool, thread);
   g_mutex_unlock (&pool->lock);
+}
+
+/* Whether nobody is to be told any more; atomic. */
+static int interpreter_is_gone = FALSE;
+
+/**
+ * smart_interpreter_keep: (skip)
+ * @ended: (nullable): called by this thread at its end
+ *
+ * Says that an interpreter keeps what it knows of this thread from one body to
+ * the next, and has to be told when there will be no more. To make it anew for
+ * each costs CPython more than all else that a short body does.
+ *
+ * With %NULL, no thread calls what it was given any more: the interpreter ends.
+ *
+ * Returns: %FALSE on a thread that is not a worker of this library's
+ *
+ * Since: 1.0
+ */
+gboolean
+smart_interpreter_keep (void (*ended) (void))
+{
+  SmartThread *thread = smart_thread_peek ();
+
+  if (ended == NULL)
+    g_atomic_int_set (&interpreter_is_gone, TRUE);
+
+  if (ended == NULL || thread == NULL || thread->pool == NULL)
+    return FALSE;
+
+  thread->ended = ended;
+
+  return TRUE;
+}
+
+static void
+tell_interpreter (SmartThread *thread)
+{
+  if (thread->ended != NULL && !g_atomic_int_get (&interpreter_is_gone))
+    thread->ended ();
 }
 
 /* What a worker that was summoned does: run calls while there are any. HOLDS:
@@ -685,6 +753,7 @@ thread_main (gpointer data)
   pool->n_threads--;
   g_mutex_unlock (&pool->lock);
 
+  tell_interpreter (thread);
   thread->pool = NULL;
   pool_unref (pool);
 

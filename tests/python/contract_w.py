@@ -536,27 +536,40 @@ def released_where_dropped():
     assert threads == workers and threads[0] != gone
 
 
-@test('/contract/W6.c',
-      todo='an exception keeps what its frames hold')
+@test('/contract/W6.c')
 def nothing_leaks():
     threads = []
     gc.collect()
     before = Tracked.alive.value
 
+    def fail(argument):
+        raise KeyError('x')
+
     @smartasync
     def fails(argument):
-        raise KeyError('x')
+        # What holds its frame is not to be held by it.
+        call = SmartAsync.Call.get_current()
+        fail((call, argument))
+
+    @smartasync
+    async def fails_later(argument):
+        call = SmartAsync.Call.get_current()
+        await SmartAsync.sleep(0.0001)
+        fail((call, argument))
 
     @smartasync
     async def later(argument):
         await SmartAsync.sleep(0.0001)
         return Tracked(argument.threads)
 
+    lock = SmartAsync.SmartLock()
     for caller in CALLERS.values():
         for _ in range(20):
             caller(Source(threads).blocking, Tracked(threads))
             caller(later, Tracked(threads))
-            harness.expect(KeyError, caller, fails, Tracked(threads))
+            for function in (fails, fails_later):
+                harness.expect(KeyError, caller, function, Tracked(threads))
+            harness.expect(KeyError, caller, lock.run_once, fail, Tracked(threads))
     # Dropped in flight, and never looked at.
     home = Home()
     home.call(lambda: [Source(threads).blocking(Tracked(threads)) for _ in range(100)] and None)

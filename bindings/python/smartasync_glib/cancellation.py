@@ -8,6 +8,8 @@ import weakref
 
 from gi.repository import Gio, GObject, SmartAsync
 
+from . import native
+
 _RESOLVED = SmartAsync.FutureStatus.RESOLVED
 
 _watches = weakref.WeakKeyDictionary()  # task: its watches, the outermost first
@@ -26,6 +28,41 @@ def linked(outer, inner):
         yield
     finally:
         GObject.Object.disconnect(outer, handler)
+
+
+class Borrowed:
+    """A cancellable that somebody holds, by its address: most often nobody needs more."""
+
+    __slots__ = ('address', 'get')
+
+    def __init__(self, address, get):
+        self.address = address
+        self.get = get  # PyGObject's object for it
+
+    def is_cancelled(self):
+        return self.address is not None and bool(native.is_cancelled(self.address))
+
+    def connect_wakeup(self, context):
+        """Has the context woken up when it is cancelled."""
+        return 0 if self.address is None else native.connect_wakeup(self.address, context)
+
+    def disconnect(self, handler):
+        if handler:
+            native.signal_handler_disconnect(self.address, handler)
+
+
+NO_CANCELLABLE = Borrowed(None, lambda: None)
+
+
+def borrow_current():
+    """That of the body which this is part of."""
+    return Borrowed(native.current_cancellable(), Gio.Cancellable.get_current)
+
+
+def borrow_from(call):
+    """That of the call at this address, whose body this is part of."""
+    return Borrowed(native.call_get_cancellable(call),
+                    lambda: SmartAsync.Call._get_current().get_cancellable())
 
 
 class Echo:

@@ -13,7 +13,6 @@ import collections
 import contextlib
 import itertools
 import sys
-import threading
 import weakref
 
 from gi.repository import Gio, GLib, SmartAsync
@@ -51,12 +50,6 @@ def report(error):
     sys.excepthook(type(error), error, error.__traceback__)
 
 
-class _Local(threading.local):
-    raised = None  # by a body that this thread has run, until who waits for it has seen it
-
-
-local = _Local()
-
 # What bodies have raised that take a SmartCall. Nobody knows their futures here, so for a while these
 # are kept in case that somebody asks.
 _recent = collections.deque(maxlen=32)
@@ -65,17 +58,18 @@ _outcomes = weakref.WeakValueDictionary()  # key: Outcome
 
 
 @contextlib.contextmanager
-def translated(*outcomes):
-    """A GLib.Error that is raised within comes out as the exception that it stands for."""
+def translated(*outcomes, told=()):
+    """A GLib.Error that is raised within comes out as the exception that it stands for.
+
+    It may be that of one of the outcomes, or of those in the list `told` by then.
+    """
     try:
         yield
     except GLib.Error as error:
-        found = from_gerror(error, *outcomes)
+        found = from_gerror(error, *outcomes, *told)
         if found is error:
             raise
         raise found from None
-    finally:
-        local.raised = None
 
 
 def to_gerror(error, outcome):
@@ -109,18 +103,13 @@ def from_gerror(error, *outcomes):
 
 
 def keep(outcome):
-    """For a caller who waits here, and for a while for others."""
-    local.raised = outcome
+    """For a while, for those who may ask."""
     _recent.append(outcome)
 
 
 def unbox(value):
     """What `value` stands for, if it is the outcome that those who waited for a flight share."""
-    if not isinstance(value, Outcome):
-        return value
-    if value.error is not None:
-        raise value.error
-    return value.value
+    return value.value if isinstance(value, Outcome) else value
 
 
 def make_outcome(error):

@@ -2,6 +2,8 @@
 
 """SmartLock.run_once() of Python's functions: see SmartAsync.Lock."""
 
+import threading
+
 from gi.repository import SmartAsync
 
 from . import detect, errors, function, interrupt, under_asyncio, values
@@ -50,31 +52,41 @@ class RunOnce:
             coroutine = self.aio(func, *args, **kwargs)
             return (under_asyncio.start(loop, coroutine) if under_asyncio.is_in_callback(loop)
                     else coroutine)
-        flight = self._begin(func, args, kwargs)
-        # All who wait for the flight share its outcome; what is its error is this future's, too.
-        outcome = errors.Outcome()
-        result = flight.then(lambda call, flight: _take(call, flight, outcome))
-        result._outcome = outcome
-        return result
+        waiter = _Waiter(self._lock, self._key)
+        return self._begin(waiter, func, args, kwargs).finally_(lambda *_: waiter.leave())
 
     def sync(self, func, /, *args, **kwargs):
         """The same, waiting for the value in every context."""
-        with detect.in_c(False), errors.translated():
-            result = interrupt.call(self._lock._run_once_sync, self._key,
-                                    *_prepare(func, args, kwargs))
+        waiter = _Waiter(self._lock, self._key)
+        try:
+            with detect.in_c(False), errors.translated(told=waiter.told):
+                result = interrupt.call(self._lock._run_once_sync, self._key,
+                                        *_prepare(waiter, func, args, kwargs))
+        finally:
+            waiter.leave()
         return errors.unbox(result[1])
 
     async def aio(self, func, /, *args, **kwargs):
         """A coroutine that does the same, in every context."""
         def begin():
-            return self._begin(func, args, kwargs)
+            return self._begin(waiter, func, args, kwargs)
 
+        waiter = _Waiter(self._lock, self._key)
         loop = detect.get_asyncio_loop()
-        return await (begin() if loop is None else under_asyncio.settle(loop, begin, True))
+        try:
+            return await (begin() if loop is None else under_asyncio.settle(loop, begin, True))
+        finally:
+            waiter.leave()
 
-    def _begin(self, func, args, kwargs):
-        with detect.in_c(True):
-            return self._lock._run_once(self._key, *_prepare(func, args, kwargs))
+    def _begin(self, waiter, func, args, kwargs):
+        try:
+            with detect.in_c(True):
+                flight = self._lock._run_once(self._key, *_prepare(waiter, func, args, kwargs))
+        except BaseException:
+            waiter.leave()
+            raise
+        flight._sources = waiter.told
+        return flight
 
     def _call_plainly(self, key, func, source=None, args=None, cancellable=None):
         """The form that it has in C, where the key comes first."""
@@ -82,7 +94,38 @@ class RunOnce:
             return self._lock._run_once(key, func, source, values.to_gvalues(args), cancellable)
 
 
-def _prepare(func, args, kwargs):
+class _Waiter:
+    """Who waits, and is told of the errors that flights come to meanwhile.
+
+    They are told here, as C has no more than a key of an error: see errors.py.
+    """
+
+    __slots__ = ('told', 'others', 'work', '_place')
+
+    def __init__(self, lock, key):
+        self.told = []
+        self.work = None  # of the flight, if it is this one's
+        self._place = (hash(lock), key)
+        with _mutex:
+            self.others = _waiters.setdefault(self._place, {})
+            self.others[id(self)] = self.told
+
+    def leave(self):
+        # C may have this longer than there is somebody who waits: see take_outcome() in work.py.
+        self.told = ()
+        if self.work is not None and self.work.outcome is None:
+            self.work.clear()
+        with _mutex:
+            self.others.pop(id(self), None)
+            if not self.others and _waiters.get(self._place) is self.others:
+                del _waiters[self._place]
+
+
+_mutex = threading.Lock()
+_waiters = {}  # (lock, key): {waiter: what it is told}
+
+
+def _prepare(waiter, func, args, kwargs):
     """What the library's methods take after the key."""
     if isinstance(func, function.BoundFunction):
         func, args = func.__func__, (func.__self__, *args)
@@ -90,10 +133,10 @@ def _prepare(func, args, kwargs):
         func = function.smartasync(func)
     if isinstance(func, function.SmartFunction):
         return (func._get_func(), func._get_source(args),
-                func._make_arguments(args, kwargs, boxed=True), func._cancellable)
+                func._make_arguments(args, kwargs, waiter), func._cancellable)
     kind = (function.CoroutineFunction if function.is_coroutine_function(func)
             else function.PlainFunction)
-    return _get_func(kind), None, [values.box(Work(func, args, kwargs, boxed=True))], None
+    return _get_func(kind), None, [values.box(Work(func, args, kwargs, waiter=waiter))], None
 
 
 _funcs = {}  # kind: SmartAsync.AsyncFunc
@@ -108,15 +151,3 @@ def _get_func(kind):
 
 def _run_once():
     """It gives them its name."""
-
-
-def _take(call, flight, outcome):
-    try:
-        value = flight.result()
-    except BaseException as error:
-        outcome.reject(error)
-        outcome.unseen = True
-        call.return_error(errors.to_gerror(error, outcome))
-    else:
-        outcome.resolve(value)
-        call.return_value(values.to_gvalue(value))

@@ -18,11 +18,11 @@ import types
 import gi
 from gi.repository import GLib, GObject, SmartAsync
 
-from . import detect, errors, interrupt, native, under_asyncio, values
+from . import detect, errors, interrupt, native, raw, under_asyncio, values, workers
 from .cancellation import Echo
 from .function import SmartFunction
 from .homes import iterates_default, make_singletons
-from .work import Work, fail, finish, get_work
+from .work import Work, fail, finish, get_current, get_work
 
 # Their objects belong to the default context, and wait for what happens there.
 NAMESPACES_OF_CURRENT = {'Gtk', 'Gdk', 'Adw', 'WebKit', 'WebKit2', 'Xdp'}
@@ -61,7 +61,7 @@ class LibraryFunction(SmartFunction):
         if func is not self._function:
             super()._set_options(func)
 
-    def _make_arguments(self, args, kwargs, boxed=False):
+    def _make_arguments(self, args, kwargs, waiter=None):
         if kwargs:
             raise TypeError(f'{self!r} takes no keyword arguments')
         return values.to_gvalues(args)
@@ -320,6 +320,7 @@ class _PairWork(Work):
 
     __slots__ = ('instance', 'given')
 
+    @interrupt.protected
     def begin_in(self, call):
         pair = self.function
         echo = Echo(call.get_cancellable())
@@ -337,22 +338,27 @@ class _PairWork(Work):
                          {**self.given, 'cancellable': echo.cancellable}, on_ready)
         echo.begin()
 
+    @interrupt.protected
     def run_in(self, call):
         return self.context.run(self.function.call_blocking, self.instance,
                                 {**self.given, 'cancellable': call.get_cancellable()})
 
 
-def _begin_pair(call, *_):
-    work = get_work(call)
+@raw.Body
+@interrupt.entry
+def _begin_pair(address, _):
+    work, call = get_work(address), get_current()
     try:
         work.begin_in(call)
     except BaseException as error:
         fail(call, work, error)
 
 
-def _block_pair(call, *_):
-    native.interpreter_entered()
-    work = get_work(call)
+@raw.Body
+@interrupt.entry
+def _block_pair(address, _):
+    workers.enter()
+    work, call = get_work(address), get_current()
     try:
         value = work.run_in(call)
     except BaseException as error:
@@ -380,8 +386,8 @@ class PairFunction(LibraryFunction):
 
     def _make_func(self):
         if self._pair.blocking is None:
-            return SmartAsync.AsyncFunc._new(_begin_pair)
-        return SmartAsync.AsyncFunc._new_dual(_begin_pair, (), _block_pair)
+            return raw.new_func(_begin_pair, None)
+        return raw.new_func(_begin_pair, _block_pair)
 
     def _bind(self, args, kwargs):
         instance = self._instance
@@ -396,25 +402,27 @@ class PairFunction(LibraryFunction):
         work.instance, work.given = self._bind(args, kwargs)
         return work, work.given.get('cancellable') or self._get_cancellable()
 
-    def _make_arguments(self, args, kwargs, boxed=False):
-        return [values.box(self._make_work(args, kwargs, boxed=boxed)[0])]
+    def _make_arguments(self, args, kwargs, waiter=None):
+        return [values.box(self._make_work(args, kwargs, waiter=waiter)[0])]
 
     def _begin(self, args, kwargs, plain=False):
         work, cancellable = self._make_work(args, kwargs, plain=plain)
+        outcome = work.outcome
         with detect.in_c(True):
             future = self._get_func_here()._callv(_get_source(work.instance), [values.box(work)],
                                                   cancellable)
-        future._outcome = work.outcome
+        future._outcome = outcome
         return future
 
     def _call_sync(self, args, kwargs):
         if self._direct and native.current_call() is None:
             return self._pair.call_blocking(*self._bind(args, kwargs))
         work, cancellable = self._make_work(args, kwargs, plain=True)
-        with detect.in_c(False), errors.translated(work.outcome):
+        outcome = work.outcome
+        with detect.in_c(False), errors.translated(outcome):
             interrupt.call(self._get_func()._call_sync, _get_source(work.instance),
                            [values.box(work)], cancellable)
-        return work.outcome.value
+        return outcome.value
 
 
 def _get_source(instance):

@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""The future of a call that an asyncio loop awaits and nobody else sees.
+"""What every call needs, without PyGObject's objects around it.
 
-It is a SmartFuture without PyGObject's object around it, which would cost as
-much as all the rest.
+For a short call they would cost as much as all the rest: one of the SmartCall,
+where the body is Python's own and takes none, and one of the future, where
+nobody but an asyncio loop sees it.
 """
 
 import ctypes
 import itertools
 
-from gi.repository import GLib, GObject
+from gi.repository import GLib, GObject, SmartAsync
 
 from . import detect, errors, native
 
@@ -34,17 +35,53 @@ def _get_address(gobject):
     return None if gobject is None else GObject.Object.__hash__(gobject)
 
 
+# What C calls as a body, with the call's address.
+Body = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)
+
+
+def new_func(begin, block):
+    """A function with these bodies, of which one may be None. They are never freed."""
+    if begin is None:
+        address = native.func_new_blocking(block, None, None)
+    elif block is None:
+        address = native.func_new(begin, None, None)
+    else:
+        address = native.func_new_dual(begin, None, None, block, None, None)
+    value = GObject.Value(SmartAsync.AsyncFunc)
+    native.value_take_object(hash(value), address)
+    return value.get_object()
+
+
+def _take_error(found):
+    """Frees the GError that `found` points to: the GLib.Error that it is."""
+    error = found.contents
+    try:
+        return GLib.Error(error.message.decode(), GLib.quark_to_string(error.domain), error.code)
+    finally:
+        native.error_free(found)
+
+
+def call_sync(func, source, work, cancellable):
+    """Has the library call it and wait. What comes of it is in the work's outcome."""
+    argument = native.Value(_OBJECT, id(work))
+    found = ctypes.POINTER(native.Error)()
+    if not native.func_call_sync(hash(func), _get_address(source), ctypes.addressof(argument), 1,
+                                 _get_address(cancellable), None, ctypes.addressof(found)):
+        raise _take_error(found)
+
+
 class RawFuture:
-    __slots__ = ('_address', '_outcome')
+    __slots__ = ('_address', '_outcome', '_work')
 
     def __init__(self, func, source, work, cancellable):
         """Starts a call in the caller's context."""
+        self._outcome = work.outcome
+        self._work = work
         if native.context_is_async():
             self._address = self._start(func, source, work, cancellable)
         else:
             with detect.in_c(True):
                 self._address = self._start(func, source, work, cancellable)
-        self._outcome = work.outcome
 
     @staticmethod
     def _start(func, source, work, cancellable):
@@ -55,6 +92,8 @@ class RawFuture:
 
     def __del__(self):
         native.object_unref(self._address)
+        if self._outcome.done:
+            self._work.clear()
 
     def done(self):
         return native.future_get_status(self._address) != _PENDING
@@ -70,11 +109,7 @@ class RawFuture:
     def _get_error(self):
         found = ctypes.POINTER(native.Error)()
         native.future_get_value(self._address, None, ctypes.byref(found))
-        error = found.contents
-        try:
-            return GLib.Error(error.message.decode(), GLib.quark_to_string(error.domain), error.code)
-        finally:
-            native.error_free(found)
+        return _take_error(found)
 
     def _wait_quietly(self, callback):
         key = next(_keys)

@@ -13,55 +13,83 @@ import contextvars
 import weakref
 from types import CoroutineType
 
-from . import detect, errors, loops, native, values
+from gi.repository import SmartAsync
+
+from . import detect, errors, interrupt, loops, native, raw, values, workers
+from .cancellation import borrow_from
+
+get_current = SmartAsync.Call._get_current
 
 
 class Work:
-    __slots__ = ('function', 'args', 'kwargs', 'context', 'outcome', 'plain', 'boxed',
+    __slots__ = ('function', 'args', 'kwargs', 'context', 'outcome', 'plain', 'waiters',
                  'call', 'granted', 'deadline')
 
-    def __init__(self, function, args, kwargs, plain=False, boxed=False):
+    def __init__(self, function, args, kwargs, plain=False, waiter=None):
         self.function = function
         self.args = args
         self.kwargs = kwargs
         self.context = contextvars.copy_context()
         self.outcome = errors.Outcome()
         self.plain = plain   # nobody in C looks at its value
-        self.boxed = boxed   # it returns its outcome, which several will share
+        self.waiters = None  # of a lock's flight: they share its outcome, see lock.py
         self.call = None     # of a task that runs itself: see under_asyncio.py
         self.granted = None
         self.deadline = None
+        if waiter is not None:
+            waiter.work, self.waiters = self, waiter.others
 
+    @interrupt.protected
     def begin(self, call):
         """What the function returns, called in the caller's context variables."""
-        return self.context.run(self._call, call, detect.COROUTINE_BODY)
+        return self.context.run(self._call, detect.COROUTINE_BODY, weakref.ref(call))
 
+    @interrupt.protected
     def run(self, call):
         """What comes of it in the end, for a body that blocks."""
         return self.context.run(self._call_and_finish, call)
 
-    def _call(self, call, kind):
+    def clear(self):
+        """The body is over, and its caller is here: what was for it goes, though C has it for longer.
+
+        An asyncio loop may have ended when C lets go of it; and might be held by it, by an argument.
+        """
+        self.function = self.args = self.kwargs = self.context = self.call = self.granted = None
+
+    def _call(self, kind, owner):
         frame = detect.Frame(kind, None, detect.get_asyncio_loop())
-        frame.owner = weakref.ref(call)
+        frame.owner = owner
         detect.top.set(frame)
+        interrupt.check()
         return self.function(*self.args, **self.kwargs)
 
     def _call_and_finish(self, call):
-        result = self._call(call, detect.BLOCKING_BODY)
+        result = self._call(detect.BLOCKING_BODY, None)
         if type(result) is CoroutineType:
-            result = loops.run_coroutine(result, call.get_cancellable(), self.deadline)
+            result = loops.run_coroutine(result, borrow_from(call), self.deadline)
         return result
 
 
 def get_work(call):
-    return call.get_value(0)
+    """Of the call at this address."""
+    return native.value_dup_boxed(native.call_get_args(call))
+
+
+def take_outcome(work):
+    """It is for those who wait: C, which holds the work, is not to hold the error with it.
+
+    The error's frames may hold the call, and the collector does not see C.
+    """
+    outcome, work.outcome = work.outcome, None
+    return outcome
 
 
 def finish(call, work, value):
     """The body has returned this."""
-    work.outcome.resolve(value)
-    if work.boxed:
-        call.return_value(values.box(work.outcome))
+    outcome = take_outcome(work)
+    outcome.resolve(value)
+    if work.waiters is not None:
+        call.return_value(values.box(outcome))
     elif work.plain or value is None:
         call.return_none()
     else:
@@ -70,22 +98,28 @@ def finish(call, work, value):
 
 def fail(call, work, error):
     """The body has raised this."""
-    outcome = work.outcome
+    outcome = take_outcome(work)
     outcome.reject(error)
-    if work.boxed:
-        call.return_value(values.box(outcome))
-        return
+    if work.waiters is not None:
+        for told in tuple(work.waiters.values()):
+            told.append(outcome)
     outcome.unseen = not work.plain and not isinstance(error, asyncio.CancelledError)
     call.return_error(errors.to_gerror(error, outcome))
 
 
-def run_blocking(call, *_):
+@raw.Body
+@interrupt.entry
+def run_blocking(call, _):
     """The blocking body of every Python function."""
-    native.interpreter_entered()
+    workers.enter()
     work = get_work(call)
     try:
         value = work.run(call)
     except BaseException as error:
-        fail(call, work, error)
+        fail(get_current(), work, error)
     else:
-        finish(call, work, value)
+        if work.plain and not work.boxed:
+            work.outcome.resolve(value)
+            native.call_return_none(call)
+        else:
+            finish(get_current(), work, value)

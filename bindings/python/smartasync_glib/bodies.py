@@ -4,7 +4,7 @@
 
 import functools
 
-from . import errors, native
+from . import errors, interrupt, workers
 
 
 def guard(body):
@@ -12,11 +12,12 @@ def guard(body):
     if body is None:
         return None
 
+    @interrupt.entry
     @functools.wraps(body)
     def guarded(call, *args):
-        native.interpreter_entered()
         try:
-            body(call, *args)
+            interrupt.check()
+            workers.run(body, call, *args)
         except BaseException as error:
             outcome = errors.make_outcome(error)
             errors.keep(outcome)

@@ -7,7 +7,7 @@ import contextvars
 import threading
 
 import harness
-from harness import Gate, Home, test
+from harness import Home, test
 
 from gi.repository import SmartAsync
 

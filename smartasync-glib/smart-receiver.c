@@ -344,7 +344,11 @@ smart_exception_private_clear (SmartExceptionPrivate *data)
  * Since: 1.0
  */
 /* clang-format off */
+/* What the macro of GLib makes is aligned, but clang cannot see it. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wcast-align"
 G_DEFINE_EXTENDED_ERROR (SmartException, smart_exception)
+#pragma GCC diagnostic pop
 /* clang-format on */
 
 /**

@@ -476,7 +476,7 @@ test_f3_d (void)
   for (int async = 0; async < 2; async++)
     {
       Continued continued = { .future = NULL };
-      g_auto (GValue) value = G_VALUE_INIT;
+      G_GNUC_UNUSED g_auto (GValue) value = G_VALUE_INIT;
 
       /* In what is continued: the function is not applied. */
       if (async)

@@ -1423,10 +1423,11 @@ cycle_begin (gpointer data)
   SmartFuture *future = cycle->future = smart_future_new (NULL);
 
   g_weak_ref_init (&cycle->weak, future);
-  smart_future_add_notify (future, cycle_notify, (g_object_ref (future), cycle), cycle_release);
-  g_object_unref (
-      smart_future_then (future, return_none_then, (g_object_ref (future), cycle), cycle_release));
-  g_object_ref (future);
+  /* Each of the three releases one. */
+  for (int i = 0; i < 3; i++)
+    g_object_ref (future);
+  smart_future_add_notify (future, cycle_notify, cycle, cycle_release);
+  g_object_unref (smart_future_then (future, return_none_then, cycle, cycle_release));
   smart_future_wait_async (future, NULL, cycle_ready, cycle);
   resolve_int (future, 1);
   g_object_unref (future);

@@ -738,7 +738,7 @@ releases_call_flight (gpointer data, const GValue *arg, GObject *source)
     {
       g_autoptr (SmartFuture) future =
           smart_lock_run_once (releases->lock, key, releases->func, source, arg, 1, NULL);
-      g_autoptr (SmartFuture) timed = smart_future_with_timeout (future, 60000);
+      G_GNUC_UNUSED g_autoptr (SmartFuture) timed = smart_future_with_timeout (future, 60000);
 
       if (i == 1)
         smart_future_cancel (future);

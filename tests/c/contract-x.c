@@ -72,7 +72,7 @@ wait_at_home (gpointer data)
 {
   AtHome *home = data;
   g_autoptr (SmartFuture) future = smart_async_func_callv (home->func, NULL, NULL, 0, NULL);
-  g_autoptr (SmartFuture) child = NULL;
+  G_GNUC_UNUSED g_autoptr (SmartFuture) child = NULL;
   g_autoptr (SmartFuture) all = NULL;
   g_autoptr (GError) error = NULL;
   g_autofree char *address = g_strdup_printf ("%p", (gpointer) home->context);

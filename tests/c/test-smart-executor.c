@@ -207,6 +207,8 @@ starts_nothing_unused (void)
       g_autoptr (SmartExecutor) pool = smart_executor_new_pool ("unused", 2);
       g_autoptr (SmartExecutor) loop = smart_executor_new_loop ("unused");
 
+      g_assert_nonnull (pool);
+      g_assert_nonnull (loop);
       g_assert_cmpuint (smart_test_count_threads (), <=, n_threads);
       g_assert_cmpuint (smart_test_count_fds (), <=, n_fds);
     }

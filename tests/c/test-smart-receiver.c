@@ -115,7 +115,7 @@ runs_setters (void)
       smart_async_func_new_for_receivers (G_OBJECT (begin), G_OBJECT (body));
   g_autoptr (SmartAsyncFunc) async = smart_async_func_new_for_receivers (G_OBJECT (begin), NULL);
   g_autoptr (SmartAsyncFunc) blocking = smart_async_func_new_for_receivers (NULL, G_OBJECT (body));
-  g_autoptr (SmartFuture) future = NULL;
+  G_GNUC_UNUSED g_autoptr (SmartFuture) future = NULL;
   g_autoptr (GError) error = NULL;
 
   g_assert_cmpint (smart_async_func_get_kind (dual), ==, SMART_ASYNC_FUNC_DUAL);

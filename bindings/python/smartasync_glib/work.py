@@ -118,8 +118,8 @@ def run_blocking(call, _):
     except BaseException as error:
         fail(get_current(), work, error)
     else:
-        if work.plain and not work.boxed:
-            work.outcome.resolve(value)
+        if work.plain and work.waiters is None:
+            take_outcome(work).resolve(value)
             native.call_return_none(call)
         else:
             finish(get_current(), work, value)

@@ -691,7 +691,7 @@ class Reports:
     def __init__(self, home):
         self.home = home
         self.future, calls = begin_pending(home)
-        self.call = calls[0]
+        self.call = calls.pop()
         self.seen = []
         self.future.connect('notify::progress', self.on_progress)
         self.future.wait_async(None, lambda *_: self.seen.append('callback')) \

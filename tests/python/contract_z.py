@@ -159,26 +159,22 @@ def assert_none(*kinds):
 LONG = 36000 if THOROUGH else 200
 
 
-@test('/contract/Z1.a', seconds=LONG,
-      todo='an exception keeps what its frames hold')
+@test('/contract/Z1.a', seconds=LONG)
 def no_object():
     assert_none('objects')
 
 
-@test('/contract/Z1.b', seconds=LONG,
-      todo='an exception keeps what its frames hold')
+@test('/contract/Z1.b', seconds=LONG)
 def no_fd():
     assert_none('fds')
 
 
-@test('/contract/Z1.c', seconds=LONG,
-      todo='an exception keeps what its frames hold')
+@test('/contract/Z1.c', seconds=LONG)
 def no_thread():
     assert_none('threads')
 
 
-@test('/contract/Z1.d', seconds=LONG,
-      todo='an exception keeps what its frames hold')
+@test('/contract/Z1.d', seconds=LONG)
 def no_source():
     assert_none('contexts', 'inboxes')
     assert not GLib.MainContext.default().pending()

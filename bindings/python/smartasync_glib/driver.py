@@ -78,7 +78,7 @@ class Driver:
         self.has_cancelled = False
 
     def step(self, error=None):
-        """Runs it until it suspends or ends."""
+        """Runs it until it suspends or ends; whether it has ended."""
         outer = _get_running_loop()
         _set_running_loop(self.loop)
         try:
@@ -94,8 +94,10 @@ class Driver:
             fail(self.call, self.work, raised)
         else:
             self.suspend(yielded)
+            return False
         finally:
             _set_running_loop(outer)
+        return True
 
     def resume(self, error=None):
         """The same, after a suspension: in its call again."""
@@ -106,9 +108,11 @@ class Driver:
             error = asyncio.CancelledError()
         self.call.enter()
         try:
-            self.step(error)
+            has_ended = self.step(error)
         finally:
             self.call.leave()
+        if has_ended:
+            self.clear()
 
     def suspend(self, yielded):
         if not self.handler:
@@ -156,6 +160,10 @@ class Driver:
             GObject.Object.disconnect(self.call.get_cancellable(), self.handler)
             self.handler = 0
 
+    def clear(self):
+        """What it has raised has frames that hold this: they are not to hold the call."""
+        self.call = self.work = self.coroutine = None
+
 
 def begin_coroutine(call, *_):
     """The asynchronous body of every coroutine function."""
@@ -172,4 +180,7 @@ def begin_coroutine(call, *_):
     except BaseException as error:
         fail(call, work, error)
         return
-    Driver(call, work, coroutine).step()
+    driver = Driver(call, work, coroutine)
+    call = work = coroutine = None
+    if driver.step():
+        driver.clear()

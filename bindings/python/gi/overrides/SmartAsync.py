@@ -79,6 +79,9 @@ AsyncFunc = override(AsyncFunc)
 __all__.append('AsyncFunc')
 
 
+_wait = SmartAsync.Future.wait
+
+
 def _unboxed(result):
     """`result` is (True, value)."""
     value = errors.unbox(result[1])
@@ -156,7 +159,8 @@ class Future(SmartAsync.Future):
 
     def wait(self, timeout_usec=-1, cancellable=None):
         with errors.translated(*self._get_outcomes()):
-            return _unboxed(interrupt.call(super().wait, timeout_usec, cancellable))
+            # Unbound: the collector does not see what a bound function of PyGObject's is bound to.
+            return _unboxed(interrupt.call(_wait, self, timeout_usec, cancellable))
 
     def wait_finish(self, result):
         with errors.translated(*self._get_outcomes()):
@@ -294,8 +298,12 @@ __all__ += ['context_is_async', 'context_describe', 'context_push_mode', 'contex
 
 
 def reset_smartasync_cache():
-    """Frees what is kept for this thread's next calls: loops and contexts that are not in use."""
+    """Frees what is kept for this thread's next calls: loops and contexts that are not in use.
+
+    And the errors that nobody has asked for.
+    """
     loops.reset()
+    errors.reset()
     SmartAsync.async_reset()
 
 

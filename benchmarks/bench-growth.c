@@ -7,11 +7,15 @@
 
 #include "bench.h"
 
+#include <malloc.h>
+
 #define FEW       10
 #define MANY      100000
 #define MANY_KEYS 1000
 #define THREADS   256
 #define BY_THREAD 2000
+#define MAX_BYTES 600
+#define CALLS     1000
 
 /* --- Calls in flight: all are begun, then all are returned, then all are
  * called back --- */
@@ -116,6 +120,81 @@ growth_of_tasks (guint n)
   return in_flight (MANY, TRUE) * 1000 / in_flight (FEW, TRUE);
 }
 
+/* --- Memory --- */
+
+/* Before 2.76, GLib had an allocator of its own for objects, which keeps what the
+ * first round has taken. */
+static gsize
+bytes_of_object (GType type)
+{
+  GTypeQuery query = { 0 };
+
+  if (glib_check_version (2, 76, 0) == NULL)
+    return 0;
+
+  g_type_query (type, &query);
+  return query.instance_size;
+}
+
+static void
+return_none (SmartCall *call, gpointer user_data)
+{
+  smart_call_return_none (call);
+}
+
+/* What each of MANY calls takes while it is in flight. */
+static gint64
+bytes_in_flight (guint n)
+{
+  GMainContext *context = bench_enter_loop ();
+  Flights flights = { .begun = g_ptr_array_new_full (MANY, g_object_unref), .pending = MANY };
+  g_autoptr (SmartAsyncFunc) func = smart_async_func_new (keep_call, &flights, NULL);
+  gsize before = mallinfo2 ().uordblks;
+  gsize after;
+
+  for (guint i = 0; i < MANY; i++)
+    smart_async_func_call_async (func, NULL, NULL, 0, NULL, call_ready, &flights);
+  after = mallinfo2 ().uordblks;
+
+  for (guint i = 0; i < MANY; i++)
+    smart_call_return_none (g_ptr_array_index (flights.begun, i));
+  g_ptr_array_unref (flights.begun);
+  bench_iterate (context, &flights.done);
+  bench_leave_loop (context);
+
+  return (after - before) / MANY + bytes_of_object (SMART_TYPE_CALL);
+}
+
+static gint64
+max_bytes (guint n)
+{
+  return MAX_BYTES;
+}
+
+/* Of so many sync calls with four scalars, which need no more than a call object each. */
+static gint64
+allocations (guint n)
+{
+  g_autoptr (SmartAsyncFunc) func = smart_async_func_new_blocking (return_none, NULL, NULL);
+  GValue args[4] = { G_VALUE_INIT };
+  guint64 before;
+
+  for (guint i = 0; i < G_N_ELEMENTS (args); i++)
+    g_value_init (&args[i], G_TYPE_INT);
+
+  before = bench_n_allocations;
+  for (guint i = 0; i < CALLS; i++)
+    smart_async_func_call_sync (func, NULL, args, G_N_ELEMENTS (args), NULL, NULL, NULL);
+
+  return (gint64) (bench_n_allocations - before);
+}
+
+static gint64
+one_each (guint n)
+{
+  return CALLS;
+}
+
 /* --- Keys --- */
 
 static void
@@ -174,12 +253,6 @@ one_key (guint n)
 
 /* --- Threads --- */
 
-static void
-return_none (SmartCall *call, gpointer user_data)
-{
-  smart_call_return_none (call);
-}
-
 static gpointer
 caller_main (gpointer func)
 {
@@ -222,7 +295,11 @@ const BenchRow bench_growth_rows[] = {
   { "growth: 100,000 calls in flight, a call", "the same with 10 in flight", many_in_flight,
     few_in_flight, 1.8, 1, BENCH_ONE_CORE },
   { "growth from 10 to 100,000 in flight, in thousandths", "GTask's growth", growth_of_calls,
-    growth_of_tasks, 1.0, 1, BENCH_ONE_CORE },
+    growth_of_tasks, 1.0, 1, BENCH_ONE_CORE, NULL, FALSE, "" },
+  { "memory of a call in flight, in bytes", "what it may take", bytes_in_flight, max_bytes, 1.0, 1,
+    BENCH_ONE_CORE, NULL, FALSE, " B" },
+  { "allocations of 1,000 sync calls with four ints", "a call object each", allocations, one_each,
+    1.0, 1, BENCH_ONE_CORE, NULL, FALSE, "" },
   { "growth: 1,000 keys, a flight", "the same with one key", many_keys, one_key, 1.8, 1,
     BENCH_ONE_CORE },
   { "growth: 256 threads, a sync call", "the same with one thread", many_threads, one_thread, 1.8,

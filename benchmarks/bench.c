@@ -48,6 +48,27 @@ static GString *json = NULL;
 static guint n_targets = 0;
 static guint n_reached = 0;
 
+_Thread_local guint64 bench_n_allocations = 0;
+
+/* glibc's own. */
+void *__libc_malloc (size_t size);
+void *__libc_calloc (size_t n, size_t size);
+
+/* In place of the ones that everything else calls. */
+void *
+malloc (size_t size)
+{
+  bench_n_allocations++;
+  return __libc_malloc (size);
+}
+
+void *
+calloc (size_t n, size_t size)
+{
+  bench_n_allocations++;
+  return __libc_calloc (n, size);
+}
+
 gint64
 bench_now (void)
 {
@@ -165,8 +186,10 @@ append_json_double (GString *string, const char *name, const char *format, doubl
 }
 
 static char *
-format_ns (double ns)
+format_amount (double ns, const char *unit)
 {
+  if (unit != NULL)
+    return g_strdup_printf ("%.0f%s", ns, unit);
   if (ns < 1e5)
     return g_strdup_printf ("%.0f ns", ns);
   if (ns < 1e7)
@@ -195,8 +218,8 @@ report_row (const char *what,
             double ratio,
             double spread)
 {
-  g_autofree char *ours = format_ns (ours_ns);
-  g_autofree char *peer = format_ns (peer_ns);
+  g_autofree char *ours = format_amount (ours_ns, row->unit);
+  g_autofree char *peer = format_amount (peer_ns, row->unit);
   g_autofree char *ratio_text = g_strdup_printf (ratio < 0.1 ? "%.4f" : "%.2f", ratio);
   g_autofree char *spread_text = g_strdup_printf ("±%.0f%%", spread * 100);
   g_autofree char *target_text = NULL;
@@ -229,7 +252,25 @@ report_row (const char *what,
   else
     g_string_append (json, ", \"target\": null");
   append_json_double (json, "spread", "%.4f", spread);
+  if (row->unit != NULL)
+    {
+      g_string_append (json, ", \"unit\": ");
+      append_json_string (json, row->unit);
+    }
   g_string_append_c (json, '}');
+}
+
+/* After each row: one that comes later may end the program. */
+static void
+write_json (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *folder = g_path_get_dirname (opt_json);
+  g_autofree char *text = g_strdup_printf ("{\"rows\": [\n%s\n]}\n", json->str);
+
+  g_mkdir_with_parents (folder, 0777);
+  if (!g_file_set_contents (opt_json, text, -1, &error))
+    g_error ("%s", error->message);
 }
 
 static void
@@ -256,7 +297,10 @@ run_row (const char *what, const BenchRow *row, BenchPlace place)
   median = quantile (ratio, opt_rounds, 0.5);
   half_range = (quantile (ratio, opt_rounds, 0.75) - quantile (ratio, opt_rounds, 0.25)) / 2;
   report_row (what, row, quantile (ours, opt_rounds, 0.5), quantile (peer, opt_rounds, 0.5), median,
-              half_range / median);
+              median > 0 ? half_range / median : 0);
+
+  if (opt_json != NULL)
+    write_json ();
 }
 
 static void
@@ -303,22 +347,6 @@ run_rows (const BenchRow *rows)
   for (const BenchRow *row = rows; row->what != NULL; row++)
     if (row->is_there == NULL || row->is_there ())
       run_row_everywhere (row);
-}
-
-static gboolean
-write_json (void)
-{
-  g_autoptr (GError) error = NULL;
-  g_autofree char *folder = g_path_get_dirname (opt_json);
-  g_autofree char *text = g_strdup_printf ("{\"rows\": [\n%s\n]}\n", json->str);
-
-  g_mkdir_with_parents (folder, 0777);
-  if (g_file_set_contents (opt_json, text, -1, &error))
-    return TRUE;
-
-  g_printerr ("%s\n", error->message);
-
-  return FALSE;
 }
 
 int
@@ -369,5 +397,5 @@ main (int argc, char *argv[])
   if (opt_json == NULL)
     g_print ("\n%u of %u targets reached\n", n_reached, n_targets);
 
-  return opt_json == NULL || write_json () ? 0 : 1;
+  return 0;
 }

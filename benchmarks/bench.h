@@ -29,7 +29,11 @@ typedef struct
   BenchPlace  place;
   gboolean (* is_there) (void); /* nullable: whether the peer is */
   gboolean    counted;          /* on one thread: its instructions repeat */
+  const char *unit;             /* nullable: of what is no time */
 } BenchRow;
+
+/* How often this thread has allocated memory so far. */
+extern _Thread_local guint64 bench_n_allocations;
 
 gint64 bench_now       (void);
 void   bench_iterate   (GMainContext   *context,

@@ -52,7 +52,8 @@ struct _SmartBodies
   SmartBody       body;  /* nullable */
   gpointer        body_data;
   GDestroyNotify  body_destroy;
-  SmartThread    *owner; /* nullable: the only thread where they may run; identity only */
+  GThread        *owner; /* nullable: the only thread where they may run; a reference,
+                            so that no later thread is taken for it */
 };
 
 const char *smart_async_func_get_label    (SmartAsyncFunc  *func);
@@ -95,7 +96,7 @@ void        smart_dispatch                (SmartAsyncFunc  *func,
                                            GObject         *source,
                                            const GValue    *args,
                                            guint            n_args,
-                                           gconstpointer    flight);
+                                           SmartLineage   *flight);
 gboolean    smart_place_later             (SmartCall       *call);
 
 /* smart-run.c */

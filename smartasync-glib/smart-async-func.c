@@ -82,6 +82,7 @@ bodies_clear (gpointer data)
     bodies->begin_destroy (bodies->begin_data);
   if (bodies->body_destroy != NULL)
     bodies->body_destroy (bodies->body_data);
+  g_clear_pointer (&bodies->owner, g_thread_unref);
 }
 
 static void
@@ -1086,9 +1087,9 @@ smart_async_func_check_result (SmartAsyncFunc *func, const GValue *result, GErro
 gboolean
 smart_async_func_may_run_here (SmartAsyncFunc *func)
 {
-  SmartThread *owner = func->bodies->owner;
+  GThread *owner = func->bodies->owner;
 
-  return owner == NULL || owner == smart_thread_peek ();
+  return owner == NULL || owner == g_thread_self ();
 }
 
 /* How it is called */

@@ -32,9 +32,10 @@ typedef struct
 static void await_outcome (SmartOutcome *outcome, SmartOutcome *innermost);
 
 static void
-await_told (SmartListener *base, gboolean run)
+await_told (SmartParcel *parcel, gboolean run)
 {
-  AwaitListener *listener = (AwaitListener *) base;
+  AwaitListener *listener = (AwaitListener *) parcel;
+  SmartListener *base = &listener->base;
   SmartFuture *next =
       base->outcome->error == NULL ? get_future (smart_outcome_peek (base->outcome)) : NULL;
 
@@ -58,7 +59,7 @@ await_outcome (SmartOutcome *outcome, SmartOutcome *innermost)
 {
   AwaitListener *listener = g_new0 (AwaitListener, 1);
 
-  listener->base.told = await_told;
+  listener->base.parcel.deliver = await_told;
   listener->innermost = smart_outcome_ref (innermost);
   smart_outcome_adopt_home (innermost, outcome);
   smart_outcome_depend (innermost, outcome);

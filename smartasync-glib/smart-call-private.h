@@ -14,21 +14,19 @@ G_BEGIN_DECLS
 #define SMART_IS_LIVE_CALL(call) (SMART_IS_CALL (call) && smart_call_get_outcome (call) != NULL)
 
 SmartCall    *smart_call_new             (SmartAsyncFunc *func,
-                                          SmartBody       body,
-                                          gpointer        body_data,
                                           gboolean        blocking,
                                           SmartOutcome   *outcome,
-                                          gconstpointer   flight);
+                                          SmartLineage  *flight);
+SmartCall    *smart_call_new_continuation (SmartBody      body,
+                                          gpointer        data,
+                                          SmartOutcome   *outcome);
 void          smart_call_set_args        (SmartCall      *call,
                                           GObject        *source,
                                           const GValue   *args,
                                           guint           n_args);
 void          smart_call_set_context     (SmartCall      *call,
                                           GMainContext   *context);
-GMainContext *smart_call_ref_context     (SmartCall      *call);
 void          smart_call_set_inbox       (SmartCall      *call,
-                                          SmartInbox     *inbox);
-void          smart_call_set_early_inbox (SmartCall      *call,
                                           SmartInbox     *inbox);
 void          smart_call_set_lenient     (SmartCall      *call);
 
@@ -50,19 +48,17 @@ void          smart_call_set_deadline    (SmartCall      *call,
                                           gint64          deadline);
 gint64        smart_call_get_deadline    (SmartCall      *call);
 
-/* What the call of a pending outcome needs to go on. */
+/* What the call of a pending outcome needs to go on. All are identities, once the
+ * outcome's lock is free. */
 typedef struct
 {
-  SmartThread *runner;     /* identity only: it runs there */
+  SmartThread *runner;     /* it runs there */
   int          runner_id;  /* valid if @runner is set */
   guint        runner_depth; /* likewise */
-  SmartTurns  *turns;      /* it waits for its turn; @func keeps it */
-  gpointer     pool;       /* it waits for a thread; @func keeps it */
-  SmartAsyncFunc *func;    /* a reference, nullable */
+  SmartTurns  *turns;      /* it waits for its turn */
+  gpointer     pool;       /* it waits for a thread */
 } SmartCallNeeds;
 
-void          smart_call_peek_needs      (SmartCall      *call,
-                                          SmartCallNeeds *needs);
 void          smart_call_get_needs       (SmartCall      *call,
                                           SmartCallNeeds *needs);
 void          smart_call_set_awaits_turn (SmartCall      *call,

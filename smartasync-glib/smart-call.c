@@ -66,17 +66,15 @@ struct _SmartCall
     } continuation;
   } args;
   guint n_args;
+  int awaits_turn;          /* atomic */
   SmartHome home;           /* where an asynchronous body runs */
   SmartInbox *inbox;        /* a use; where an offloaded call is released */
-  SmartInbox *early_inbox;  /* likewise, nullable: where its progress is told, if not there */
   SmartThread *home_thread; /* identity only: who made the call */
   SmartLineage *lineage;    /* a reference, nullable: what it descends from */
   SmartTurns *turns;        /* its function's: it has a turn, or waits for one */
-  gint64 deadline;          /* monotonic time; -1: none */
   SmartThread *runner;      /* atomic; identity only: it runs a blocking body */
   int runner_id;            /* valid where runner is set; written once, before it */
   guint runner_depth;       /* likewise: in how many waits that was already */
-  int awaits_turn;          /* atomic */
   gpointer pool;            /* atomic; identity only: the one that it is queued in */
   int returned;             /* atomic */
   guint8 blocking;          /* which kind of body it runs */
@@ -165,11 +163,12 @@ get_home_inbox (SmartCall *call, int priority)
   return inbox;
 }
 
-/* Best to a sync caller that is still there, who need not be woken up for it. */
+/* Best to a sync caller that is still there, who need not be woken up for it. What is
+ * sent is not touched any more: a reference kept here could be the last one. */
 static void
 send_home (SmartCall *call)
 {
-  SmartOutcome *outcome = smart_outcome_ref (call->outcome);
+  SmartOutcome *outcome = call->outcome;
   Remains *remains = g_new0 (Remains, 1);
 
   remains->parcel.deliver = remains_delivered;
@@ -193,7 +192,6 @@ send_home (SmartCall *call)
       else
         remains_delivered (&remains->parcel, FALSE);
     }
-  smart_outcome_unref (outcome);
 }
 
 /* Its end: settles what nobody will settle any more, and releases what it has. */
@@ -228,16 +226,9 @@ end (SmartCall *call)
   smart_home_clear (&call->home);
   g_clear_pointer (&call->pinned, g_main_context_unref);
   g_clear_pointer (&call->inbox, smart_inbox_unref);
-  g_clear_pointer (&call->early_inbox, smart_inbox_unref);
   g_clear_pointer (&call->outcome, smart_outcome_unref);
   g_clear_pointer (&call->lineage, smart_lineage_unref);
   g_clear_object (&call->func);
-}
-
-static void
-init (SmartCall *call)
-{
-  call->deadline = -1;
 }
 
 /* Releases the library's own reference. If it is the last one, and this the
@@ -257,7 +248,6 @@ smart_call_release (SmartCall *call)
   end (call);
   g_signal_handlers_destroy (call);
   memset ((char *) call + sizeof (GObject), 0, sizeof (SmartCall) - sizeof (GObject));
-  init (call);
   smart_spares_keep (&thread->spare_calls, G_OBJECT (call));
 }
 
@@ -278,18 +268,11 @@ smart_call_class_init (SmartCallClass *class)
 static void
 smart_call_init (SmartCall *call)
 {
-  init (call);
 }
 
-/* A call made by this thread. @func (nullable) is what it is a call of, and
- * @flight (nullable) what it does for others, too. */
-SmartCall *
-smart_call_new (SmartAsyncFunc *func,
-                SmartBody body,
-                gpointer body_data,
-                gboolean blocking,
-                SmartOutcome *outcome,
-                gconstpointer flight)
+/* A call made by this thread. @flight (nullable) is what it does for others, too. */
+static SmartCall *
+call_new (SmartOutcome *outcome, SmartLineage *flight)
 {
   SmartThread *thread = smart_thread_get ();
   SmartCall *call = smart_spares_take (&thread->spare_calls);
@@ -297,13 +280,6 @@ smart_call_new (SmartAsyncFunc *func,
 
   if (call == NULL)
     call = g_object_new (SMART_TYPE_CALL, NULL);
-  call->func = func != NULL ? g_object_ref (func) : NULL;
-  if (func == NULL)
-    {
-      call->args.continuation.body = body;
-      call->args.continuation.data = body_data;
-    }
-  call->blocking = blocking;
   call->outcome = smart_outcome_ref (outcome);
   call->home_thread = thread;
 
@@ -314,7 +290,8 @@ smart_call_new (SmartAsyncFunc *func,
       if (smart_outcome_is_pending (outcome))
         outcome->call = call;
       g_mutex_unlock (&outcome->lock);
-      call->lineage = smart_lineage_new (above != NULL ? above->lineage : NULL, flight, TRUE);
+      smart_lineage_set_above (flight, above != NULL ? above->lineage : NULL);
+      call->lineage = smart_lineage_ref (flight);
     }
   else
     {
@@ -323,6 +300,33 @@ smart_call_new (SmartAsyncFunc *func,
       if (above != NULL && above->lineage != NULL)
         call->lineage = smart_lineage_ref (above->lineage);
     }
+
+  return call;
+}
+
+/* A call of one of the bodies of @func. */
+SmartCall *
+smart_call_new (SmartAsyncFunc *func,
+                gboolean blocking,
+                SmartOutcome *outcome,
+                SmartLineage *flight)
+{
+  SmartCall *call = call_new (outcome, flight);
+
+  call->func = g_object_ref (func);
+  call->blocking = blocking;
+
+  return call;
+}
+
+/* What a continuation is given to return by. */
+SmartCall *
+smart_call_new_continuation (SmartBody body, gpointer data, SmartOutcome *outcome)
+{
+  SmartCall *call = call_new (outcome, NULL);
+
+  call->args.continuation.body = body;
+  call->args.continuation.data = data;
 
   return call;
 }
@@ -347,25 +351,11 @@ smart_call_set_context (SmartCall *call, GMainContext *context)
     smart_home_set (&call->home, context);
 }
 
-/* Where an asynchronous body runs; a reference, NULL where that has gone. */
-GMainContext *
-smart_call_ref_context (SmartCall *call)
-{
-  return smart_home_ref_context (&call->home);
-}
-
 /* Takes @inbox. */
 void
 smart_call_set_inbox (SmartCall *call, SmartInbox *inbox)
 {
   call->inbox = inbox;
-}
-
-/* Takes @inbox. */
-void
-smart_call_set_early_inbox (SmartCall *call, SmartInbox *inbox)
-{
-  call->early_inbox = inbox;
 }
 
 void
@@ -411,21 +401,27 @@ smart_call_get_lineage (SmartCall *call)
   return call->lineage;
 }
 
+/* Until then its caller waits; monotonic time. */
 void
 smart_call_set_deadline (SmartCall *call, gint64 deadline)
 {
-  call->deadline = deadline;
+  g_mutex_lock (&call->outcome->lock);
+  smart_outcome_get_rare (call->outcome)->deadline = deadline;
+  g_mutex_unlock (&call->outcome->lock);
 }
 
+/* -1: none */
 gint64
 smart_call_get_deadline (SmartCall *call)
 {
-  return call->deadline;
+  SmartRare *rare = smart_outcome_peek_rare (call->outcome);
+
+  return rare != NULL && rare->deadline != 0 ? rare->deadline : -1;
 }
 
 /* HOLDS: the outcome's lock, and the outcome is pending */
 void
-smart_call_peek_needs (SmartCall *call, SmartCallNeeds *needs)
+smart_call_get_needs (SmartCall *call, SmartCallNeeds *needs)
 {
   needs->runner = g_atomic_pointer_get (&call->runner);
   if (needs->runner != NULL)
@@ -435,15 +431,6 @@ smart_call_peek_needs (SmartCall *call, SmartCallNeeds *needs)
     }
   needs->turns = g_atomic_int_get (&call->awaits_turn) ? g_atomic_pointer_get (&call->turns) : NULL;
   needs->pool = g_atomic_pointer_get (&call->pool);
-  needs->func = NULL;
-}
-
-/* The same, for longer than the outcome is locked. */
-void
-smart_call_get_needs (SmartCall *call, SmartCallNeeds *needs)
-{
-  smart_call_peek_needs (call, needs);
-  needs->func = call->func != NULL ? g_object_ref (call->func) : NULL;
 }
 
 void
@@ -465,7 +452,7 @@ smart_call_set_turn (SmartCall *call, SmartTurns *turns)
   SmartLineage *above = call->lineage;
 
   g_atomic_pointer_set (&call->turns, turns);
-  call->lineage = smart_lineage_new (above, call->func, FALSE);
+  call->lineage = smart_lineage_new_turn (above, call->func);
   smart_lineage_unref (above);
 }
 
@@ -566,27 +553,18 @@ static void
 run_body (SmartCall *call)
 {
   const SmartBodies *bodies = call->func != NULL ? call->func->bodies : NULL;
-  SmartBody body;
-  gpointer body_data;
 
   if (bodies == NULL)
-    {
-      body = call->args.continuation.body;
-      body_data = call->args.continuation.data;
-    }
-  else
-    {
-      body = call->blocking ? bodies->body : bodies->begin;
-      body_data = call->blocking ? bodies->body_data : bodies->begin_data;
-    }
-
-  if (call->func == NULL || smart_async_func_may_run_here (call->func))
-    body (call, body_data);
-  else
+    call->args.continuation.body (call, call->args.continuation.data);
+  else if (!smart_async_func_may_run_here (call->func))
     smart_call_return_error (call,
                              g_error_new (SMART_ERROR, SMART_ERROR_WRONG_THREAD,
                                           _ ("%s would have run on another thread than its own"),
                                           smart_call_get_label (call)));
+  else if (call->blocking)
+    bodies->body (call, bodies->body_data);
+  else
+    bodies->begin (call, bodies->begin_data);
 }
 
 /* Runs the synchronous part of an asynchronous body, or a continuation. */
@@ -1546,9 +1524,10 @@ typedef struct
 } FollowListener;
 
 static void
-followed (SmartListener *base, gboolean run)
+followed (SmartParcel *parcel, gboolean run)
 {
-  FollowListener *listener = (FollowListener *) base;
+  FollowListener *listener = (FollowListener *) parcel;
+  SmartListener *base = &listener->base;
   SmartOutcome *outcome = base->outcome;
   GValue value = G_VALUE_INIT;
 
@@ -1575,7 +1554,7 @@ smart_call_follow (SmartCall *call, SmartOutcome *outcome)
   FollowListener *listener = g_new0 (FollowListener, 1);
   GError *error = NULL;
 
-  listener->base.told = followed;
+  listener->base.parcel.deliver = followed;
   listener->call = g_object_ref (call);
   /* Who waits for it here has to iterate what the other one needs. */
   smart_outcome_adopt_home (call->outcome, outcome);
@@ -1699,14 +1678,16 @@ smart_call_add_timeout (SmartCall *call,
 void
 smart_call_report_progress (SmartCall *call, double progress)
 {
+  SmartRare *rare;
   SmartInbox *inbox;
 
-  g_return_if_fail (SMART_IS_CALL (call));
+  g_return_if_fail (SMART_IS_LIVE_CALL (call));
   g_return_if_fail (progress >= 0 && progress <= 1);
 
   /* No later than what waits for the future, which has the default priority. */
-  if (call->early_inbox != NULL)
-    inbox = smart_inbox_ref (call->early_inbox);
+  rare = smart_outcome_peek_rare (call->outcome);
+  if (rare != NULL && rare->progress_inbox != NULL)
+    inbox = smart_inbox_ref (rare->progress_inbox);
   else if (call->inbox != NULL)
     inbox = smart_inbox_ref (call->inbox);
   else

@@ -101,33 +101,65 @@ find_place (GMainContext *context)
   return NULL;
 }
 
+static SmartPlace *
+get_place (const SmartHome *home)
+{
+  return ((guintptr) home->keeper & 1) == 0 ? home->keeper : NULL;
+}
+
+static SmartInbox *
+get_inbox (const SmartHome *home)
+{
+  return ((guintptr) home->keeper & 1) != 0 ? (gpointer) ((guintptr) home->keeper - 1) : NULL;
+}
+
 void
 smart_home_set (SmartHome *home, GMainContext *context)
 {
   SmartPlace *place = find_place (context);
 
   smart_home_clear (home);
-  home->place = place != NULL ? place_ref (place) : NULL;
+  home->keeper = place != NULL ? place_ref (place) : NULL;
   home->context = place != NULL ? context : g_main_context_ref (context);
+}
+
+/* The context of @inbox, which may go. */
+void
+smart_home_set_weak (SmartHome *home, SmartInbox *inbox)
+{
+  smart_home_clear (home);
+  home->context = smart_inbox_get_context (inbox);
+  home->keeper = (gpointer) ((guintptr) smart_inbox_ref (inbox) + 1);
 }
 
 void
 smart_home_copy (SmartHome *home, const SmartHome *other)
 {
-  home->place = other->place != NULL ? place_ref (other->place) : NULL;
-  home->context = other->place != NULL || other->context == NULL
-                      ? other->context
-                      : g_main_context_ref (other->context);
+  SmartPlace *place = get_place (other);
+  SmartInbox *inbox = get_inbox (other);
+
+  *home = *other;
+  if (place != NULL)
+    place_ref (place);
+  else if (inbox != NULL)
+    smart_inbox_ref (inbox);
+  else if (other->context != NULL)
+    g_main_context_ref (other->context);
 }
 
 void
 smart_home_clear (SmartHome *home)
 {
-  if (home->place != NULL)
-    place_unref (home->place);
+  SmartPlace *place = get_place (home);
+  SmartInbox *inbox = get_inbox (home);
+
+  if (place != NULL)
+    place_unref (place);
+  else if (inbox != NULL)
+    smart_inbox_unref (inbox);
   else if (home->context != NULL)
     g_main_context_unref (home->context);
-  home->place = NULL;
+  home->keeper = NULL;
   home->context = NULL;
 }
 
@@ -135,19 +167,22 @@ smart_home_clear (SmartHome *home)
 gboolean
 smart_home_is_here (const SmartHome *home)
 {
-  return home->place == NULL ||
-         (home->place->thread == smart_thread_peek () && home->place->context != NULL);
+  SmartPlace *place = get_place (home);
+
+  return home->keeper == NULL ||
+         (place != NULL && place->thread == smart_thread_peek () && place->context != NULL);
 }
 
-/* Nullable: there is none, or it has gone. Any thread. */
+/* Nullable: there is none, or it has gone. Any thread. Not for a weak one. */
 GMainContext *
 smart_home_ref_context (const SmartHome *home)
 {
-  SmartPlace *place = home->place;
+  SmartPlace *place = get_place (home);
   GMainContext *context = NULL;
 
   if (place == NULL)
-    return home->context != NULL ? g_main_context_ref (home->context) : NULL;
+    return home->keeper == NULL && home->context != NULL ? g_main_context_ref (home->context)
+                                                         : NULL;
 
   g_mutex_lock (&place->lock);
   if (place->context != NULL)
@@ -155,6 +190,46 @@ smart_home_ref_context (const SmartHome *home)
   g_mutex_unlock (&place->lock);
 
   return context;
+}
+
+/* The same, to compare only. */
+GMainContext *
+smart_home_peek (const SmartHome *home)
+{
+  SmartPlace *place = get_place (home);
+  SmartInbox *inbox = get_inbox (home);
+  GMainContext *context;
+
+  if (inbox != NULL)
+    return smart_inbox_is_open (inbox) ? home->context : NULL;
+  if (place == NULL)
+    return home->context;
+
+  g_mutex_lock (&place->lock);
+  context = place->context;
+  g_mutex_unlock (&place->lock);
+
+  return context;
+}
+
+/* Whether this thread owns the context. */
+gboolean
+smart_home_is_owned (const SmartHome *home)
+{
+  SmartPlace *place = get_place (home);
+  SmartInbox *inbox = get_inbox (home);
+  gboolean is_owned;
+
+  if (inbox != NULL)
+    return smart_inbox_is_here (inbox);
+  if (place == NULL)
+    return home->context != NULL && g_main_context_is_owner (home->context);
+
+  g_mutex_lock (&place->lock);
+  is_owned = place->context != NULL && g_main_context_is_owner (place->context);
+  g_mutex_unlock (&place->lock);
+
+  return is_owned;
 }
 
 /* Destroys @source (taken), which was attached to the context, and clears @home.
@@ -174,9 +249,11 @@ smart_home_destroy_source (SmartHome *home, GSource *source)
     }
   else
     {
-      g_mutex_lock (&home->place->lock);
-      home->place->sources = g_slist_prepend (home->place->sources, source);
-      g_mutex_unlock (&home->place->lock);
+      SmartPlace *place = get_place (home);
+
+      g_mutex_lock (&place->lock);
+      place->sources = g_slist_prepend (place->sources, source);
+      g_mutex_unlock (&place->lock);
     }
 
   smart_home_clear (home);
@@ -197,10 +274,10 @@ make_network_monitor (gpointer unused)
 
 /* GIO makes its network monitor when a socket client first needs it, and binds
  * it for good to the context that is then the thread default. Were that a
- * private one, the application would never hear of a change. So it is made
- * before, bound to the default context. */
-static void
-make_singletons (void)
+ * private one, or a loop's, the application would never hear of a change. So it is
+ * made before, bound to the default context. */
+void
+smart_context_pool_make_singletons (void)
 {
   static gsize made = 0;
 
@@ -240,7 +317,7 @@ smart_context_pool_borrow (SmartThread *thread)
 
   if (G_UNLIKELY (thread->contexts == NULL))
     {
-      make_singletons ();
+      smart_context_pool_make_singletons ();
       thread->contexts = g_ptr_array_new_with_free_func (place_close);
     }
 

@@ -30,7 +30,7 @@ struct _SmartFrame
   SmartMode       mode;        /* of SMART_FRAME_MODE */
   guint64         delivery;    /* if on_heap: the parcel that its thread was in the middle of */
   SmartCall      *call;        /* of the others; a reference if on_heap */
-  GCancellable   *cancellable; /* what it made the current one, or NULL */
+  GCancellable   *cancellable; /* what it made the current one, or NULL; the call has it */
   GSList         *hidden;      /* what it hides, the outermost first */
 };
 

@@ -50,7 +50,7 @@ smart_frame_push (SmartThread *thread, SmartFrame *frame, SmartFrameKind kind, S
 
   frame->cancellable = smart_call_get_cancellable (call);
   if (frame->cancellable != NULL)
-    g_cancellable_push_current (g_object_ref (frame->cancellable));
+    g_cancellable_push_current (frame->cancellable);
   else
     frame->hidden = smart_hide_cancellables ();
 }
@@ -62,10 +62,7 @@ drop_top (SmartThread *thread)
 
   thread->top = frame->below;
   if (frame->cancellable != NULL)
-    {
-      g_cancellable_pop_current (frame->cancellable);
-      g_object_unref (frame->cancellable);
-    }
+    g_cancellable_pop_current (frame->cancellable);
   if (frame->hidden != NULL)
     smart_show_cancellables (frame->hidden);
 

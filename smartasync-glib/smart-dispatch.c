@@ -52,6 +52,7 @@ run_at_home (gpointer data)
 {
   SmartCall *call = g_object_ref (data);
 
+  smart_call_set_context (call, g_source_get_context (g_main_current_source ()));
   if (smart_call_may_run (call))
     smart_call_run_blocking (call);
 
@@ -61,21 +62,20 @@ run_at_home (gpointer data)
 /* Takes @call, in any thread. If its context ends before it has run, it is
  * dropped, which settles it. */
 static void
-run_at_home_later (SmartCall *call)
+run_at_home_later (SmartCall *call, GMainContext *home)
 {
-  GMainContext *home = smart_call_get_context (call);
   GSource *source = g_idle_source_new ();
 
-  smart_outcome_set_home (smart_call_get_outcome (call), home);
+  smart_outcome_set_weak_home (smart_call_get_outcome (call), smart_call_get_inbox (call));
   g_source_set_static_name (source, "smartasync blocking body");
   g_source_set_callback (source, run_at_home, call, g_object_unref);
   g_source_attach (source, home);
   g_source_unref (source);
 }
 
-/* Where a call in an async context runs. Takes @call. */
+/* Where a call in an async context, which is in @home, runs. Takes @call. */
 static void
-place (SmartCall *call)
+place (SmartCall *call, GMainContext *home)
 {
   SmartAsyncFunc *func = smart_call_get_func (call);
 
@@ -84,9 +84,9 @@ place (SmartCall *call)
   else if (smart_call_is_blocking (call) && func->offload)
     smart_offload (call);
   else if (smart_call_is_blocking (call))
-    run_at_home_later (call);
+    run_at_home_later (call, home);
   else
-    smart_begin (call, smart_call_get_context (call));
+    smart_begin (call, home);
 }
 
 static void
@@ -98,7 +98,7 @@ placed_at_home (SmartParcel *parcel, gboolean run)
   if (!run)
     g_object_unref (call);
   else if (smart_call_may_run (call))
-    place (call);
+    place (call, smart_inbox_get_context (smart_call_get_inbox (call)));
 }
 
 /* Its turn has come: places @call (taken), from any thread. If its executor has
@@ -107,38 +107,22 @@ gboolean
 smart_place_later (SmartCall *call)
 {
   SmartAsyncFunc *func = smart_call_get_func (call);
-  GMainContext *context;
-  SmartInbox *inbox;
+  GError *error = NULL;
 
   if (func->executor != NULL)
     {
-      if (smart_executor_offer (func->executor, call))
+      if (smart_executor_offer (func->executor, call, &error))
         return TRUE;
 
       smart_call_forget_turn (call);
-      smart_executor_refuse (call);
+      smart_executor_refuse (call, error);
       return FALSE;
     }
 
   if (smart_call_is_blocking (call) && func->offload)
-    {
-      smart_offload (call);
-      return TRUE;
-    }
-
-  /* Without it, nobody would ever run it. */
-  context = smart_call_ref_context (call);
-  if (context == NULL)
-    {
-      smart_call_forget_turn (call);
-      g_object_unref (call);
-      return FALSE;
-    }
-
-  inbox = smart_inbox_get (context, func->priority);
-  smart_call_push (call, inbox, placed_at_home);
-  smart_inbox_unref (inbox);
-  g_main_context_unref (context);
+    smart_offload (call);
+  else
+    smart_call_push (call, smart_call_get_inbox (call), placed_at_home);
 
   return TRUE;
 }
@@ -147,22 +131,23 @@ smart_place_later (SmartCall *call)
 static void
 dispatch_async (SmartAsyncFunc *func, SmartCall *call, SmartOutcome *outcome, GMainContext *home)
 {
-  /* What runs elsewhere is released at home. */
-  if (func->executor != NULL || smart_call_is_blocking (call))
+  gboolean elsewhere = func->executor != NULL || smart_call_is_blocking (call);
+
+  /* What runs elsewhere is released at home, and what has to wait for its turn comes
+   * there; meanwhile neither keeps the context. */
+  if (elsewhere || func->max_concurrency > 0)
+    smart_call_set_inbox (call, smart_inbox_get (home, func->priority));
+  if (elsewhere)
     {
       smart_outcome_set_back_to (outcome, home);
-      smart_call_set_inbox (call, smart_inbox_get (home, func->priority));
       if (func->priority > G_PRIORITY_DEFAULT)
-        smart_call_set_early_inbox (call, smart_inbox_get (home, G_PRIORITY_DEFAULT));
+        smart_outcome_set_progress_inbox (outcome, smart_inbox_get (home, G_PRIORITY_DEFAULT));
     }
-  if (func->executor == NULL && !(smart_call_is_blocking (call) && func->offload))
-    smart_call_set_context (call, home);
-
   if (func->timeout > 0)
     smart_outcome_set_deadline (outcome, home, func->timeout);
 
   if (func->max_concurrency == 0 || smart_turns_take (&func->turns, call))
-    place (call);
+    place (call, home);
 }
 
 /* A flight that runs elsewhere, begun by a sync caller. He waits for his own
@@ -175,7 +160,7 @@ dispatch_flight (SmartAsyncFunc *func, SmartCall *call, SmartOutcome *outcome)
   smart_outcome_keep_spent (outcome);
 
   if (func->max_concurrency == 0 || smart_turns_take (&func->turns, call))
-    place (call);
+    place (call, NULL);
 }
 
 /* Whether every call that a sync caller makes of @func is run by him. */
@@ -232,7 +217,7 @@ smart_dispatch (SmartAsyncFunc *func,
                 GObject *source,
                 const GValue *args,
                 guint n_args,
-                gconstpointer flight)
+                SmartLineage *flight)
 {
   const SmartBodies *bodies = func->bodies;
   gboolean async = home != NULL;
@@ -268,9 +253,7 @@ smart_dispatch (SmartAsyncFunc *func,
       return;
     }
 
-  call = blocking
-             ? smart_call_new (func, bodies->body, bodies->body_data, TRUE, outcome, flight)
-             : smart_call_new (func, bodies->begin, bodies->begin_data, FALSE, outcome, flight);
+  call = smart_call_new (func, blocking, outcome, flight);
   smart_call_set_args (call, source, args, n_args);
   if (func->timeout > 0)
     smart_call_set_deadline (call,

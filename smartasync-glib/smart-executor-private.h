@@ -9,8 +9,15 @@
 G_BEGIN_DECLS
 
 gboolean      smart_executor_offer             (SmartExecutor *executor,
-                                                SmartCall     *call);
-void          smart_executor_refuse            (SmartCall     *call);
+                                                SmartCall     *call,
+                                                GError       **error);
+void          smart_executor_refuse            (SmartCall     *call,
+                                                GError        *error);
+GError       *smart_executor_new_closed_error  (void);
+gboolean      smart_executor_watch             (SmartExecutor *executor,
+                                                SmartOutcome  *outcome);
+void          smart_executor_unwatch           (SmartExecutor *executor,
+                                                SmartOutcome  *outcome);
 void          smart_executor_submit            (SmartExecutor *executor,
                                                 SmartCall     *call);
 void          smart_executor_submit_and_wait   (SmartExecutor *executor,

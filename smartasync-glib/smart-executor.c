@@ -6,6 +6,7 @@
 #include "smart-executor-private.h"
 
 #include "smart-async-func-private.h"
+#include "smart-context-pool-private.h"
 #include "smart-i18n-private.h"
 #include "smart-offload-private.h"
 
@@ -52,13 +53,15 @@ struct _SmartExecutor
   Kind kind;         /* immutable */
   char *name;        /* immutable */
   guint max_threads; /* immutable */
+  gboolean is_timer; /* immutable: nobody's bodies run there */
   int max_pending;   /* atomic */
-  int n_pending;     /* atomic: of a context, the calls that have not begun */
 
   GMutex lock;
   guint generation;      /* lock: the process that these were made in */
   gboolean closed;       /* lock: nothing begins any more */
-  GHashTable *waiting;   /* lock: a set of the outcomes of those n_pending; references */
+  GHashTable *waiting;   /* lock: of a context, a set of the outcomes of the calls that
+                            have not begun; references, and not the last ones */
+  GHashTable *watched;   /* lock: likewise, of those that wait for a turn first */
   SmartPool *pool;       /* lock: made when it is first needed */
   GMainContext *context; /* lock: likewise, of a loop; immutable of a context */
   GMainLoop *loop;       /* lock: likewise */
@@ -113,6 +116,7 @@ smart_executor_finalize (GObject *object)
       g_clear_pointer (&executor->context, g_main_context_unref);
     }
   g_hash_table_unref (executor->waiting);
+  g_hash_table_unref (executor->watched);
   g_mutex_clear (&executor->lock);
   g_free (executor->name);
 
@@ -197,6 +201,12 @@ smart_executor_class_init (SmartExecutorClass *class)
   g_object_class_install_properties (object_class, N_PROPS, props);
 }
 
+static GHashTable *
+outcome_set_new (void)
+{
+  return g_hash_table_new_full (NULL, NULL, (GDestroyNotify) smart_outcome_unref, NULL);
+}
+
 static void
 smart_executor_init (SmartExecutor *executor)
 {
@@ -204,8 +214,8 @@ smart_executor_init (SmartExecutor *executor)
   /* What g_object_new () makes, or a language's `new`, is a pool of one. */
   executor->max_threads = 1;
   executor->generation = generation;
-  executor->waiting =
-      g_hash_table_new_full (NULL, NULL, (GDestroyNotify) smart_outcome_unref, NULL);
+  executor->waiting = outcome_set_new ();
+  executor->watched = outcome_set_new ();
 }
 
 /* HOLDS: executor->lock */
@@ -217,11 +227,11 @@ leave_the_parent (SmartExecutor *executor)
 
   executor->generation = generation;
   executor->pool = NULL;
+  g_hash_table_steal_all (executor->watched);
   if (executor->kind == LOOP)
     {
       executor->context = NULL;
       executor->loop = NULL;
-      g_atomic_int_set (&executor->n_pending, 0);
       g_hash_table_steal_all (executor->waiting);
     }
 }
@@ -242,7 +252,7 @@ get_pool (SmartExecutor *executor)
 }
 
 static gpointer
-loop_main (gpointer data)
+timer_main (gpointer data)
 {
   GMainLoop *loop = data;
   GMainContext *context = g_main_loop_get_context (loop);
@@ -255,20 +265,56 @@ loop_main (gpointer data)
   return NULL;
 }
 
-/* Not a reference: valid as long as @executor. NULL if it is closed and has none. */
+static gpointer
+loop_main (gpointer data)
+{
+  smart_context_pool_make_singletons ();
+  return timer_main (data);
+}
+
+/* HOLDS: executor->lock */
+static gboolean
+start_loop (SmartExecutor *executor, GError **error)
+{
+  GMainContext *context = g_main_context_new ();
+  GMainLoop *loop = g_main_loop_new (context, TRUE);
+  GThread *thread = g_thread_try_new (executor->name, executor->is_timer ? timer_main : loop_main,
+                                      g_main_loop_ref (loop), error);
+
+  if (thread == NULL)
+    {
+      g_main_loop_unref (loop);
+      g_main_loop_unref (loop);
+      g_main_context_unref (context);
+      return FALSE;
+    }
+
+  g_thread_unref (thread);
+  executor->context = context;
+  executor->loop = loop;
+  return TRUE;
+}
+
+GError *
+smart_executor_new_closed_error (void)
+{
+  return g_error_new_literal (SMART_ERROR, SMART_ERROR_CLOSED,
+                              _ ("The executor that it was to run in was closed"));
+}
+
+/* Not a reference: valid as long as @executor. NULL if it is closed and has none, or
+ * if there is no thread for it. */
 static GMainContext *
-get_context (SmartExecutor *executor)
+get_context (SmartExecutor *executor, GError **error)
 {
   GMainContext *context;
 
   g_mutex_lock (&executor->lock);
   leave_the_parent (executor);
-  if (executor->context == NULL && !executor->closed)
-    {
-      executor->context = g_main_context_new ();
-      executor->loop = g_main_loop_new (executor->context, TRUE);
-      g_thread_unref (g_thread_new (executor->name, loop_main, g_main_loop_ref (executor->loop)));
-    }
+  if (executor->context == NULL && executor->closed)
+    g_propagate_error (error, smart_executor_new_closed_error ());
+  else if (executor->context == NULL)
+    start_loop (executor, error);
   context = executor->context;
   g_mutex_unlock (&executor->lock);
 
@@ -334,7 +380,8 @@ smart_executor_new_for_context (GMainContext *context)
  * @name: (nullable): what its thread is called
  *
  * Makes an executor that is a thread with a main loop. The thread is started
- * when it is needed, and ends with the executor.
+ * when it is needed, and ends with the executor. If the system gives it none, the
+ * call fails with a %G_THREAD_ERROR, and the next one tries again.
  *
  * Returns: (transfer full): an executor
  *
@@ -426,8 +473,8 @@ smart_executor_set_max_pending (SmartExecutor *executor, guint max_pending)
  * The main context that its bodies run in; that of a loop is made, and its
  * thread started, if it was not yet.
  *
- * Returns: (transfer none) (nullable): the context; %NULL for a pool, and for an
- *   executor that was closed
+ * Returns: (transfer none) (nullable): the context; %NULL for a pool, for an
+ *   executor that was closed, and where the system has no thread for a loop
  *
  * Since: 1.0
  */
@@ -436,7 +483,7 @@ smart_executor_get_context (SmartExecutor *executor)
 {
   g_return_val_if_fail (SMART_IS_EXECUTOR (executor), NULL);
 
-  return executor->kind != POOL ? get_context (executor) : NULL;
+  return executor->kind != POOL ? get_context (executor, NULL) : NULL;
 }
 
 /* Whether @executor was closed; any thread. */
@@ -460,20 +507,12 @@ smart_executor_is_pool (SmartExecutor *executor)
 
 /* Running there */
 
-static void
-refuse (SmartCall *call, int domain_is_io, int code, const char *message)
+/* Takes @call, which will not run, and @error. */
+void
+smart_executor_refuse (SmartCall *call, GError *error)
 {
   smart_call_drop_turn (call);
-  smart_outcome_settle (smart_call_get_outcome (call), NULL,
-                        g_error_new_literal (domain_is_io ? G_IO_ERROR : SMART_ERROR, code,
-                                             message),
-                        call);
-}
-
-static void
-refuse_closed (SmartCall *call)
-{
-  refuse (call, FALSE, SMART_ERROR_CLOSED, _ ("The executor that it was to run in was closed"));
+  smart_outcome_settle (smart_call_get_outcome (call), NULL, error, call);
 }
 
 /* In the executor's context, which this thread owns. */
@@ -494,10 +533,7 @@ delivered (SmartParcel *parcel, gboolean run)
 {
   SmartCall *call = smart_call_of_parcel (parcel);
   SmartExecutor *executor = g_object_ref (smart_call_get_func (call)->executor);
-
   GMainContext *context;
-
-  g_atomic_int_add (&executor->n_pending, -1);
 
   g_mutex_lock (&executor->lock);
   g_hash_table_remove (executor->waiting, smart_call_get_outcome (call));
@@ -511,40 +547,66 @@ delivered (SmartParcel *parcel, gboolean run)
     }
   else
     {
-      refuse_closed (call);
+      smart_executor_refuse (call, smart_executor_new_closed_error ());
     }
 
   g_object_unref (executor);
 }
 
 static gboolean
-submit_to_context (SmartExecutor *executor, SmartCall *call)
+has_settled (gpointer outcome, gpointer value, gpointer unused)
+{
+  return !smart_outcome_is_pending (outcome);
+}
+
+/* Whether one more may wait: those that were cancelled do not count. HOLDS:
+ * executor->lock */
+static gboolean
+has_room (SmartExecutor *executor)
+{
+  guint max_pending = (guint) g_atomic_int_get (&executor->max_pending);
+
+  if (max_pending == 0 || g_hash_table_size (executor->waiting) < max_pending)
+    return TRUE;
+
+  g_hash_table_foreach_remove (executor->waiting, has_settled, NULL);
+  return g_hash_table_size (executor->waiting) < max_pending;
+}
+
+static GError *
+new_busy_error (void)
+{
+  return g_error_new_literal (G_IO_ERROR, G_IO_ERROR_BUSY, _ ("Too many calls wait already"));
+}
+
+static gboolean
+submit_to_context (SmartExecutor *executor, SmartCall *call, GError **error)
 {
   SmartOutcome *outcome = smart_call_get_outcome (call);
-  GMainContext *context;
-  int max_pending = g_atomic_int_get (&executor->max_pending);
-  int n = g_atomic_int_get (&executor->n_pending);
+  GMainContext *context = NULL;
   SmartInbox *inbox;
 
-  /* Not added and taken back: meanwhile another one would be refused. */
-  do
-    {
-      if (max_pending > 0 && n >= max_pending)
-        return FALSE;
-    }
-  while (!g_atomic_int_compare_and_exchange_full (&executor->n_pending, n, n + 1, &n));
+  if (get_context (executor, error) == NULL)
+    return FALSE;
 
-  get_context (executor);
   g_mutex_lock (&executor->lock);
   if (executor->closed)
     {
-      g_mutex_unlock (&executor->lock);
-      g_atomic_int_add (&executor->n_pending, -1);
-      return FALSE;
+      g_propagate_error (error, smart_executor_new_closed_error ());
     }
-  g_hash_table_add (executor->waiting, smart_outcome_ref (outcome));
-  context = g_main_context_ref (executor->context);
+  else if (!has_room (executor))
+    {
+      g_propagate_error (error, new_busy_error ());
+    }
+  else
+    {
+      g_hash_table_add (executor->waiting, smart_outcome_ref (outcome));
+      context = g_main_context_ref (executor->context);
+    }
   g_mutex_unlock (&executor->lock);
+
+  if (context == NULL)
+    return FALSE;
 
   smart_outcome_set_home_of_others (outcome, context);
   smart_outcome_queue (outcome);
@@ -556,28 +618,58 @@ submit_to_context (SmartExecutor *executor, SmartCall *call)
   return TRUE;
 }
 
-/* Takes @call, if it has room. Any thread. */
+/* Takes @call, unless there is no room, or no executor any more. Any thread. */
 gboolean
-smart_executor_offer (SmartExecutor *executor, SmartCall *call)
+smart_executor_offer (SmartExecutor *executor, SmartCall *call, GError **error)
 {
-  if (executor->kind == POOL)
-    return smart_pool_submit (get_pool (executor), call,
-                              (guint) g_atomic_int_get (&executor->max_pending));
+  if (executor->kind != POOL)
+    return submit_to_context (executor, call, error);
 
-  return submit_to_context (executor, call);
+  if (smart_pool_submit (get_pool (executor), call,
+                         (guint) g_atomic_int_get (&executor->max_pending)))
+    return TRUE;
+
+  g_propagate_error (error,
+                     is_closed (executor) ? smart_executor_new_closed_error () : new_busy_error ());
+  return FALSE;
 }
 
-/* Takes @call, for which there is no room, or no executor any more. */
-void
-smart_executor_refuse (SmartCall *call)
+/* What waits for a turn before it comes here: until smart_executor_unwatch(),
+ * @outcome settles when @executor is closed. FALSE: it is. */
+gboolean
+smart_executor_watch (SmartExecutor *executor, SmartOutcome *outcome)
 {
-  if (is_closed (smart_call_get_func (call)->executor))
-    {
-      refuse_closed (call);
-      return;
-    }
+  gboolean closed;
 
-  refuse (call, TRUE, G_IO_ERROR_BUSY, _ ("Too many calls wait already"));
+  g_mutex_lock (&executor->lock);
+  closed = executor->closed;
+  if (!closed)
+    g_hash_table_add (executor->watched, smart_outcome_ref (outcome));
+  g_mutex_unlock (&executor->lock);
+
+  return !closed;
+}
+
+/* The caller keeps @outcome. */
+void
+smart_executor_unwatch (SmartExecutor *executor, SmartOutcome *outcome)
+{
+  g_mutex_lock (&executor->lock);
+  g_hash_table_remove (executor->watched, outcome);
+  g_mutex_unlock (&executor->lock);
+}
+
+/* Takes @outcomes. */
+static void
+settle_closed (GHashTable *outcomes)
+{
+  GHashTableIter iter;
+  gpointer outcome;
+
+  g_hash_table_iter_init (&iter, outcomes);
+  while (g_hash_table_iter_next (&iter, &outcome, NULL))
+    smart_outcome_settle (outcome, NULL, smart_executor_new_closed_error (), NULL);
+  g_hash_table_unref (outcomes);
 }
 
 /**
@@ -599,9 +691,7 @@ smart_executor_close (SmartExecutor *executor)
 {
   SmartPool *pool = NULL;
   GMainContext *context = NULL;
-  GHashTable *waiting;
-  GHashTableIter iter;
-  gpointer outcome;
+  GHashTable *waiting, *watched;
 
   g_return_if_fail (SMART_IS_EXECUTOR (executor));
 
@@ -613,27 +703,23 @@ smart_executor_close (SmartExecutor *executor)
   if (executor->kind == CONTEXT)
     context = g_steal_pointer (&executor->context);
   waiting = executor->waiting;
-  executor->waiting =
-      g_hash_table_new_full (NULL, NULL, (GDestroyNotify) smart_outcome_unref, NULL);
+  executor->waiting = outcome_set_new ();
+  watched = executor->watched;
+  executor->watched = outcome_set_new ();
   g_mutex_unlock (&executor->lock);
 
   for (SmartCall *call = pool != NULL ? smart_pool_empty (pool) : NULL; call != NULL;)
     {
       SmartCall *next = smart_call_get_next (call);
 
-      refuse_closed (call);
+      smart_executor_refuse (call, smart_executor_new_closed_error ());
       call = next;
     }
 
   /* Their calls are dropped where they wait or, if nobody comes by there any more,
-   * with the context. */
-  g_hash_table_iter_init (&iter, waiting);
-  while (g_hash_table_iter_next (&iter, &outcome, NULL))
-    smart_outcome_settle (outcome, NULL,
-                          g_error_new_literal (SMART_ERROR, SMART_ERROR_CLOSED,
-                                               _ ("The executor that it was to run in was closed")),
-                          NULL);
-  g_hash_table_unref (waiting);
+   * with the context; or when their turn comes. */
+  settle_closed (waiting);
+  settle_closed (watched);
   if (context != NULL)
     g_main_context_unref (context);
   g_object_unref (executor);
@@ -643,8 +729,10 @@ smart_executor_close (SmartExecutor *executor)
 void
 smart_executor_submit (SmartExecutor *executor, SmartCall *call)
 {
-  if (!smart_executor_offer (executor, call))
-    smart_executor_refuse (call);
+  GError *error = NULL;
+
+  if (!smart_executor_offer (executor, call, &error))
+    smart_executor_refuse (call, error);
 }
 
 /* The same, for a caller who waits. */
@@ -685,7 +773,7 @@ smart_executor_is_here (SmartExecutor *executor)
 
   /* A context that nobody iterates, and that is this thread's own, is iterated
    * here. A loop's belongs to its thread, also before that has come to it. */
-  context = get_context (executor);
+  context = get_context (executor, NULL);
   if (context == NULL)
     return FALSE;
   current = g_main_context_ref_thread_default ();
@@ -711,7 +799,7 @@ smart_executor_run_inline (SmartExecutor *executor, SmartCall *call)
     }
 
   /* This thread has it, even if the executor is closed now. */
-  context = get_context (executor);
+  context = get_context (executor, NULL);
   if (context == NULL || !g_main_context_acquire (context))
     return FALSE;
 
@@ -721,7 +809,8 @@ smart_executor_run_inline (SmartExecutor *executor, SmartCall *call)
   return TRUE;
 }
 
-/* What needs a thread of the library's own: timers that fire without a loop. */
+/* What needs a thread of the library's own: timers that fire without a loop. Where
+ * the system has none, there is nobody who could be told. */
 
 static GMutex timer_lock;
 static SmartExecutor *timer; /* timer_lock; never freed */
@@ -730,12 +819,19 @@ GMainContext *
 smart_executor_get_timer_context (void)
 {
   GMainContext *context;
+  g_autoptr (GError) error = NULL;
 
   g_mutex_lock (&timer_lock);
   if (timer == NULL)
-    timer = smart_executor_new_loop ("smartasync-time");
-  context = get_context (timer);
+    {
+      timer = smart_executor_new_loop ("smartasync-time");
+      timer->is_timer = TRUE;
+    }
+  context = get_context (timer, &error);
   g_mutex_unlock (&timer_lock);
+
+  if (context == NULL)
+    g_error ("No thread for deadlines could be started: %s", error->message);
 
   return context;
 }

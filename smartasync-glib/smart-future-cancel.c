@@ -79,7 +79,7 @@ ensure_own (SmartOutcome *outcome)
       own = made;
       g_atomic_pointer_set (&outcome->own, own);
       if (outcome->upstream != NULL && smart_outcome_is_pending (outcome))
-        outcome->follow_id =
+        smart_outcome_get_rare (outcome)->ties.follow_id =
             g_signal_connect_data (outcome->upstream, "cancelled", G_CALLBACK (follow),
                                    g_object_ref (own), unref_object, 0);
     }
@@ -117,9 +117,11 @@ smart_outcome_depend (SmartOutcome *outcome, SmartOutcome *on)
   g_mutex_lock (&outcome->lock);
   if (smart_outcome_is_pending (outcome))
     {
-      if (outcome->depends == NULL)
-        outcome->depends = g_ptr_array_new_with_free_func ((GDestroyNotify) smart_outcome_unref);
-      g_ptr_array_add (outcome->depends, smart_outcome_ref (on));
+      SmartTies *ties = &smart_outcome_get_rare (outcome)->ties;
+
+      if (ties->depends == NULL)
+        ties->depends = g_ptr_array_new_with_free_func ((GDestroyNotify) smart_outcome_unref);
+      g_ptr_array_add (ties->depends, smart_outcome_ref (on));
     }
   g_mutex_unlock (&outcome->lock);
 }
@@ -137,8 +139,8 @@ copy_depends (SmartOutcome *outcome)
   GPtrArray *depends = NULL;
 
   g_mutex_lock (&outcome->lock);
-  if (outcome->depends != NULL)
-    depends = g_ptr_array_copy (outcome->depends, ref_outcome, NULL);
+  if (outcome->rare != NULL && outcome->rare->ties.depends != NULL)
+    depends = g_ptr_array_copy (outcome->rare->ties.depends, ref_outcome, NULL);
   g_mutex_unlock (&outcome->lock);
 
   if (depends != NULL)
@@ -199,12 +201,12 @@ smart_outcome_queue (SmartOutcome *outcome)
 
   g_mutex_lock (&outcome->lock);
   is_queued = smart_outcome_is_pending (outcome) && !outcome->begun && !outcome->queued &&
-              outcome->abandon_id == 0;
+              (outcome->rare == NULL || outcome->rare->ties.abandon_id == 0);
   if (is_queued)
     {
       outcome->queued = TRUE;
       if (outcome->upstream != NULL)
-        outcome->queued_id =
+        smart_outcome_get_rare (outcome)->ties.queued_id =
             g_signal_connect_data (outcome->upstream, "cancelled", G_CALLBACK (cancel_queued),
                                    smart_outcome_ref (outcome), unref_outcome, 0);
     }
@@ -219,7 +221,7 @@ smart_outcome_queue (SmartOutcome *outcome)
 gboolean
 smart_outcome_unqueue (SmartOutcome *outcome)
 {
-  gulong id;
+  gulong id = 0;
 
   if (outcome->upstream == NULL && !outcome->wants_own)
     return smart_outcome_is_pending (outcome);
@@ -227,8 +229,11 @@ smart_outcome_unqueue (SmartOutcome *outcome)
   g_mutex_lock (&outcome->lock);
   outcome->queued = FALSE;
   outcome->begun = TRUE;
-  id = outcome->queued_id;
-  outcome->queued_id = 0;
+  if (outcome->rare != NULL)
+    {
+      id = outcome->rare->ties.queued_id;
+      outcome->rare->ties.queued_id = 0;
+    }
   g_mutex_unlock (&outcome->lock);
 
   /* See disconnect() in smart-future.c. */
@@ -295,8 +300,9 @@ smart_outcome_abandon_on_cancel (SmartOutcome *outcome)
 
   g_mutex_lock (&outcome->lock);
   if (smart_outcome_is_pending (outcome))
-    outcome->abandon_id = g_signal_connect_data (cancellable, "cancelled", G_CALLBACK (abandon),
-                                                 smart_outcome_ref (outcome), unref_outcome, 0);
+    smart_outcome_get_rare (outcome)->ties.abandon_id =
+        g_signal_connect_data (cancellable, "cancelled", G_CALLBACK (abandon),
+                               smart_outcome_ref (outcome), unref_outcome, 0);
   g_mutex_unlock (&outcome->lock);
 
   if (g_cancellable_is_cancelled (cancellable))
@@ -324,6 +330,7 @@ smart_outcome_set_deadline (SmartOutcome *outcome, GMainContext *context, guint 
 {
   GSource *timer = g_timeout_source_new (msec);
   gboolean pending;
+  SmartTies *ties;
 
   g_source_set_static_name (timer, "smartasync deadline");
   g_source_set_priority (timer, G_PRIORITY_HIGH);
@@ -332,12 +339,13 @@ smart_outcome_set_deadline (SmartOutcome *outcome, GMainContext *context, guint 
   g_source_attach (timer, context);
 
   g_mutex_lock (&outcome->lock);
-  pending = smart_outcome_is_pending (outcome) && outcome->timer == NULL;
+  ties = &smart_outcome_get_rare (outcome)->ties;
+  pending = smart_outcome_is_pending (outcome) && ties->timer == NULL;
   if (pending)
     {
-      outcome->timer = g_source_ref (timer);
+      ties->timer = g_source_ref (timer);
       /* Who settles it destroys the timer, while the owner may free the context. */
-      smart_home_set (&outcome->timed_by, context);
+      smart_home_set (&ties->timed_by, context);
     }
   g_mutex_unlock (&outcome->lock);
 

@@ -73,9 +73,10 @@ is_decided (Combination *combination, SmartOutcome *branch)
 }
 
 static void
-branch_told (SmartListener *base, gboolean run)
+branch_told (SmartParcel *parcel, gboolean run)
 {
-  BranchListener *listener = (BranchListener *) base;
+  BranchListener *listener = (BranchListener *) parcel;
+  SmartListener *base = &listener->base;
   Combination *combination = listener->combination;
   SmartOutcome *branch = base->outcome;
 
@@ -141,7 +142,7 @@ combine (Kind kind, SmartFuture **futures, guint n_futures)
     {
       BranchListener *listener = g_new0 (BranchListener, 1);
 
-      listener->base.told = branch_told;
+      listener->base.parcel.deliver = branch_told;
       listener->combination = g_atomic_rc_box_acquire (combination);
       smart_outcome_listen (g_ptr_array_index (combination->branches, i), &listener->base);
     }

@@ -22,22 +22,52 @@ struct _SmartPoller
   SmartParcel  *left;    /* the outcome's lock: to deliver when the wait is over */
 };
 
-/* What is told of an outcome: in the inbox's context or, without an inbox, at
- * once in the thread that settles. @told owns the listener. */
+/* What is told of an outcome: its parcel is delivered in the inbox's context or,
+ * without an inbox, at once in the thread that settles. */
 struct _SmartListener
 {
-  SmartParcel    parcel;  /* must be the first */
-  SmartListener *next;    /* the outcome's lock */
+  SmartParcel    parcel;  /* must be the first; until it is told, its next is the one of
+                             the outcome that came before; the outcome's lock */
   SmartInbox    *inbox;   /* immutable; a use, nullable */
   SmartOutcome  *outcome; /* set when it is told; a reference */
   SmartCall     *spent;   /* set when it is told; a call to release there, nullable */
-  void        (* told)   (SmartListener *listener,
-                          gboolean       run);
 };
+
+/* What goes when an outcome settles, of what few have. The outcome's lock. */
+typedef struct
+{
+  gulong         follow_id;    /* own follows upstream */
+  gulong         abandon_id;   /* on upstream or own */
+  gulong         queued_id;    /* on upstream */
+  GSource       *timer;        /* the call's deadline; a reference */
+  SmartHome      timed_by;     /* the timer's context */
+  GPtrArray     *depends;      /* the outcomes that are cancelled with it; references */
+  GPtrArray     *more_needs;   /* those that it needs beside the first; references */
+  GPtrArray     *followers;    /* to be told of its progress, too; references */
+} SmartTies;
+
+/* What few outcomes have: made when first needed, freed with the outcome. */
+typedef struct
+{
+  SmartOutcome  *outcome;      /* immutable; not a reference */
+  SmartTies      ties;         /* the outcome's lock */
+  char          *name;         /* the outcome's lock */
+  gint64         deadline;     /* immutable: its call's, monotonic time; 0: none */
+  SmartTurns    *awaited_turns; /* immutable: it is the turn that a sync caller waits for */
+
+  double         progress;     /* the outcome's lock; valid if has_progress */
+  gboolean       has_progress; /* the outcome's lock */
+  SmartInbox    *telling;      /* the outcome's lock; a use: where a notification is on its way to */
+  SmartParcel    progress_parcel; /* that one; its context's owner */
+  SmartInbox    *progress_inbox; /* immutable; a use, nullable: where it is told of */
+} SmartRare;
 
 /* A result, now or later, that settles once. The SmartFuture is a handle on it
  * for those who wait, the SmartCall one for who settles it: each can go without
- * the other. */
+ * the other.
+ *
+ * There is one for each call in flight: what few of them have is elsewhere, and
+ * the flags are bytes. */
 struct _SmartOutcome
 {
   GMutex         lock;
@@ -46,6 +76,7 @@ struct _SmartOutcome
   /* From here on it is as new when it is used again. */
   int            ref_count;    /* atomic; must be the first of these */
   int            status;       /* a SmartFutureStatus; lock to write, atomic to read */
+  int            n_pins;       /* atomic: those who keep the memory, not what is in it */
 
   /* Written once, before the status; immutable after. */
   GValue         value;        /* type 0: none */
@@ -53,27 +84,15 @@ struct _SmartOutcome
   SmartOutcome  *like;         /* a reference, nullable: whose value it has */
 
   SmartListener *listeners;    /* lock: the newest first */
-  guint          n_blocked;    /* lock: threads that wait for the condition */
-  gboolean       keeps_spent;  /* lock: a sync caller waits, who releases the call */
-  SmartCall     *spent;        /* lock: that call */
   SmartPoller   *pollers;      /* lock: the threads that wait by iterating */
+  SmartCall     *spent;        /* lock: if keeps_spent, the call that is done */
   SmartFuture   *handle;       /* lock: not a reference; cleared by its dispose */
-  char          *name;         /* lock */
   const char    *made_at;      /* atomic; set once; static: the line of C, nullable */
+  SmartRare     *rare;         /* lock to write, atomic to read; set once; nullable */
 
   /* What it needs to settle, for smart-wait-graph.c. */
   SmartCall     *call;         /* lock: whose outcome it is, while it is pending; identity */
   SmartOutcome  *need;         /* lock: another outcome; a reference */
-  GPtrArray     *more_needs;   /* lock: further ones; references */
-  gboolean       needs_any;    /* lock: of these, any one suffices */
-  SmartTurns    *awaited_turns; /* immutable: it is the turn that a sync caller waits for */
-
-  double         progress;     /* lock; valid if has_progress */
-  gboolean       has_progress; /* lock */
-  SmartInbox    *telling;      /* lock; a use: where a notification is on its way to */
-  SmartParcel    progress_parcel; /* that one; its context's owner */
-  GPtrArray     *followers;    /* lock: to be told of it, too; references */
-  SmartInbox    *progress_inbox; /* immutable; a use, nullable: where a follower tells of it */
 
   /* An asynchronous call that was begun and is pending cannot go on unless its
    * home is iterated. */
@@ -86,23 +105,28 @@ struct _SmartOutcome
    * cancel, too, by an own one that follows the caller's. */
   GCancellable  *upstream;     /* immutable; the caller's */
   GCancellable  *own;          /* lock to write, atomic to read; set once */
-  gboolean       wants_own;    /* immutable */
-  gboolean       by_hand;      /* immutable: cancelling settles */
-  gulong         follow_id;    /* lock: own follows upstream */
-  gulong         abandon_id;   /* lock: on upstream or own */
-  gulong         queued_id;    /* lock: on upstream */
-  gboolean       queued;       /* lock: to cancel it settles it, for it has not begun */
-  gboolean       begun;        /* lock: it was queued, and is not any more */
-  GSource       *timer;        /* lock: the call's deadline; a reference */
-  GPtrArray     *depends;      /* lock: the outcomes that are cancelled with it; references */
-  SmartHome      timed_by;     /* lock: the timer's context */
+
+  guint          n_blocked;    /* lock: threads that wait for the condition */
+
+  /* Immutable. A byte each, which C lets be written without its neighbours. */
+  guint8         wants_own;
+  guint8         by_hand;      /* cancelling settles */
+  guint8         needs_any;    /* of what it needs, any one suffices */
+
+  /* lock */
+  guint8         keeps_spent;  /* a sync caller waits, who releases the call */
+  guint8         queued;       /* to cancel it settles it, for it has not begun */
+  guint8         begun;        /* it was queued, and is not any more */
 };
 
 SmartOutcome *smart_outcome_new               (GCancellable    *upstream,
                                                gboolean         wants_own);
+SmartRare    *smart_outcome_get_rare          (SmartOutcome    *outcome);
 void          smart_outcome_free_spare        (SmartOutcome    *outcome);
 SmartOutcome *smart_outcome_ref               (SmartOutcome    *outcome);
 void          smart_outcome_unref             (SmartOutcome    *outcome);
+SmartOutcome *smart_outcome_pin               (SmartOutcome    *outcome);
+void          smart_outcome_unpin             (SmartOutcome    *outcome);
 
 gboolean      smart_outcome_settle            (SmartOutcome    *outcome,
                                                GValue          *value,
@@ -122,6 +146,8 @@ gboolean      smart_outcome_take              (SmartOutcome    *outcome,
 
 void          smart_outcome_set_home          (SmartOutcome    *outcome,
                                                GMainContext    *home);
+void          smart_outcome_set_weak_home     (SmartOutcome    *outcome,
+                                               SmartInbox      *inbox);
 void          smart_outcome_set_back_to       (SmartOutcome    *outcome,
                                                GMainContext    *context);
 void          smart_outcome_set_home_of_others (SmartOutcome   *outcome,
@@ -134,6 +160,8 @@ gboolean      smart_outcome_leave_to_poller   (SmartOutcome    *outcome,
                                                SmartThread     *thread,
                                                SmartParcel     *parcel);
 void          smart_outcome_listen            (SmartOutcome    *outcome,
+                                               SmartListener   *listener);
+void          smart_outcome_listen_first      (SmartOutcome    *outcome,
                                                SmartListener   *listener);
 void          smart_listener_clear            (SmartListener   *listener);
 
@@ -171,6 +199,8 @@ gboolean      smart_outcome_iterate           (SmartOutcome    *outcome,
 
 void          smart_outcome_lead              (SmartOutcome    *outcome,
                                                SmartOutcome    *follower);
+void          smart_outcome_set_progress_inbox (SmartOutcome   *outcome,
+                                               SmartInbox      *inbox);
 void          smart_outcome_follow_progress   (SmartOutcome    *outcome,
                                                SmartOutcome    *follower,
                                                SmartInbox      *inbox);
@@ -231,6 +261,13 @@ smart_poller_wake (GMainContext *context)
 
   g_main_context_wakeup (context);
   g_main_context_unref (context);
+}
+
+/* Nullable. */
+static inline SmartRare *
+smart_outcome_peek_rare (SmartOutcome *outcome)
+{
+  return g_atomic_pointer_get (&outcome->rare);
 }
 
 static inline gboolean

@@ -43,9 +43,10 @@ typedef struct
 } FinallyListener;
 
 static void
-finally_told (SmartListener *base, gboolean run)
+finally_told (SmartParcel *parcel, gboolean run)
 {
-  FinallyListener *listener = (FinallyListener *) base;
+  FinallyListener *listener = (FinallyListener *) parcel;
+  SmartListener *base = &listener->base;
 
   smart_outcome_settle_like (listener->child,
                              base->outcome->error != NULL ? base->outcome : listener->before);
@@ -60,7 +61,7 @@ pass_through_finally (ThenListener *listener)
 {
   FinallyListener *after = g_new0 (FinallyListener, 1);
 
-  after->base.told = finally_told;
+  after->base.parcel.deliver = finally_told;
   after->before = smart_outcome_ref (listener->base.outcome);
   after->child = smart_outcome_ref (listener->child);
   smart_outcome_listen (smart_call_get_outcome (listener->call), &after->base);
@@ -74,12 +75,16 @@ applies (ThenListener *listener)
   return listener->when == ON_BOTH || failed == (listener->when == ON_ERROR);
 }
 
-/* In the context it was attached in. Without that, nothing is left but to free:
- * then the call is dropped, and says so. */
+/* In the context it was attached in, which the call keeps from now on. Without that,
+ * nothing is left but to free: then the call is dropped, and says so. */
 static void
-then_told (SmartListener *base, gboolean run)
+then_told (SmartParcel *parcel, gboolean run)
 {
-  ThenListener *listener = (ThenListener *) base;
+  ThenListener *listener = (ThenListener *) parcel;
+  SmartListener *base = &listener->base;
+
+  if (run && base->inbox != NULL)
+    smart_call_set_context (listener->call, smart_inbox_get_context (base->inbox));
 
   if (run && smart_outcome_is_cancelled (smart_call_get_outcome (listener->call)))
     {
@@ -118,7 +123,7 @@ attach (SmartFuture *future,
   SmartOutcome *own;
   SmartFuture *result;
 
-  listener->base.told = then_told;
+  listener->base.parcel.deliver = then_told;
   listener->when = when;
   listener->continuation = continuation;
   listener->user_data = user_data;
@@ -129,9 +134,8 @@ attach (SmartFuture *future,
   /* finally's own result is only looked at. It is cancelled with the child. */
   own = when == ON_BOTH ? smart_outcome_new (smart_outcome_get_cancellable (listener->child), FALSE)
                         : smart_outcome_ref (listener->child);
-  listener->call = smart_call_new (NULL, run_continuation, listener, FALSE, own, NULL);
+  listener->call = smart_call_new_continuation (run_continuation, listener, own);
   smart_outcome_unref (own);
-  smart_call_set_context (listener->call, home);
   if (when == ON_BOTH)
     smart_call_set_lenient (listener->call);
 
@@ -139,12 +143,13 @@ attach (SmartFuture *future,
     {
       /* In a sync context there is nobody who would come back to it. */
       listener->base.outcome = smart_outcome_ref (outcome);
-      then_told (&listener->base, TRUE);
+      smart_call_set_context (listener->call, home);
+      then_told (&listener->base.parcel, TRUE);
     }
   else
     {
       listener->base.inbox = smart_inbox_get (home, G_PRIORITY_DEFAULT);
-      smart_outcome_set_home (listener->child, home);
+      smart_outcome_set_weak_home (listener->child, listener->base.inbox);
       smart_outcome_depend (listener->child, outcome);
       smart_outcome_need (listener->child, outcome);
       smart_outcome_listen (outcome, &listener->base);

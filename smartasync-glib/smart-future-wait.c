@@ -43,7 +43,6 @@ find_owned (SmartWait *wait, SmartOutcome *outcome)
 {
   GMainContext *context = g_main_context_get_thread_default ();
   GSource *source = g_main_current_source ();
-  GMainContext *home = NULL;
 
   if (context == NULL)
     context = g_main_context_default ();
@@ -56,17 +55,11 @@ find_owned (SmartWait *wait, SmartOutcome *outcome)
   if (outcome == NULL)
     return;
 
+  /* It is compared only, and this thread keeps what it owns. */
   g_mutex_lock (&outcome->lock);
-  home = smart_home_ref_context (&outcome->home);
+  if (smart_home_is_owned (&outcome->home))
+    wait->owned[2] = outcome->home.context;
   g_mutex_unlock (&outcome->lock);
-
-  if (home != NULL)
-    {
-      /* It is compared only, and this thread keeps what it owns. */
-      if (g_main_context_is_owner (home))
-        wait->owned[2] = home;
-      g_main_context_unref (home);
-    }
 }
 
 /* A callback that is dispatched while the thread waits has nothing to do with
@@ -658,9 +651,10 @@ typedef struct
 } FollowListener;
 
 static void
-follow_told (SmartListener *base, gboolean run)
+follow_told (SmartParcel *parcel, gboolean run)
 {
-  FollowListener *listener = (FollowListener *) base;
+  FollowListener *listener = (FollowListener *) parcel;
+  SmartListener *base = &listener->base;
 
   smart_outcome_settle_like (listener->follower, base->outcome);
   smart_outcome_unref (listener->follower);
@@ -674,7 +668,7 @@ smart_outcome_lead (SmartOutcome *outcome, SmartOutcome *follower)
 {
   FollowListener *listener = g_new0 (FollowListener, 1);
 
-  listener->base.told = follow_told;
+  listener->base.parcel.deliver = follow_told;
   listener->follower = smart_outcome_ref (follower);
   smart_outcome_need (follower, outcome);
   smart_outcome_listen (outcome, &listener->base);

@@ -64,8 +64,8 @@ G_DEFINE_FINAL_TYPE_WITH_CODE (SmartFuture,
 SmartOutcome *
 smart_outcome_new (GCancellable *upstream, gboolean wants_own)
 {
-  SmartThread *thread = smart_thread_peek ();
-  SmartOutcome *outcome = thread != NULL ? g_steal_pointer (&thread->spare) : NULL;
+  SmartThread *thread = smart_thread_get ();
+  SmartOutcome *outcome = g_steal_pointer (&thread->spare);
 
   if (outcome == NULL)
     {
@@ -90,20 +90,57 @@ disconnect (GCancellable *cancellable, gulong id)
     g_signal_handler_disconnect (cancellable, id);
 }
 
+/* Made, if there is none yet. HOLDS: outcome->lock, or nobody else knows it */
+SmartRare *
+smart_outcome_get_rare (SmartOutcome *outcome)
+{
+  SmartRare *rare = outcome->rare;
+
+  if (rare == NULL)
+    {
+      rare = g_new0 (SmartRare, 1);
+      rare->outcome = outcome;
+      g_atomic_pointer_set (&outcome->rare, rare);
+    }
+
+  return rare;
+}
+
+/* The references of @ties, which was taken from @outcome. */
+static void
+untie (SmartOutcome *outcome, SmartTies *ties)
+{
+  disconnect (outcome->upstream, ties->follow_id);
+  disconnect (outcome->upstream, ties->queued_id);
+  disconnect (outcome->wants_own ? outcome->own : outcome->upstream, ties->abandon_id);
+  if (ties->timer != NULL)
+    smart_home_destroy_source (&ties->timed_by, ties->timer);
+  g_clear_pointer (&ties->depends, g_ptr_array_unref);
+  g_clear_pointer (&ties->more_needs, g_ptr_array_unref);
+  g_clear_pointer (&ties->followers, g_ptr_array_unref);
+}
+
+static void
+rare_free (SmartOutcome *outcome, SmartRare *rare)
+{
+  /* Dropped while it was pending. */
+  untie (outcome, &rare->ties);
+  g_clear_pointer (&rare->progress_inbox, smart_inbox_unref);
+  g_free (rare->name);
+  g_free (rare);
+}
+
 static void
 outcome_clear (SmartOutcome *outcome)
 {
+  if (outcome->rare != NULL)
+    rare_free (outcome, g_steal_pointer (&outcome->rare));
   smart_value_clear (&outcome->value);
   g_clear_error (&outcome->error);
   g_clear_pointer (&outcome->like, smart_outcome_unref);
-  /* Dropped while it was pending. */
-  disconnect (outcome->upstream, outcome->follow_id);
   g_clear_object (&outcome->upstream);
   g_clear_pointer (&outcome->own, smart_cancellable_release);
-  g_clear_pointer (&outcome->name, g_free);
   smart_home_clear (&outcome->home);
-  smart_home_clear (&outcome->timed_by);
-  g_clear_pointer (&outcome->progress_inbox, smart_inbox_unref);
 }
 
 void
@@ -121,6 +158,41 @@ smart_outcome_ref (SmartOutcome *outcome)
   return outcome;
 }
 
+/* What n_pins has when there are no references any more. */
+#define UNREFERENCED (1 << 30)
+
+/* Keeps the memory, so that it can be looked at under its lock, but not the value:
+ * that goes where the last reference does. The caller knows of a reference that will
+ * not go meanwhile. */
+SmartOutcome *
+smart_outcome_pin (SmartOutcome *outcome)
+{
+  g_atomic_int_inc (&outcome->n_pins);
+  return outcome;
+}
+
+void
+smart_outcome_unpin (SmartOutcome *outcome)
+{
+  if (g_atomic_int_add (&outcome->n_pins, -1) == UNREFERENCED + 1)
+    smart_outcome_free_spare (outcome);
+}
+
+/* The last reference has gone, but somebody may look. */
+static void
+free_pinned (SmartOutcome *outcome)
+{
+  /* He who finds it settled looks at nothing else. */
+  g_mutex_lock (&outcome->lock);
+  if (smart_outcome_is_pending (outcome))
+    g_atomic_int_set (&outcome->status, SMART_FUTURE_REJECTED);
+  g_mutex_unlock (&outcome->lock);
+
+  outcome_clear (outcome);
+  if (g_atomic_int_add (&outcome->n_pins, UNREFERENCED) == 0)
+    smart_outcome_free_spare (outcome);
+}
+
 void
 smart_outcome_unref (SmartOutcome *outcome)
 {
@@ -130,6 +202,13 @@ smart_outcome_unref (SmartOutcome *outcome)
   if (g_atomic_int_get (&outcome->ref_count) != 1 &&
       !g_atomic_int_dec_and_test (&outcome->ref_count))
     return;
+
+  /* To pin it takes a reference of somebody's: so there will be no more of them. */
+  if (G_UNLIKELY (g_atomic_int_get (&outcome->n_pins) != 0))
+    {
+      free_pinned (outcome);
+      return;
+    }
 
   outcome_clear (outcome);
 
@@ -154,12 +233,16 @@ smart_listener_clear (SmartListener *listener)
     smart_call_release (g_steal_pointer (&listener->spent));
 }
 
-static void
-listener_delivered (SmartParcel *parcel, gboolean run)
+static SmartListener *
+get_next (SmartListener *listener)
 {
-  SmartListener *listener = (SmartListener *) parcel;
+  return (SmartListener *) listener->parcel.next;
+}
 
-  listener->told (listener, run);
+static void
+set_next (SmartListener *listener, SmartListener *next)
+{
+  listener->parcel.next = (SmartParcel *) next;
 }
 
 /* The listener is this thread's alone, and has its reference to the outcome. */
@@ -168,11 +251,10 @@ tell (SmartListener *listener)
 {
   if (listener->inbox == NULL)
     {
-      listener->told (listener, TRUE);
+      listener->parcel.deliver (&listener->parcel, TRUE);
       return;
     }
 
-  listener->parcel.deliver = listener_delivered;
   smart_inbox_push (listener->inbox, &listener->parcel);
 }
 
@@ -186,7 +268,7 @@ smart_outcome_listen (SmartOutcome *outcome, SmartListener *listener)
   pending = smart_outcome_is_pending (outcome);
   if (pending)
     {
-      listener->next = outcome->listeners;
+      set_next (listener, outcome->listeners);
       outcome->listeners = listener;
     }
   g_mutex_unlock (&outcome->lock);
@@ -198,6 +280,13 @@ smart_outcome_listen (SmartOutcome *outcome, SmartListener *listener)
     }
 }
 
+/* The same, while nobody else knows the outcome. */
+void
+smart_outcome_listen_first (SmartOutcome *outcome, SmartListener *listener)
+{
+  outcome->listeners = listener;
+}
+
 /* In the order in which they came, those without an inbox first; each with a
  * reference to @outcome. */
 static SmartListener *
@@ -205,23 +294,26 @@ in_order (SmartListener *newest, SmartOutcome *outcome)
 {
   SmartListener *at_once = NULL;
   SmartListener *later = NULL;
-  SmartListener **end = &at_once;
+  SmartListener *last = NULL;
 
   while (newest != NULL)
     {
       SmartListener *listener = newest;
       SmartListener **list = listener->inbox == NULL ? &at_once : &later;
 
-      newest = listener->next;
+      newest = get_next (listener);
       listener->outcome = smart_outcome_ref (outcome);
-      listener->next = *list;
+      set_next (listener, *list);
+      /* The first that is put there ends it. */
+      if (list == &at_once && *list == NULL)
+        last = listener;
       *list = listener;
     }
 
-  while (*end != NULL)
-    end = &(*end)->next;
-  *end = later;
+  if (last == NULL)
+    return later;
 
+  set_next (last, later);
   return at_once;
 }
 
@@ -236,7 +328,7 @@ tell_all (SmartListener *listeners, SmartCall *spent)
     {
       SmartListener *listener = listeners;
 
-      listeners = listener->next;
+      listeners = get_next (listener);
       if (spent != NULL && listener->inbox != NULL &&
           listener->inbox == smart_call_get_inbox (spent))
         listener->spent = g_steal_pointer (&spent);
@@ -263,6 +355,22 @@ smart_outcome_set_home (SmartOutcome *outcome, GMainContext *home)
   g_mutex_unlock (&outcome->lock);
 }
 
+/* A call that will be begun in the context of @inbox, by this thread. Until then it
+ * does not keep that. */
+void
+smart_outcome_set_weak_home (SmartOutcome *outcome, SmartInbox *inbox)
+{
+  SmartThread *thread = smart_thread_get ();
+
+  g_mutex_lock (&outcome->lock);
+  if (smart_outcome_is_pending (outcome) && outcome->home.context == NULL)
+    {
+      smart_home_set_weak (&outcome->home, inbox);
+      outcome->home_thread = thread;
+    }
+  g_mutex_unlock (&outcome->lock);
+}
+
 /* @outcome cannot settle before @other does. */
 void
 smart_outcome_need (SmartOutcome *outcome, SmartOutcome *other)
@@ -277,10 +385,12 @@ smart_outcome_need (SmartOutcome *outcome, SmartOutcome *other)
         }
       else
         {
-          if (outcome->more_needs == NULL)
-            outcome->more_needs =
+          SmartTies *ties = &smart_outcome_get_rare (outcome)->ties;
+
+          if (ties->more_needs == NULL)
+            ties->more_needs =
                 g_ptr_array_new_with_free_func ((GDestroyNotify) smart_outcome_unref);
-          g_ptr_array_add (outcome->more_needs, smart_outcome_ref (other));
+          g_ptr_array_add (ties->more_needs, smart_outcome_ref (other));
         }
     }
   g_mutex_unlock (&outcome->lock);
@@ -374,13 +484,11 @@ static gboolean
 settle (SmartOutcome *outcome, GValue *value, SmartOutcome *like, GError *error, SmartCall *spent)
 {
   SmartListener *listeners;
-  SmartHome home, timed_by;
+  SmartTies ties;
+  SmartHome home;
   GMainContext *poller;
-  GSource *timer;
-  GPtrArray *depends, *more_needs, *followers;
   SmartOutcome *need;
-  gulong follow_id, abandon_id, queued_id;
-  GCancellable *abandoned_by;
+  gboolean has_ties;
   gboolean keeps_spent;
 
   g_mutex_lock (&outcome->lock);
@@ -412,19 +520,14 @@ settle (SmartOutcome *outcome, GValue *value, SmartOutcome *like, GError *error,
   listeners = g_steal_pointer (&outcome->listeners);
   home = outcome->home;
   outcome->home = (SmartHome) { NULL };
-  timer = g_steal_pointer (&outcome->timer);
-  depends = g_steal_pointer (&outcome->depends);
   need = g_steal_pointer (&outcome->need);
-  more_needs = g_steal_pointer (&outcome->more_needs);
-  followers = g_steal_pointer (&outcome->followers);
   outcome->call = NULL;
-  timed_by = outcome->timed_by;
-  outcome->timed_by = (SmartHome) { NULL };
-  follow_id = outcome->follow_id;
-  abandon_id = outcome->abandon_id;
-  abandoned_by = outcome->wants_own ? outcome->own : outcome->upstream;
-  queued_id = outcome->queued_id;
-  outcome->follow_id = outcome->abandon_id = outcome->queued_id = 0;
+  has_ties = outcome->rare != NULL;
+  if (has_ties)
+    {
+      ties = outcome->rare->ties;
+      outcome->rare->ties = (SmartTies) { 0 };
+    }
 
   /* The sync caller may go, with the call and its references, as soon as he
    * sees the status: then this function's own one is the last. */
@@ -447,20 +550,10 @@ settle (SmartOutcome *outcome, GValue *value, SmartOutcome *like, GError *error,
 
   smart_poller_wake (poller);
 
-  disconnect (outcome->upstream, follow_id);
-  disconnect (outcome->upstream, queued_id);
-  disconnect (abandoned_by, abandon_id);
-  if (timer != NULL)
-    smart_home_destroy_source (&timed_by, timer);
-
-  if (depends != NULL)
-    g_ptr_array_unref (depends);
+  if (has_ties)
+    untie (outcome, &ties);
   if (need != NULL)
     smart_outcome_unref (need);
-  if (more_needs != NULL)
-    g_ptr_array_unref (more_needs);
-  if (followers != NULL)
-    g_ptr_array_unref (followers);
   smart_home_clear (&home);
   listeners = in_order (listeners, outcome);
   if (keeps_spent)
@@ -653,14 +746,13 @@ smart_future_dispose (GObject *object)
   if (outcome != NULL)
     {
       g_mutex_lock (&outcome->lock);
-      keep = thread != NULL && smart_spares_may_keep (&thread->spare_futures, object);
+      keep = thread != NULL && smart_spares_may_revive (&thread->spare_futures, object);
       revived = outcome->handle == future && g_atomic_int_get (&object->ref_count) > 1;
       if (!revived)
         forget_handle (outcome, future);
       g_mutex_unlock (&outcome->lock);
     }
 
-  /* From GLib 2.8x on; before, g_object_unref() has put something in its qdata. */
   if (keep)
     {
       use_again (g_object_ref (future), thread);
@@ -1010,14 +1102,15 @@ char *
 smart_future_dup_name (SmartFuture *future)
 {
   SmartOutcome *outcome;
+  const char *given;
   char *name;
 
   g_return_val_if_fail (SMART_IS_FUTURE (future), NULL);
 
   outcome = smart_future_get_outcome (future);
   g_mutex_lock (&outcome->lock);
-  name =
-      g_strdup (outcome->name != NULL ? outcome->name : g_atomic_pointer_get (&outcome->made_at));
+  given = outcome->rare != NULL ? outcome->rare->name : NULL;
+  name = g_strdup (given != NULL ? given : g_atomic_pointer_get (&outcome->made_at));
   g_mutex_unlock (&outcome->lock);
 
   return name;
@@ -1036,14 +1129,16 @@ void
 smart_future_set_name (SmartFuture *future, const char *name)
 {
   SmartOutcome *outcome;
+  SmartRare *rare;
   char *old;
 
   g_return_if_fail (SMART_IS_FUTURE (future));
 
   outcome = smart_future_get_outcome (future);
   g_mutex_lock (&outcome->lock);
-  old = outcome->name;
-  outcome->name = g_strdup (name);
+  rare = smart_outcome_get_rare (outcome);
+  old = rare->name;
+  rare->name = g_strdup (name);
   g_mutex_unlock (&outcome->lock);
 
   g_free (old);
@@ -1064,13 +1159,15 @@ double
 smart_future_get_progress (SmartFuture *future)
 {
   SmartOutcome *outcome;
+  SmartRare *rare;
   double progress;
 
   g_return_val_if_fail (SMART_IS_FUTURE (future), -1);
 
   outcome = smart_future_get_outcome (future);
   g_mutex_lock (&outcome->lock);
-  progress = outcome->has_progress ? outcome->progress : -1;
+  rare = outcome->rare;
+  progress = rare != NULL && rare->has_progress ? rare->progress : -1;
   g_mutex_unlock (&outcome->lock);
 
   return progress;
@@ -1352,13 +1449,13 @@ smart_future_get_variant (SmartFuture *future, GError **error)
 static void
 progress_delivered (SmartParcel *parcel, gboolean run)
 {
-  SmartOutcome *outcome =
-      (gpointer) ((char *) parcel - G_STRUCT_OFFSET (SmartOutcome, progress_parcel));
+  SmartRare *rare = (gpointer) ((char *) parcel - G_STRUCT_OFFSET (SmartRare, progress_parcel));
+  SmartOutcome *outcome = rare->outcome;
   SmartFuture *future = NULL;
   SmartInbox *inbox;
 
   g_mutex_lock (&outcome->lock);
-  inbox = g_steal_pointer (&outcome->telling);
+  inbox = g_steal_pointer (&rare->telling);
   if (run && outcome->handle != NULL)
     future = g_object_ref (outcome->handle);
   g_mutex_unlock (&outcome->lock);
@@ -1373,21 +1470,21 @@ progress_delivered (SmartParcel *parcel, gboolean run)
   smart_inbox_unref (inbox);
 }
 
-/* Under the lock: were it settled in between, the callbacks could be first. HOLDS:
- * outcome->lock */
+/* Under the lock: were it settled in between, the callbacks could be first. @wake_up:
+ * see smart_inbox_try_push(). HOLDS: the outcome's lock */
 static void
-tell_progress (SmartOutcome *outcome, SmartInbox *inbox)
+tell_progress (SmartRare *rare, SmartInbox *inbox, SmartWakeUp *wake_up)
 {
-  outcome->progress_parcel.deliver = progress_delivered;
-  outcome->telling = smart_inbox_ref (inbox);
-  smart_outcome_ref (outcome);
-  if (smart_inbox_try_push (inbox, &outcome->progress_parcel))
+  rare->progress_parcel.deliver = progress_delivered;
+  rare->telling = smart_inbox_ref (inbox);
+  smart_outcome_ref (rare->outcome);
+  if (smart_inbox_try_push (inbox, &rare->progress_parcel, wake_up))
     return;
 
   /* Neither is the last one: the caller has both. */
-  outcome->telling = NULL;
+  rare->telling = NULL;
   smart_inbox_unref (inbox);
-  smart_outcome_unref (outcome);
+  smart_outcome_unref (rare->outcome);
 }
 
 static gpointer
@@ -1396,28 +1493,37 @@ ref_outcome (gconstpointer outcome, gpointer unused)
   return smart_outcome_ref ((SmartOutcome *) outcome);
 }
 
+/* HOLDS: the outcome's lock, and it is pending. Returns the followers; references,
+ * nullable. */
+static GPtrArray *
+set_progress (SmartRare *rare, double value, SmartInbox *inbox, SmartWakeUp *wake_up)
+{
+  gboolean changed = !rare->has_progress || rare->progress != value;
+
+  rare->progress = value;
+  rare->has_progress = TRUE;
+  if (inbox != NULL && changed && rare->telling == NULL)
+    tell_progress (rare, inbox, wake_up);
+
+  return rare->ties.followers != NULL ? g_ptr_array_copy (rare->ties.followers, ref_outcome, NULL)
+                                      : NULL;
+}
+
 /* Any thread. What is reported while a notification is on its way is told by
  * that; what is reported after the end is not told at all. @inbox is NULL where
  * nobody but those who follow can hear of it. */
 void
 smart_outcome_report (SmartOutcome *outcome, double value, SmartInbox *inbox)
 {
+  SmartWakeUp wake_up = { NULL };
   GPtrArray *followers = NULL;
 
   g_mutex_lock (&outcome->lock);
   if (smart_outcome_is_pending (outcome))
-    {
-      gboolean changed = !outcome->has_progress || outcome->progress != value;
-
-      outcome->progress = value;
-      outcome->has_progress = TRUE;
-      if (outcome->followers != NULL)
-        followers = g_ptr_array_copy (outcome->followers, ref_outcome, NULL);
-      if (inbox != NULL && changed && outcome->telling == NULL)
-        tell_progress (outcome, inbox);
-    }
+    followers = set_progress (smart_outcome_get_rare (outcome), value, inbox, &wake_up);
   g_mutex_unlock (&outcome->lock);
 
+  smart_inbox_wake_up (&wake_up);
   if (followers == NULL)
     return;
 
@@ -1426,9 +1532,19 @@ smart_outcome_report (SmartOutcome *outcome, double value, SmartInbox *inbox)
     {
       SmartOutcome *follower = g_ptr_array_index (followers, i);
 
-      smart_outcome_report (follower, value, follower->progress_inbox);
+      smart_outcome_report (follower, value, smart_outcome_peek_rare (follower)->progress_inbox);
     }
   g_ptr_array_unref (followers);
+}
+
+/* Where the progress of @outcome is told of: in the context of @inbox (taken). Once,
+ * and before there can be any. */
+void
+smart_outcome_set_progress_inbox (SmartOutcome *outcome, SmartInbox *inbox)
+{
+  g_mutex_lock (&outcome->lock);
+  smart_outcome_get_rare (outcome)->progress_inbox = inbox;
+  g_mutex_unlock (&outcome->lock);
 }
 
 /* What is reported of @outcome is reported of @follower, which nobody else knows
@@ -1436,16 +1552,22 @@ smart_outcome_report (SmartOutcome *outcome, double value, SmartInbox *inbox)
 void
 smart_outcome_follow_progress (SmartOutcome *outcome, SmartOutcome *follower, SmartInbox *inbox)
 {
-  follower->progress_inbox = inbox;
+  SmartRare *told;
+
+  smart_outcome_set_progress_inbox (follower, inbox);
+  told = follower->rare;
 
   g_mutex_lock (&outcome->lock);
   if (smart_outcome_is_pending (outcome))
     {
-      if (outcome->followers == NULL)
-        outcome->followers = g_ptr_array_new_with_free_func ((GDestroyNotify) smart_outcome_unref);
-      g_ptr_array_add (outcome->followers, smart_outcome_ref (follower));
-      follower->has_progress = outcome->has_progress;
-      follower->progress = outcome->progress;
+      SmartRare *rare = smart_outcome_get_rare (outcome);
+
+      if (rare->ties.followers == NULL)
+        rare->ties.followers =
+            g_ptr_array_new_with_free_func ((GDestroyNotify) smart_outcome_unref);
+      g_ptr_array_add (rare->ties.followers, smart_outcome_ref (follower));
+      told->has_progress = rare->has_progress;
+      told->progress = rare->progress;
     }
   g_mutex_unlock (&outcome->lock);
 }
@@ -1461,9 +1583,10 @@ typedef struct
 } NotifyListener;
 
 static void
-notify_told (SmartListener *base, gboolean run)
+notify_told (SmartParcel *parcel, gboolean run)
 {
-  NotifyListener *listener = (NotifyListener *) base;
+  NotifyListener *listener = (NotifyListener *) parcel;
+  SmartListener *base = &listener->base;
   SmartFuture *future = smart_outcome_ref_future (base->outcome);
 
   listener->notify (future, listener->user_data);
@@ -1500,7 +1623,7 @@ smart_future_add_notify (SmartFuture *future,
   g_return_if_fail (notify != NULL);
 
   listener = g_new0 (NotifyListener, 1);
-  listener->base.told = notify_told;
+  listener->base.parcel.deliver = notify_told;
   listener->notify = notify;
   listener->user_data = user_data;
   listener->destroy = destroy;
@@ -1517,9 +1640,10 @@ typedef struct
 } ReadyListener;
 
 static void
-ready_told (SmartListener *base, gboolean run)
+ready_told (SmartParcel *parcel, gboolean run)
 {
-  ReadyListener *listener = (ReadyListener *) base;
+  ReadyListener *listener = (ReadyListener *) parcel;
+  SmartListener *base = &listener->base;
 
   if (run)
     {
@@ -1550,7 +1674,7 @@ smart_outcome_call_back_from (SmartOutcome *outcome,
 {
   ReadyListener *listener = g_new0 (ReadyListener, 1);
 
-  listener->base.told = ready_told;
+  listener->base.parcel.deliver = ready_told;
   listener->base.inbox = inbox;
   listener->source_object = source_object != NULL ? g_object_ref (source_object) : NULL;
   listener->origin = origin;

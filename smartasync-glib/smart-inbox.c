@@ -21,7 +21,7 @@ struct _SmartInbox
   GMutex lock;
   SmartParcel *head; /* lock: pushed, not yet taken */
   SmartParcel *tail; /* lock; valid if head is */
-  gint64 never;      /* lock: a time that does not come */
+  gint64 n_woken;    /* lock: how often the context was woken up */
   gboolean closed;   /* lock to write, atomic to read */
 
   SmartParcel *batch; /* the context's owner: taken, not yet delivered */
@@ -251,6 +251,34 @@ smart_inbox_get (GMainContext *context, int priority)
   return smart_inbox_ref (inbox);
 }
 
+/* Identity only, unless @inbox is being dispatched. */
+GMainContext *
+smart_inbox_get_context (SmartInbox *inbox)
+{
+  return inbox->context;
+}
+
+/* Whether its context is still there, as far as that can be known; any thread. */
+gboolean
+smart_inbox_is_open (SmartInbox *inbox)
+{
+  return !g_atomic_int_get (&inbox->closed);
+}
+
+/* Whether this thread owns its context. */
+gboolean
+smart_inbox_is_here (SmartInbox *inbox)
+{
+  gboolean is_here;
+
+  /* A context that goes waits for the lock. */
+  g_mutex_lock (&inbox->lock);
+  is_here = !inbox->closed && g_main_context_is_owner (inbox->context);
+  g_mutex_unlock (&inbox->lock);
+
+  return is_here;
+}
+
 SmartInbox *
 smart_inbox_ref (SmartInbox *inbox)
 {
@@ -258,7 +286,7 @@ smart_inbox_ref (SmartInbox *inbox)
   return inbox;
 }
 
-static void wake_up (SmartInbox *inbox);
+static void begin_to_wake (SmartInbox *inbox, SmartWakeUp *wake_up);
 
 /* With its last user the source goes. Any thread; but only the context's owner
  * may destroy the source. In another thread, the context could be freed by its
@@ -269,6 +297,7 @@ void
 smart_inbox_unref (SmartInbox *inbox)
 {
   int n = g_atomic_int_get (&inbox->n_users);
+  SmartWakeUp wake_up = { NULL };
   GSource *source = NULL;
 
   /* The last step is taken under the lock, so that registry_get() cannot find
@@ -297,10 +326,11 @@ smart_inbox_unref (SmartInbox *inbox)
   else if (inbox->source != NULL)
     {
       g_atomic_int_set (&inbox->retired, TRUE);
-      wake_up (inbox);
+      begin_to_wake (inbox, &wake_up);
     }
   g_mutex_unlock (&inbox->lock);
 
+  smart_inbox_wake_up (&wake_up);
   if (source != NULL)
     {
       g_source_destroy (source);
@@ -310,27 +340,49 @@ smart_inbox_unref (SmartInbox *inbox)
   g_atomic_rc_box_release_full (inbox, inbox_clear);
 }
 
-/* Wakes the context up, unless its owner is this thread, which does not sleep.
+/* Wakes the context up, unless its owner is this thread, which does not sleep;
+ * @wake_up is what is left to be done without the lock.
  *
- * Not by g_main_context_wakeup(): the context may be on its way out, and only
- * the lock keeps it from going further. To move a time that never comes wakes
- * it up just as well, from the safe side of the source, and does not have to be
- * undone. HOLDS: inbox->lock */
+ * Not by g_main_context_wakeup(): the context may be on its way out. To move a
+ * time that never comes wakes it up just as well, from the safe side of the
+ * source, and does not have to be undone.
+ *
+ * Before GLib 2.86, only the lock keeps the context from going further meanwhile.
+ * Since then the source does, by a reference to the context. If the owner drops
+ * his in between, it is in this thread that the context is freed, and that takes
+ * the lock. HOLDS: inbox->lock */
 static void
-wake_up (SmartInbox *inbox)
+begin_to_wake (SmartInbox *inbox, SmartWakeUp *wake_up)
 {
+  gint64 time;
+
   if (g_main_context_is_owner (inbox->context))
     return;
 
-  inbox->never = inbox->never == NEVER ? NEVER - 1 : NEVER;
-  g_source_set_ready_time (inbox->source, inbox->never);
+  time = NEVER - ++inbox->n_woken;
+  if (glib_check_version (2, 85, 0) == NULL)
+    *wake_up = (SmartWakeUp) { g_source_ref (inbox->source), time };
+  else
+    g_source_set_ready_time (inbox->source, time);
+}
+
+/* Where no lock is held. */
+void
+smart_inbox_wake_up (SmartWakeUp *wake_up)
+{
+  if (wake_up->source == NULL)
+    return;
+
+  g_source_set_ready_time (wake_up->source, wake_up->time);
+  g_clear_pointer (&wake_up->source, g_source_unref);
 }
 
 /* Hands @parcel over, unless the context is gone already. Any thread, also one that
- * holds an outcome's lock. The caller must use @inbox no more unless it holds it
- * otherwise: the parcel may be delivered, and release it, at once. */
+ * holds an outcome's lock; it does what @wake_up says when it holds none. The caller
+ * must use @inbox no more unless it holds it otherwise: the parcel may be delivered,
+ * and release it, at once. */
 gboolean
-smart_inbox_try_push (SmartInbox *inbox, SmartParcel *parcel)
+smart_inbox_try_push (SmartInbox *inbox, SmartParcel *parcel, SmartWakeUp *wake_up)
 {
   parcel->next = NULL;
 
@@ -345,7 +397,7 @@ smart_inbox_try_push (SmartInbox *inbox, SmartParcel *parcel)
   if (inbox->head == NULL)
     {
       g_atomic_pointer_set (&inbox->head, parcel);
-      wake_up (inbox);
+      begin_to_wake (inbox, wake_up);
     }
   else
     {
@@ -358,12 +410,16 @@ smart_inbox_try_push (SmartInbox *inbox, SmartParcel *parcel)
   return TRUE;
 }
 
-/* The same; where the context is gone already, @parcel is delivered here, with
- * %FALSE. */
+/* The same, where no lock is held. If the context is gone already, @parcel is
+ * delivered here, with %FALSE. */
 void
 smart_inbox_push (SmartInbox *inbox, SmartParcel *parcel)
 {
-  if (!smart_inbox_try_push (inbox, parcel))
+  SmartWakeUp wake_up = { NULL };
+
+  if (smart_inbox_try_push (inbox, parcel, &wake_up))
+    smart_inbox_wake_up (&wake_up);
+  else
     parcel->deliver (parcel, FALSE);
 }
 

@@ -11,5 +11,6 @@ void            smart_interrupt_unref  (SmartInterrupt *interrupt);
 GSource        *smart_interrupt_attach (SmartInterrupt *interrupt,
                                         GMainContext   *context,
                                         gboolean       *interrupted);
+gboolean        smart_interrupt_poll   (SmartInterrupt *interrupt);
 
 G_END_DECLS

@@ -81,6 +81,23 @@ smart_interrupt_attach (SmartInterrupt *interrupt, GMainContext *context, gboole
   return source;
 }
 
+/* For a wait that iterates nothing: whether there was an interrupt since. */
+gboolean
+smart_interrupt_poll (SmartInterrupt *interrupt)
+{
+  GPollFD poll = { .fd = interrupt->fd, .events = G_IO_IN };
+  gboolean interrupted;
+
+  if (g_poll (&poll, 1, 0) <= 0)
+    return FALSE;
+
+  smart_interrupt_ref (interrupt);
+  interrupted = interrupt->check (interrupt->user_data);
+  smart_interrupt_unref (interrupt);
+
+  return interrupted;
+}
+
 /**
  * smart_set_interrupt_hook:
  * @fd: what becomes readable when something has happened, such as the descriptor

@@ -8,18 +8,44 @@ G_BEGIN_DECLS
 
 typedef struct _SmartLineage SmartLineage;
 
-SmartLineage *smart_lineage_new         (SmartLineage  *above,
-                                         gconstpointer  what,
-                                         gboolean       is_flight);
+/* One thing that a call holds, and those below it are part of: a turn, or a flight,
+ * which begins with it. */
+struct _SmartLineage
+{
+  gatomicrefcount  ref_count;
+  int              ended;     /* atomic: it is not held any more */
+  SmartLineage    *above;     /* a reference, nullable; immutable once a call has it */
+  gconstpointer    turn_of;   /* immutable: whose turn it is, identity only, while it
+                                 is held; NULL of a flight */
+};
+
+void          smart_lineage_init     (SmartLineage  *flight);
+void          smart_lineage_set_above (SmartLineage *flight,
+                                      SmartLineage  *above);
+SmartLineage *smart_lineage_new_turn (SmartLineage  *above,
+                                      gconstpointer  turn_of);
 SmartLineage *smart_lineage_ref      (SmartLineage  *lineage);
 void          smart_lineage_unref    (SmartLineage  *lineage);
 void          smart_lineage_end      (SmartLineage  *lineage);
-gboolean      smart_lineage_contains (SmartLineage  *lineage,
-                                      gconstpointer  what);
+gboolean      smart_lineage_has_turn (SmartLineage  *lineage,
+                                      gconstpointer  turn_of);
 
 gboolean      smart_lineage_find_flight (SmartLineage  *lineage,
-                                         gboolean    (* matches) (gconstpointer what,
-                                                                  gconstpointer data),
+                                         gboolean    (* matches) (SmartLineage  *flight,
+                                                                  gconstpointer  data),
                                          gconstpointer  data);
+
+/* Whether nobody else has it. */
+static inline gboolean
+smart_lineage_is_last (SmartLineage *lineage)
+{
+  return g_atomic_int_get (&lineage->ref_count) == 1;
+}
+
+static inline gboolean
+smart_lineage_has_ended (SmartLineage *lineage)
+{
+  return g_atomic_int_get (&lineage->ended);
+}
 
 G_END_DECLS

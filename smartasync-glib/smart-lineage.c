@@ -5,26 +5,28 @@
 
 #include "smart-lineage-private.h"
 
-struct _SmartLineage
+/* What a flight begins with, in memory that is all zero; g_free() frees it. */
+void
+smart_lineage_init (SmartLineage *flight)
 {
-  gatomicrefcount ref_count;
-  SmartLineage *above; /* immutable; a reference, nullable */
-  gconstpointer what;  /* immutable; of a turn identity only, while it is held;
-                          of a flight an atomic reference counted box, a reference */
-  gboolean is_flight;  /* immutable */
-  int ended;           /* atomic: it is not held any more */
-};
+  g_atomic_ref_count_init (&flight->ref_count);
+}
 
-/* @is_flight tells whether it is the mark of a flight or a function whose turn it is. */
+/* A call that has @above (nullable) is about to fly. Once. */
+void
+smart_lineage_set_above (SmartLineage *flight, SmartLineage *above)
+{
+  flight->above = above != NULL ? smart_lineage_ref (above) : NULL;
+}
+
 SmartLineage *
-smart_lineage_new (SmartLineage *above, gconstpointer what, gboolean is_flight)
+smart_lineage_new_turn (SmartLineage *above, gconstpointer turn_of)
 {
   SmartLineage *lineage = g_new0 (SmartLineage, 1);
 
   g_atomic_ref_count_init (&lineage->ref_count);
   lineage->above = above != NULL ? smart_lineage_ref (above) : NULL;
-  lineage->what = is_flight ? g_atomic_rc_box_acquire ((gpointer) what) : what;
-  lineage->is_flight = is_flight;
+  lineage->turn_of = turn_of;
 
   return lineage;
 }
@@ -43,8 +45,6 @@ smart_lineage_unref (SmartLineage *lineage)
     {
       SmartLineage *above = lineage->above;
 
-      if (lineage->is_flight)
-        g_atomic_rc_box_release ((gpointer) lineage->what);
       g_free (lineage);
       lineage = above;
     }
@@ -57,23 +57,23 @@ smart_lineage_end (SmartLineage *lineage)
 }
 
 gboolean
-smart_lineage_contains (SmartLineage *lineage, gconstpointer what)
+smart_lineage_has_turn (SmartLineage *lineage, gconstpointer turn_of)
 {
   for (; lineage != NULL; lineage = lineage->above)
-    if (lineage->what == what && !g_atomic_int_get (&lineage->ended))
+    if (lineage->turn_of == turn_of && !smart_lineage_has_ended (lineage))
       return TRUE;
 
   return FALSE;
 }
 
-/* Whether it is part of a flight whose mark @matches. */
+/* Whether it is part of a flight, not landed, that @matches. */
 gboolean
 smart_lineage_find_flight (SmartLineage *lineage,
-                           gboolean (*matches) (gconstpointer, gconstpointer),
+                           gboolean (*matches) (SmartLineage *, gconstpointer),
                            gconstpointer data)
 {
   for (; lineage != NULL; lineage = lineage->above)
-    if (lineage->is_flight && matches (lineage->what, data))
+    if (lineage->turn_of == NULL && !smart_lineage_has_ended (lineage) && matches (lineage, data))
       return TRUE;
 
   return FALSE;

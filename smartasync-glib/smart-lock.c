@@ -9,6 +9,9 @@
 #include "smart-i18n-private.h"
 #include "smart-value-private.h"
 
+/* More than nearly all keys are long. */
+#define KEY_SPACE 48
+
 typedef struct _Flight Flight;
 
 /**
@@ -51,39 +54,35 @@ struct _SmartLock
   GObject parent_instance;
 
   GMutex mutex;
-  GHashTable *flights;  /* mutex: by key, those that can be joined; not references */
-  Flight *unkeyed;      /* mutex: that of no key, if it can be joined; likewise */
+  /* mutex: those that can be joined; not references */
+  Flight *alone;        /* nearly always there is one at a time */
+  GHashTable *flights;  /* the others, by key */
+  Flight *unkeyed;      /* likewise, that of no key */
   GQueue under_way;     /* mutex: all flights that have not landed; not references */
   guint n_waiters;      /* mutex */
   guint64 n_calls;      /* mutex */
   guint64 n_executions; /* mutex */
 };
 
-/* By what a call knows which flight it is part of. It outlives the flight where
- * the call does. An atomic reference counted box. */
-typedef struct
-{
-  SmartLock *lock; /* immutable; identity only, and only until it has landed */
-  int landed;      /* atomic */
-  gboolean keyed;  /* immutable: no key is a key of its own */
-  char key[];      /* immutable */
-} Mark;
-
 /* Held by its waiters, and as its outcome's first listener: before anybody hears
- * of the result, the key is free for the next. */
+ * of the result, the key is free for the next. Its memory is held by the calls
+ * that are part of it, too, which may outlive it: by that they know which flight
+ * it is. */
 struct _Flight
 {
-  SmartListener base; /* must be the first */
+  SmartLineage lineage; /* must be the first; has ended when it has landed: lock->mutex
+                           to write */
+  SmartListener base;
   gatomicrefcount ref_count;
-  SmartLock *lock;           /* immutable; a reference */
-  Mark *mark;                /* immutable; a reference */
-  SmartOutcome *outcome;     /* immutable; a reference: how it lands */
-  GCancellable *cancellable; /* immutable; a reference */
+  SmartLock *lock;       /* immutable; a reference until it ends, then identity only */
+  SmartOutcome *outcome; /* immutable; a reference: how it lands, and what cancels it */
 
-  guint n_waiters;   /* lock->mutex */
-  gboolean can_join; /* lock->mutex: it is in lock->flights */
-  gboolean landed;   /* lock->mutex */
-  GList link;        /* lock->mutex: in lock->under_way */
+  guint n_waiters; /* lock->mutex */
+  guint8 can_join; /* lock->mutex: the lock has it by its key */
+  guint8 keyed;    /* immutable: no key is a key of its own */
+  guint8 is_long;  /* immutable: its key takes more than KEY_SPACE */
+  GList link;      /* lock->mutex: in lock->under_way */
+  char key[];      /* immutable */
 };
 
 enum
@@ -210,18 +209,43 @@ smart_lock_new (void)
 
 /* Flights */
 
-static Mark *
-mark_new (SmartLock *lock, const char *key)
+/* The thread keeps one to use again. */
+static Flight *
+flight_alloc (gsize key_size)
 {
-  gsize size = key != NULL ? strlen (key) + 1 : 1;
-  Mark *mark = g_atomic_rc_box_alloc0 (sizeof (Mark) + size);
+  SmartThread *thread = smart_thread_get ();
+  Flight *flight = thread->spare_flight;
 
-  mark->lock = lock;
-  mark->keyed = key != NULL;
-  if (key != NULL)
-    memcpy (mark->key, key, size);
+  if (flight != NULL && key_size <= KEY_SPACE)
+    {
+      thread->spare_flight = NULL;
+      return flight;
+    }
 
-  return mark;
+  flight = g_malloc0 (sizeof (Flight) + MAX (key_size, KEY_SPACE));
+  flight->is_long = key_size > KEY_SPACE;
+  return flight;
+}
+
+/* It is over. Its calls may still know it by its key. */
+static void
+flight_end (Flight *flight)
+{
+  SmartThread *thread = smart_thread_peek ();
+
+  smart_outcome_unref (flight->outcome);
+  g_object_unref (flight->lock);
+
+  if (flight->is_long || thread == NULL || thread->spare_flight != NULL ||
+      !smart_lineage_is_last (&flight->lineage))
+    {
+      smart_lineage_unref (&flight->lineage);
+      return;
+    }
+
+  g_clear_pointer (&flight->lineage.above, smart_lineage_unref);
+  memset (flight, 0, sizeof (Flight));
+  thread->spare_flight = flight;
 }
 
 static Flight *
@@ -234,35 +258,60 @@ flight_ref (Flight *flight)
 static void
 flight_unref (Flight *flight)
 {
-  if (!g_atomic_ref_count_dec (&flight->ref_count))
-    return;
+  if (g_atomic_ref_count_dec (&flight->ref_count))
+    flight_end (flight);
+}
 
-  smart_outcome_unref (flight->outcome);
-  smart_cancellable_release (flight->cancellable);
-  g_atomic_rc_box_release (flight->mark);
-  g_object_unref (flight->lock);
-  g_free (flight);
+static gboolean
+has_key (Flight *flight, const char *key)
+{
+  return flight->keyed == (key != NULL) && (key == NULL || strcmp (flight->key, key) == 0);
 }
 
 /* HOLDS: lock->mutex. The one that can be joined, nullable. */
 static Flight *
 find_flight (SmartLock *lock, const char *key)
 {
-  return key != NULL ? g_hash_table_lookup (lock->flights, key) : lock->unkeyed;
+  if (lock->alone != NULL && has_key (lock->alone, key))
+    return lock->alone;
+
+  if (key == NULL)
+    return lock->unkeyed;
+
+  return g_hash_table_size (lock->flights) > 0 ? g_hash_table_lookup (lock->flights, key) : NULL;
+}
+
+/* HOLDS: flight->lock->mutex. No other one has its key. */
+static void
+flight_open (Flight *flight)
+{
+  SmartLock *lock = flight->lock;
+
+  if (lock->alone == NULL)
+    lock->alone = flight;
+  else if (flight->keyed)
+    g_hash_table_insert (lock->flights, flight->key, flight);
+  else
+    lock->unkeyed = flight;
+  flight->can_join = TRUE;
 }
 
 /* HOLDS: flight->lock->mutex */
 static void
 flight_close (Flight *flight)
 {
+  SmartLock *lock = flight->lock;
+
   if (!flight->can_join)
     return;
 
   /* The key is still this one's: the next flight only begins when this is closed. */
-  if (flight->mark->keyed)
-    g_hash_table_remove (flight->lock->flights, flight->mark->key);
+  if (lock->alone == flight)
+    lock->alone = NULL;
+  else if (flight->keyed)
+    g_hash_table_remove (lock->flights, flight->key);
   else
-    flight->lock->unkeyed = NULL;
+    lock->unkeyed = NULL;
   flight->can_join = FALSE;
 }
 
@@ -271,54 +320,58 @@ flight_close (Flight *flight)
 static void
 flight_land (Flight *flight)
 {
-  g_mutex_lock (&flight->lock->mutex);
-  if (!flight->landed)
+  SmartLock *lock = flight->lock;
+
+  if (smart_lineage_has_ended (&flight->lineage))
+    return;
+
+  g_mutex_lock (&lock->mutex);
+  if (!smart_lineage_has_ended (&flight->lineage))
     {
       flight_close (flight);
-      flight->landed = TRUE;
-      g_atomic_int_set (&flight->mark->landed, TRUE);
       /* None of them waits any more when he can see that. */
-      flight->lock->n_waiters -= flight->n_waiters;
-      g_queue_unlink (&flight->lock->under_way, &flight->link);
+      lock->n_waiters -= flight->n_waiters;
+      g_queue_unlink (&lock->under_way, &flight->link);
+      smart_lineage_end (&flight->lineage);
     }
-  g_mutex_unlock (&flight->lock->mutex);
+  g_mutex_unlock (&lock->mutex);
 }
 
 static void
-landed (SmartListener *base, gboolean run)
+landed (SmartParcel *parcel, gboolean run)
 {
-  Flight *flight = (Flight *) base;
+  SmartListener *base = (SmartListener *) parcel;
+  Flight *flight = (Flight *) ((char *) parcel - G_STRUCT_OFFSET (Flight, base));
 
   flight_land (flight);
   smart_listener_clear (base);
   flight_unref (flight);
 }
 
-/* HOLDS: lock->mutex. The caller has a reference to @lock beside those of the
- * application: what toggles with these must not run here. */
+/* HOLDS: lock->mutex. @lock (taken) is a reference beside those of the application:
+ * what toggles with these must not run here. */
 static Flight *
 flight_new (SmartLock *lock, const char *key)
 {
-  Flight *flight = g_new0 (Flight, 1);
+  gsize key_size = key != NULL ? strlen (key) + 1 : 0;
+  Flight *flight = flight_alloc (key_size);
 
+  smart_lineage_init (&flight->lineage);
   g_atomic_ref_count_init (&flight->ref_count);
-  flight->base.told = landed;
-  flight->lock = g_object_ref (lock);
-  flight->mark = mark_new (lock, key);
-  flight->cancellable = smart_cancellable_new ();
-  flight->outcome = smart_outcome_new (flight->cancellable, FALSE);
-  flight->can_join = TRUE;
+  flight->lock = lock;
+  flight->outcome = smart_outcome_new (NULL, TRUE);
   flight->link.data = flight;
-
+  flight->keyed = key != NULL;
   if (key != NULL)
-    g_hash_table_insert (lock->flights, flight->mark->key, flight);
-  else
-    lock->unkeyed = flight;
+    memcpy (flight->key, key, key_size);
+
+  flight_open (flight);
   g_queue_push_tail_link (&lock->under_way, &flight->link);
   lock->n_executions++;
 
   /* Before anybody else can. */
-  smart_outcome_listen (flight->outcome, &flight_ref (flight)->base);
+  flight->base.parcel.deliver = landed;
+  smart_outcome_listen_first (flight->outcome, &flight_ref (flight)->base);
 
   return flight;
 }
@@ -354,7 +407,7 @@ waiter_leave (Waiter *waiter)
   gboolean is_last = FALSE;
 
   g_mutex_lock (&flight->lock->mutex);
-  if (!waiter->left && !flight->landed)
+  if (!waiter->left && !smart_lineage_has_ended (&flight->lineage))
     {
       flight->lock->n_waiters--;
       is_last = --flight->n_waiters == 0;
@@ -365,14 +418,15 @@ waiter_leave (Waiter *waiter)
   g_mutex_unlock (&flight->lock->mutex);
 
   if (is_last)
-    g_cancellable_cancel (flight->cancellable);
+    smart_outcome_cancel (flight->outcome);
 }
 
 /* His own outcome has settled, by the flight or without it. */
 static void
-waiter_told (SmartListener *base, gboolean run)
+waiter_told (SmartParcel *parcel, gboolean run)
 {
-  Waiter *waiter = (Waiter *) base;
+  Waiter *waiter = (Waiter *) parcel;
+  SmartListener *base = &waiter->base;
 
   waiter_leave (waiter);
   smart_listener_clear (base);
@@ -384,7 +438,7 @@ waiter_new (SmartOutcome *waiting, Flight *flight)
 {
   Waiter *waiter = g_atomic_rc_box_new0 (Waiter);
 
-  waiter->base.told = waiter_told;
+  waiter->base.parcel.deliver = waiter_told;
   waiter->flight = flight_ref (flight);
   g_atomic_rc_box_acquire (waiter);
   smart_outcome_listen (waiting, &waiter->base);
@@ -392,23 +446,21 @@ waiter_new (SmartOutcome *waiting, Flight *flight)
   return waiter;
 }
 
-/* Whether a call descends from a flight of that lock and key which is under way:
- * what it began may go on when it has landed. */
 typedef struct
 {
   SmartLock *lock;
   const char *key;
 } Wanted;
 
+/* Whether a call descends from a flight of that lock and key which is under way:
+ * what it began may go on when it has landed. */
 static gboolean
-is_same_flight (gconstpointer what, gconstpointer data)
+is_same_flight (SmartLineage *lineage, gconstpointer data)
 {
-  const Mark *mark = what;
+  Flight *flight = (Flight *) lineage;
   const Wanted *wanted = data;
 
-  return !g_atomic_int_get (&mark->landed) && mark->lock == wanted->lock &&
-         mark->keyed == (wanted->key != NULL) &&
-         (wanted->key == NULL || strcmp (mark->key, wanted->key) == 0);
+  return flight->lock == wanted->lock && has_key (flight, wanted->key);
 }
 
 static gboolean
@@ -422,8 +474,7 @@ is_recursion (SmartLock *lock, const char *key)
 }
 
 /* The flight of @key, with one waiter more: joined, or started for this caller.
- * NULL with @error set, if he is @cancelled or part of that flight. Of @lock the
- * caller has a reference of his own. */
+ * NULL with @error set, if he is @cancelled or part of that flight. */
 static Flight *
 enter (SmartLock *lock,
        const char *key,
@@ -435,11 +486,13 @@ enter (SmartLock *lock,
   gboolean recursion = is_recursion (lock, key);
   Flight *flight;
 
+  g_object_ref (lock);
   g_mutex_lock (&lock->mutex);
   lock->n_calls++;
   if (recursion || cancelled)
     {
       g_mutex_unlock (&lock->mutex);
+      g_object_unref (lock);
       if (recursion)
         g_set_error (error, SMART_ERROR, SMART_ERROR_RECURSION,
                      _ ("A flight of %s waits for its own key \"%s\""),
@@ -452,7 +505,7 @@ enter (SmartLock *lock,
 
   flight = find_flight (lock, key);
   *is_first = flight == NULL || !smart_outcome_is_pending (flight->outcome) ||
-              g_cancellable_is_cancelled (flight->cancellable);
+              smart_outcome_is_cancelled (flight->outcome);
   if (*is_first)
     {
       /* One that has landed, but whose listener has not got the mutex yet, or
@@ -468,6 +521,9 @@ enter (SmartLock *lock,
   flight->n_waiters++;
   lock->n_waiters++;
   g_mutex_unlock (&lock->mutex);
+
+  if (!*is_first)
+    g_object_unref (lock);
 
   return flight;
 }
@@ -503,7 +559,7 @@ join (Flight *flight,
       /* An interrupt must not end it for the others. */
       if (home == NULL)
         thread->leads = &lead;
-      smart_dispatch (func, flight->outcome, home, source, args, n_args, flight->mark);
+      smart_dispatch (func, flight->outcome, home, source, args, n_args, &flight->lineage);
       if (home == NULL)
         thread->leads = lead.outer;
       waiter->leads = home == NULL;
@@ -532,15 +588,47 @@ run_once (SmartLock *lock,
   gboolean is_first;
   Flight *flight;
 
-  g_object_ref (lock);
   flight = enter (lock, key, func, smart_outcome_is_cancelled (waiting), &is_first, &error);
   if (flight != NULL)
     waiter = join (flight, is_first, func, waiting, home, source, args, n_args);
   else
     smart_outcome_settle (waiting, NULL, error, NULL);
-  g_object_unref (lock);
 
   return waiter;
+}
+
+/* The same for one whom nothing can have leave, and who is called back in the context
+ * of @inbox (taken; NULL: is not): he hears of the flight's own outcome, and needs
+ * neither a waiter nor another one. */
+static void
+call_back_at_landing (SmartLock *lock,
+                      const char *key,
+                      SmartAsyncFunc *func,
+                      GMainContext *home,
+                      GObject *source,
+                      const GValue *args,
+                      guint n_args,
+                      SmartInbox *inbox,
+                      GAsyncReadyCallback callback,
+                      gpointer user_data)
+{
+  GError *error = NULL;
+  gboolean is_first;
+  Flight *flight = enter (lock, key, func, FALSE, &is_first, &error);
+  SmartOutcome *outcome =
+      flight != NULL ? smart_outcome_ref (flight->outcome) : smart_outcome_new (NULL, FALSE);
+
+  if (inbox != NULL)
+    smart_outcome_call_back (outcome, inbox, G_OBJECT (lock), callback, user_data);
+
+  if (flight == NULL)
+    smart_outcome_settle (outcome, NULL, error, NULL);
+  else if (is_first)
+    smart_dispatch (func, outcome, home, source, args, n_args, &flight->lineage);
+
+  if (flight != NULL)
+    flight_unref (flight);
+  smart_outcome_unref (outcome);
 }
 
 /* The first caller of @flight (taken), in a sync context, whom nothing can have
@@ -556,7 +644,7 @@ run_alone (Flight *flight,
 {
   gboolean success;
 
-  smart_dispatch (func, flight->outcome, NULL, source, args, n_args, flight->mark);
+  smart_dispatch (func, flight->outcome, NULL, source, args, n_args, &flight->lineage);
   flight_land (flight);
   success = smart_outcome_get (flight->outcome, result, error);
   flight_unref (flight);
@@ -685,7 +773,6 @@ smart_lock_run_once_sync (SmartLock *lock,
   g_return_val_if_fail (n_args == 0 || args != NULL, FALSE);
   g_return_val_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable), FALSE);
 
-  g_object_ref (lock);
   upstream = smart_async_func_inherit (func, cancellable);
   flight = enter (lock, key, func, g_cancellable_is_cancelled (upstream), &is_first, error);
 
@@ -706,7 +793,6 @@ smart_lock_run_once_sync (SmartLock *lock,
       success = smart_outcome_get (waiting, result, error);
       smart_outcome_unref (waiting);
     }
-  g_object_unref (lock);
 
   return success;
 }
@@ -741,8 +827,8 @@ smart_lock_run_once_async (SmartLock *lock,
                            gpointer user_data)
 {
   GMainContext *home;
-  SmartOutcome *waiting;
-  Waiter *waiter;
+  GCancellable *upstream;
+  SmartInbox *inbox = NULL;
 
   g_return_if_fail (SMART_IS_LOCK (lock));
   g_return_if_fail (SMART_IS_ASYNC_FUNC (func));
@@ -751,14 +837,26 @@ smart_lock_run_once_async (SmartLock *lock,
   g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
 
   home = smart_context_ref_home ();
-  waiting = smart_outcome_new (smart_async_func_inherit (func, cancellable), FALSE);
+  upstream = smart_async_func_inherit (func, cancellable);
   if (callback != NULL)
-    smart_outcome_call_back (waiting, smart_inbox_get (home, func->priority), G_OBJECT (lock),
-                             callback, user_data);
-  waiter = run_once (lock, key, func, waiting, home, source, args, n_args);
+    inbox = smart_inbox_get (home, func->priority);
 
-  g_clear_pointer (&waiter, waiter_unref);
-  smart_outcome_unref (waiting);
+  if (upstream == NULL)
+    {
+      call_back_at_landing (lock, key, func, home, source, args, n_args, inbox, callback,
+                            user_data);
+    }
+  else
+    {
+      SmartOutcome *waiting = smart_outcome_new (upstream, FALSE);
+      Waiter *waiter;
+
+      if (callback != NULL)
+        smart_outcome_call_back (waiting, inbox, G_OBJECT (lock), callback, user_data);
+      waiter = run_once (lock, key, func, waiting, home, source, args, n_args);
+      g_clear_pointer (&waiter, waiter_unref);
+      smart_outcome_unref (waiting);
+    }
   g_main_context_unref (home);
 }
 
@@ -844,7 +942,7 @@ smart_lock_reset (SmartLock *lock)
       Flight *flight = g_ptr_array_index (flights, i);
 
       smart_outcome_settle_cancelled (flight->outcome);
-      g_cancellable_cancel (flight->cancellable);
+      smart_outcome_cancel (flight->outcome);
       flight_unref (flight);
     }
 }

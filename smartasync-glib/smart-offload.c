@@ -37,6 +37,10 @@
  * waits in the library make room for comes on top. */
 #define MAX_THREADS 512
 
+/* Where calls come as soon as that after the last ticket has ended, threads of our
+ * own are cheaper: they wait for the next one. */
+#define STEADY_USEC (20 * G_TIME_SPAN_MILLISECOND)
+
 /* A queue that has not moved for so long is stuck. */
 #define STALL_USEC (1 * G_TIME_SPAN_MILLISECOND)
 
@@ -73,6 +77,7 @@ struct _SmartPool
   guint n_idle;      /* lock: of these, not called for */
   guint n_called;    /* lock: idle ones called for that have not woken up yet */
   guint n_tickets;   /* lock: issued and not ended */
+  gint64 ticket_end; /* lock: when the last one has ended; 0: none has */
   guint n_waiting;   /* lock: workers in one of the library's waits */
   guint n_entering;  /* lock: workers on their way into an interpreter */
   guint n_summoned;  /* lock: workers on their way, who will take the head */
@@ -187,6 +192,7 @@ ticket_main (GTask *ticket, gpointer source_object, gpointer task_data, GCancell
   g_mutex_lock (&pool->lock);
   serve (pool);
   pool->n_tickets--;
+  pool->ticket_end = g_get_monotonic_time ();
   g_mutex_unlock (&pool->lock);
   thread->is_worker = FALSE;
 
@@ -302,6 +308,30 @@ typedef enum
   SUMMON_BY_TICKET
 } Summons;
 
+/* HOLDS: pool->lock */
+static gboolean
+can_issue (Pool *pool)
+{
+  return is_shared (pool) && pool->n_tickets < MAX_TICKETS && !pool->in_child;
+}
+
+/* HOLDS: pool->lock */
+static gboolean
+is_steady (Pool *pool)
+{
+  return pool->ticket_end != 0 && g_get_monotonic_time () - pool->ticket_end < STEADY_USEC;
+}
+
+/* HOLDS: pool->lock */
+static Summons
+summon_by_ticket (Pool *pool)
+{
+  pool->n_tickets++;
+  pool->n_tickets_issued++;
+  pool->n_summoned++;
+  return SUMMON_BY_TICKET;
+}
+
 /* Sees to it that somebody comes for the head of the queue. One at a time: who
  * comes and finds more behind it summons the next. HOLDS: pool->lock, which it
  * may give up meanwhile */
@@ -319,18 +349,16 @@ summon (Pool *pool, gboolean may_issue)
       return SUMMON_BY_SIGNAL;
     }
 
-  if (may_issue && is_shared (pool) && pool->n_tickets < MAX_TICKETS && !pool->in_child)
-    {
-      pool->n_tickets++;
-      pool->n_tickets_issued++;
-      pool->n_summoned++;
-      return SUMMON_BY_TICKET;
-    }
+  if (may_issue && can_issue (pool) && !is_steady (pool))
+    return summon_by_ticket (pool);
 
   if (is_shared (pool) ? n_busy (pool) < BASE_THREADS : pool->n_threads < pool->max_threads)
     add_thread (pool);
   if (pool->n_summoned == 0)
     call_looping (pool);
+  /* No thread could be started. */
+  if (pool->n_summoned == 0 && pool->head != NULL && may_issue && can_issue (pool))
+    return summon_by_ticket (pool);
 
   return SUMMONED;
 }
@@ -483,9 +511,10 @@ typedef struct
 } CallListener;
 
 static void
-call_has_ended (SmartListener *base, gboolean run)
+call_has_ended (SmartParcel *parcel, gboolean run)
 {
-  CallListener *listener = (CallListener *) base;
+  CallListener *listener = (CallListener *) parcel;
+  SmartListener *base = &listener->base;
   Worker *worker = listener->worker;
   Pool *pool = worker->pool;
 
@@ -517,7 +546,7 @@ begin_in_pool (Worker *worker, SmartCall *call)
       g_mutex_lock (&worker->pool->lock);
       worker->n_calls++;
       g_mutex_unlock (&worker->pool->lock);
-      listener->base.told = call_has_ended;
+      listener->base.parcel.deliver = call_has_ended;
       listener->worker = worker;
       smart_outcome_listen (outcome, &listener->base);
     }
@@ -932,12 +961,64 @@ smart_pool_retry_stuck (void)
 
 /* For the callers */
 
+/* Takes those that were cancelled out of the queue; the first of them, nullable.
+ * HOLDS: pool->lock */
+static SmartCall *
+take_settled (Pool *pool)
+{
+  SmartCall *settled = NULL, *last = NULL;
+  SmartCall *call = pool->head;
+
+  pool->head = NULL;
+  while (call != NULL)
+    {
+      SmartCall *next = smart_call_get_next (call);
+
+      if (smart_outcome_is_pending (smart_call_get_outcome (call)))
+        {
+          if (last != NULL)
+            smart_call_set_next (last, call);
+          else
+            pool->head = call;
+          last = call;
+        }
+      else
+        {
+          smart_call_set_pool (call, NULL);
+          smart_call_set_next (call, settled);
+          settled = call;
+          pool->n_queued--;
+        }
+      call = next;
+    }
+
+  if (last != NULL)
+    smart_call_set_next (last, NULL);
+  pool->tail = last;
+
+  return settled;
+}
+
+/* Without the lock. */
+static void
+drop_settled (SmartCall *settled)
+{
+  while (settled != NULL)
+    {
+      SmartCall *call = settled;
+
+      settled = smart_call_get_next (call);
+      smart_call_may_run (call);
+    }
+}
+
 /* Takes @call if there are less than @max_pending (0: no limit) that wait, and the
  * pool is open. */
 gboolean
 smart_pool_submit (SmartPool *pool, SmartCall *call, guint max_pending)
 {
   gboolean may_issue = !smart_thread_get ()->is_worker;
+  SmartCall *settled = NULL;
   gboolean no_thread;
   Summons summons;
 
@@ -946,9 +1027,12 @@ smart_pool_submit (SmartPool *pool, SmartCall *call, guint max_pending)
 
   g_mutex_lock (&pool->lock);
 
+  if (max_pending > 0 && pool->n_queued >= max_pending)
+    settled = take_settled (pool);
   if (pool->closed || (max_pending > 0 && pool->n_queued >= max_pending))
     {
       g_mutex_unlock (&pool->lock);
+      drop_settled (settled);
       return FALSE;
     }
 
@@ -970,6 +1054,7 @@ smart_pool_submit (SmartPool *pool, SmartCall *call, guint max_pending)
 
   g_mutex_unlock (&pool->lock);
 
+  drop_settled (settled);
   send (pool, summons);
   if (G_UNLIKELY (no_thread))
     has_stuck (pool);

@@ -90,7 +90,8 @@ smart_async_func_bind_to_thread (SmartAsyncFunc *func)
   g_return_if_fail (func->bodies != NULL);
   g_return_if_fail (!g_atomic_int_get (&func->called));
 
-  func->bodies->owner = smart_thread_get ();
+  g_clear_pointer (&func->bodies->owner, g_thread_unref);
+  func->bodies->owner = g_thread_ref (g_thread_self ());
 }
 
 /**
@@ -143,9 +144,10 @@ typedef struct
 } ReceiverListener;
 
 static void
-receiver_told (SmartListener *base, gboolean run)
+receiver_told (SmartParcel *parcel, gboolean run)
 {
-  ReceiverListener *listener = (ReceiverListener *) base;
+  ReceiverListener *listener = (ReceiverListener *) parcel;
+  SmartListener *base = &listener->base;
   SmartFuture *future;
 
   if (run)
@@ -184,7 +186,7 @@ smart_future_add_receiver (SmartFuture *future, GObject *receiver)
   g_return_if_fail (can_receive (receiver, "future", SMART_TYPE_FUTURE));
 
   listener = g_new0 (ReceiverListener, 1);
-  listener->base.told = receiver_told;
+  listener->base.parcel.deliver = receiver_told;
   listener->base.inbox = smart_context_get_inbox (G_PRIORITY_DEFAULT);
   listener->receiver = g_object_ref (receiver);
   smart_outcome_listen (smart_future_get_outcome (future), &listener->base);

@@ -21,17 +21,21 @@ push_if_needed (GMainContext *context)
   return TRUE;
 }
 
-/* Starts @call (taken) in @context, and returns. */
+/* Starts @call (taken) in @context, and returns. At the top level of a program nobody
+ * owns that: then this thread does meanwhile, so that the body sees where it is. */
 void
 smart_begin (SmartCall *call, GMainContext *context)
 {
   SmartOutcome *outcome = smart_outcome_ref (smart_call_get_outcome (call));
+  gboolean acquired = g_main_depth () == 0 && g_main_context_acquire (context);
   gboolean pushed = push_if_needed (context);
 
   smart_call_set_context (call, context);
   smart_call_begin (call);
   if (pushed)
     g_main_context_pop_thread_default (context);
+  if (acquired)
+    g_main_context_release (context);
 
   smart_outcome_set_home (outcome, context);
   smart_call_release (call);
@@ -62,18 +66,22 @@ run_in (SmartCall *call, GMainContext *context)
   smart_outcome_unref (outcome);
 }
 
-/* Begins @call (taken) here and waits, while another thread iterates @context. */
+/* Begins @call (taken) here and waits, while another thread iterates @context, or
+ * this one when that has stopped. */
 static void
 run_beside (SmartCall *call, GMainContext *context)
 {
   SmartOutcome *outcome = smart_outcome_ref (smart_call_get_outcome (call));
   gint64 deadline = smart_call_get_deadline (call);
+  GError *error = NULL;
 
   smart_call_set_context (call, context);
   smart_call_begin (call);
   g_object_unref (call);
-  smart_outcome_set_home_of_others (outcome, context);
-  if (!smart_outcome_block (outcome, deadline, NULL, NULL))
+  smart_outcome_set_home (outcome, context);
+  if (!smart_outcome_wait (outcome, deadline, NULL, &error))
+    smart_outcome_settle (outcome, NULL, error, NULL);
+  else if (smart_outcome_is_pending (outcome))
     smart_outcome_settle_timed_out (outcome);
   smart_outcome_unref (outcome);
 }

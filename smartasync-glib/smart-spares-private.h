@@ -13,11 +13,13 @@ typedef struct
   guint     n;
 } SmartSpares;
 
-gboolean smart_spares_may_keep (const SmartSpares *spares,
-                                GObject     *object);
-void     smart_spares_keep     (SmartSpares *spares,
-                                GObject     *object);
-gpointer smart_spares_take     (SmartSpares *spares);
-void     smart_spares_clear    (SmartSpares *spares);
+gboolean smart_spares_may_keep   (const SmartSpares *spares,
+                                  GObject     *object);
+gboolean smart_spares_may_revive (const SmartSpares *spares,
+                                  GObject     *object);
+void     smart_spares_keep       (SmartSpares *spares,
+                                  GObject     *object);
+gpointer smart_spares_take       (SmartSpares *spares);
+void     smart_spares_clear      (SmartSpares *spares);
 
 G_END_DECLS

@@ -20,6 +20,32 @@ smart_spares_may_keep (const SmartSpares *spares, GObject *object)
          g_atomic_pointer_get (&object->qdata) == NULL;
 }
 
+static void
+look_at_data (GQuark key, gpointer data, gpointer has_others)
+{
+  static gsize notify_queue = 0;
+
+  if (g_once_init_enter (&notify_queue))
+    g_once_init_leave (&notify_queue, g_quark_from_static_string ("GObject-notify-queue"));
+
+  if (key != notify_queue)
+    *(gboolean *) has_others = TRUE;
+}
+
+/* The same in its dispose, on its way out of g_object_unref (): that has frozen its
+ * notifications, and thaws them if the object comes back to life. */
+gboolean
+smart_spares_may_revive (const SmartSpares *spares, GObject *object)
+{
+  gboolean has_others = FALSE;
+
+  if (spares->n == MAX_SPARES || g_atomic_int_get ((int *) &object->ref_count) != 1)
+    return FALSE;
+
+  g_datalist_foreach (&object->qdata, look_at_data, &has_others);
+  return !has_others;
+}
+
 /* Takes @object, which has been reset. */
 void
 smart_spares_keep (SmartSpares *spares, GObject *object)
@@ -40,13 +66,23 @@ smart_spares_keep (SmartSpares *spares, GObject *object)
 gpointer
 smart_spares_take (SmartSpares *spares)
 {
-  return spares->n > 0 ? spares->objects[--spares->n] : NULL;
+  while (spares->n > 0)
+    {
+      GObject *object = spares->objects[--spares->n];
+
+      if (G_LIKELY (g_atomic_pointer_get (&object->qdata) == NULL))
+        return object;
+      /* Revived, but its user had frozen its notifications, too. */
+      g_object_unref (object);
+    }
+
+  return NULL;
 }
 
 void
 smart_spares_clear (SmartSpares *spares)
 {
   while (spares->n > 0)
-    g_object_unref (smart_spares_take (spares));
+    g_object_unref (spares->objects[--spares->n]);
   g_clear_pointer (&spares->objects, g_free);
 }

@@ -13,10 +13,13 @@
 /* The states of a call. The thread that began it writes all but READY. */
 #define BEGUN   (1u << 0) /* a context is held */
 #define PRIVATE (1u << 1) /* one of the pool's */
-#define FOREIGN (1u << 2) /* another thread iterates it */
+#define FOREIGN (1u << 2) /* another thread iterated it at first */
 #define READY   (1u << 3) /* the result is there; atomic */
 
-/* For FOREIGN ones, which are rare: one condition for all. */
+/* For FOREIGN ones, which are rare: one condition for all. How often the waiter looks
+ * whether the context is free, and for an interrupt. */
+#define LOOK_USEC (10 * G_TIME_SPAN_MILLISECOND)
+
 static GMutex foreign_lock;
 static GCond foreign_ready; /* with foreign_lock */
 
@@ -61,7 +64,8 @@ smart_sync_call_begin (SmartSyncCall *call)
  *
  * Begins a sync call like smart_sync_call_begin(). Under
  * %SMART_MAIN_CONTEXT_CURRENT the thread-default main context is iterated; if
- * another thread owns that, this one blocks until the result is there.
+ * another thread owns that, this one blocks until the result is there, or until
+ * the context is free to be iterated here.
  *
  * Since: 1.0
  */
@@ -100,6 +104,8 @@ void
 smart_sync_call_ready (GObject *source, GAsyncResult *result, gpointer sync_call)
 {
   SmartSyncCall *call = sync_call;
+  GMainContext *context = NULL;
+  gboolean foreign;
 
   g_return_if_fail (call != NULL);
   g_return_if_fail (G_IS_ASYNC_RESULT (result));
@@ -107,28 +113,26 @@ smart_sync_call_ready (GObject *source, GAsyncResult *result, gpointer sync_call
 
   call->result = g_object_ref (result);
 
-  if ((get_state (call) & FOREIGN) == 0)
-    {
-      GMainContext *context = NULL;
+  /* A function that calls back on a thread of its own: the waiter may be polling. Once
+   * it is ready, @call may be gone; a waiter that blocks then waits for the lock. */
+  if (!g_main_context_is_owner (call->context))
+    context = g_main_context_ref (call->context);
+  foreign = (get_state (call) & FOREIGN) != 0;
 
-      /* A function that calls back on a thread of its own: the waiter may be
-       * polling, and once it is ready, @call may be gone. */
-      if (!g_main_context_is_owner (call->context))
-        context = g_main_context_ref (call->context);
-      g_atomic_int_or (&call->state, READY);
-      if (context != NULL)
-        {
-          g_main_context_wakeup (context);
-          g_main_context_unref (context);
-        }
-      return;
+  if (foreign)
+    g_mutex_lock (&foreign_lock);
+  g_atomic_int_or (&call->state, READY);
+  if (foreign)
+    {
+      g_cond_broadcast (&foreign_ready);
+      g_mutex_unlock (&foreign_lock);
     }
 
-  /* Once it is ready and the lock is free, @call may be gone. */
-  g_mutex_lock (&foreign_lock);
-  g_atomic_int_or (&call->state, READY);
-  g_cond_broadcast (&foreign_ready);
-  g_mutex_unlock (&foreign_lock);
+  if (context != NULL)
+    {
+      g_main_context_wakeup (context);
+      g_main_context_unref (context);
+    }
 }
 
 /* The wait cannot end, but the call in whose body it is can be cancelled. */
@@ -171,46 +175,68 @@ iterate_until_ready (SmartSyncCall *call, SmartWait *wait)
     }
 }
 
-static void
-block_until_ready (SmartSyncCall *call, SmartWait *wait)
+/* The thread that owns the context may give it up at any time, and tells nobody.
+ * Returns whether this one has it now. */
+static gboolean
+block_until_ready_or_free (SmartSyncCall *call, SmartWait *wait)
 {
+  gboolean taken_over = FALSE;
+
   g_mutex_lock (&foreign_lock);
-  while ((get_state (call) & READY) == 0)
+  while (!taken_over && (get_state (call) & READY) == 0)
     {
-      if (wait->report_at < 0)
-        {
-          g_cond_wait (&foreign_ready, &foreign_lock);
-        }
-      else if (!g_cond_wait_until (&foreign_ready, &foreign_lock, wait->report_at))
-        {
-          g_mutex_unlock (&foreign_lock);
-          smart_wait_report_if_long (wait);
-          g_mutex_lock (&foreign_lock);
-        }
+      gint64 look = g_get_monotonic_time () + LOOK_USEC;
+
+      if (g_cond_wait_until (&foreign_ready, &foreign_lock, look))
+        continue;
+
+      g_mutex_unlock (&foreign_lock);
+      smart_wait_report_if_long (wait);
+      if (wait->thread->interrupt != NULL && smart_interrupt_poll (wait->thread->interrupt))
+        interrupt (wait->thread);
+      taken_over = g_main_context_acquire (call->context);
+      g_mutex_lock (&foreign_lock);
     }
   g_mutex_unlock (&foreign_lock);
+
+  return taken_over;
+}
+
+static void
+iterate (SmartSyncCall *call)
+{
+  SmartWait wait;
+
+  smart_wait_begin (&wait, NULL, call->context, -1, TRUE, NULL);
+  iterate_until_ready (call, &wait);
+  smart_wait_end (&wait);
 }
 
 static void
 wait_until_ready (SmartSyncCall *call)
 {
+  gboolean foreign = (get_state (call) & FOREIGN) != 0;
+  gboolean taken_over;
   SmartWait wait;
 
-  if ((get_state (call) & (READY | FOREIGN)) == READY)
+  if (!foreign && (get_state (call) & READY) != 0)
     return;
 
-  if ((get_state (call) & FOREIGN) == 0)
+  if (!foreign)
     {
-      smart_wait_begin (&wait, NULL, call->context, -1, TRUE, NULL);
-      iterate_until_ready (call, &wait);
-    }
-  else
-    {
-      smart_wait_begin (&wait, NULL, NULL, -1, TRUE, NULL);
-      block_until_ready (call, &wait);
+      iterate (call);
+      return;
     }
 
+  smart_wait_begin (&wait, NULL, NULL, -1, TRUE, NULL);
+  taken_over = block_until_ready_or_free (call, &wait);
   smart_wait_end (&wait);
+
+  if (taken_over)
+    {
+      iterate (call);
+      g_main_context_release (call->context);
+    }
 }
 
 /**

@@ -32,6 +32,7 @@ struct _SmartThread
   guint64       delivery;      /* smart-inbox.c: which parcel it is in the middle of; 0: none */
   guint64       n_deliveries;  /* smart-inbox.c: so far */
   SmartOutcome *spare;         /* smart-future.c: one to use again */
+  gpointer      spare_flight;  /* smart-lock.c: likewise; memory */
   SmartSpares   spare_futures; /* smart-future.c: some to use again */
   SmartSpares   spare_calls;   /* smart-call.c: likewise */
   SmartSpares   spare_cancellables; /* smart-future-cancel.c: likewise */

@@ -32,6 +32,7 @@ smart_thread_clear_spares (SmartThread *thread)
   smart_spares_clear (&thread->spare_futures);
   smart_spares_clear (&thread->spare_cancellables);
   g_clear_pointer (&thread->spare, smart_outcome_free_spare);
+  g_clear_pointer (&thread->spare_flight, g_free);
 }
 
 static void

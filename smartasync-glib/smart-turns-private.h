@@ -24,6 +24,6 @@ gboolean smart_turns_wait    (SmartTurns *turns,
 void     smart_turns_release (SmartTurns   *turns,
                               SmartOutcome *outcome);
 GPtrArray *
-         smart_turns_ref_holders (SmartTurns *turns);
+         smart_turns_pin_holders (SmartTurns *turns);
 
 G_END_DECLS

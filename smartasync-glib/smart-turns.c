@@ -7,13 +7,15 @@
 #include "smart-turns-private.h"
 
 #include "smart-async-func-private.h"
+#include "smart-executor-private.h"
 
 /* One that waits. */
 typedef struct
 {
-  SmartCall *call;       /* a reference; of a caller in an async context */
-  SmartOutcome *turn;    /* a reference; of one in a sync context, who waits for it */
-  SmartOutcome *outcome; /* a reference; of the call */
+  SmartCall *call;         /* a reference; of a caller in an async context */
+  SmartOutcome *turn;      /* a reference; of one in a sync context, who waits for it */
+  SmartOutcome *outcome;   /* a reference; of the call */
+  SmartExecutor *executor; /* its function's, who keeps it; nullable */
 } Turn;
 
 void
@@ -33,15 +35,15 @@ smart_turns_clear (SmartTurns *turns)
   g_mutex_clear (&turns->lock);
 }
 
-/* The outcomes of those who have a turn; references. Any thread. */
+/* The outcomes of those who have a turn, pinned. Any thread. */
 GPtrArray *
-smart_turns_ref_holders (SmartTurns *turns)
+smart_turns_pin_holders (SmartTurns *turns)
 {
-  GPtrArray *holders = g_ptr_array_new_with_free_func ((GDestroyNotify) smart_outcome_unref);
+  GPtrArray *holders = g_ptr_array_new_with_free_func ((GDestroyNotify) smart_outcome_unpin);
 
   g_mutex_lock (&turns->lock);
   for (guint i = 0; i < turns->holders->len; i++)
-    g_ptr_array_add (holders, smart_outcome_ref (g_ptr_array_index (turns->holders, i)));
+    g_ptr_array_add (holders, smart_outcome_pin (g_ptr_array_index (turns->holders, i)));
   g_mutex_unlock (&turns->lock);
 
   return holders;
@@ -52,7 +54,7 @@ smart_turns_ref_holders (SmartTurns *turns)
 static gboolean
 is_within (SmartCall *call)
 {
-  return smart_lineage_contains (smart_call_get_lineage (call), smart_call_get_func (call));
+  return smart_lineage_has_turn (smart_call_get_lineage (call), smart_call_get_func (call));
 }
 
 /* HOLDS: turns->lock */
@@ -66,12 +68,44 @@ take_free (SmartTurns *turns, SmartCall *call)
   return TRUE;
 }
 
+/* Whoever is told that the turn has come, or that it never will. */
+static SmartOutcome *
+get_waiting (Turn *turn)
+{
+  return turn->turn != NULL ? turn->turn : turn->outcome;
+}
+
+/* @turn (taken) has to wait. FALSE: its executor is closed, and @turn is left.
+ * HOLDS: turns->lock, and takes the executor's */
+static gboolean
+enqueue (SmartTurns *turns, Turn *turn)
+{
+  if (turn->executor != NULL && !smart_executor_watch (turn->executor, get_waiting (turn)))
+    return FALSE;
+
+  g_queue_push_tail (&turns->waiting, turn);
+  return TRUE;
+}
+
+/* It does not wait any more. */
+static void
+turn_free (Turn *turn)
+{
+  if (turn->executor != NULL)
+    smart_executor_unwatch (turn->executor, get_waiting (turn));
+  if (turn->turn != NULL)
+    smart_outcome_unref (turn->turn);
+  smart_outcome_unref (turn->outcome);
+  g_free (turn);
+}
+
 /* For a caller in an async context: whether @call can run now. If not, it is
  * taken, and placed when its turn comes. */
 gboolean
 smart_turns_take (SmartTurns *turns, SmartCall *call)
 {
   SmartOutcome *outcome;
+  Turn *refused = NULL;
   gboolean taken;
 
   if (is_within (call))
@@ -88,17 +122,65 @@ smart_turns_take (SmartTurns *turns, SmartCall *call)
 
       turn->call = call;
       turn->outcome = smart_outcome_ref (outcome);
+      turn->executor = smart_call_get_func (call)->executor;
       smart_call_set_awaits_turn (call, TRUE);
-      g_queue_push_tail (&turns->waiting, turn);
+      if (!enqueue (turns, turn))
+        refused = turn;
     }
   g_mutex_unlock (&turns->lock);
 
-  /* If it has got its turn meanwhile, and begun, this does nothing. */
-  if (!taken)
-    smart_outcome_queue (outcome);
+  if (refused != NULL)
+    {
+      turn_free (refused);
+      smart_call_set_awaits_turn (call, FALSE);
+      smart_call_forget_turn (call);
+      smart_executor_refuse (call, smart_executor_new_closed_error ());
+    }
+  else if (!taken)
+    {
+      /* If it has got its turn meanwhile, and begun, this does nothing. */
+      smart_outcome_queue (outcome);
+    }
   smart_outcome_unref (outcome);
 
   return taken;
+}
+
+/* Ends a wait for @turn, which is freed unless it came meanwhile: then FALSE. */
+static gboolean
+leave_queue (SmartTurns *turns, SmartOutcome *mine)
+{
+  Turn *turn = NULL;
+
+  g_mutex_lock (&turns->lock);
+  for (GList *link = turns->waiting.head; link != NULL; link = link->next)
+    if (((Turn *) link->data)->turn == mine)
+      {
+        turn = link->data;
+        g_queue_delete_link (&turns->waiting, link);
+        break;
+      }
+  g_mutex_unlock (&turns->lock);
+
+  if (turn == NULL)
+    return FALSE;
+
+  turn_free (turn);
+  return TRUE;
+}
+
+/* Why its turn never came, or is of no use any more. */
+static void
+settle_without_turn (SmartOutcome *outcome, SmartOutcome *mine, GError *refused)
+{
+  if (refused != NULL)
+    smart_outcome_settle (outcome, NULL, refused, NULL);
+  else if (smart_outcome_is_cancelled (outcome))
+    smart_outcome_settle_cancelled (outcome);
+  else if (!smart_outcome_is_pending (mine) && mine->error != NULL)
+    smart_outcome_settle (outcome, NULL, g_error_copy (mine->error), NULL);
+  else
+    smart_outcome_settle_timed_out (outcome);
 }
 
 /* For a caller in a sync context: waits for the turn. If it does not come, the
@@ -109,8 +191,7 @@ smart_turns_wait (SmartTurns *turns, SmartCall *call)
   SmartOutcome *outcome = smart_call_get_outcome (call);
   SmartOutcome *mine;
   Turn *turn;
-  GList *link;
-  gboolean settled;
+  gboolean has_turn;
   GError *refused = NULL;
 
   if (is_within (call))
@@ -124,94 +205,74 @@ smart_turns_wait (SmartTurns *turns, SmartCall *call)
       return TRUE;
     }
   mine = smart_outcome_new (NULL, FALSE);
-  mine->awaited_turns = turns;
+  smart_outcome_get_rare (mine)->awaited_turns = turns;
   turn = g_new0 (Turn, 1);
   turn->turn = smart_outcome_ref (mine);
   turn->outcome = smart_outcome_ref (outcome);
-  g_queue_push_tail (&turns->waiting, turn);
+  turn->executor = smart_call_get_func (call)->executor;
+  if (!enqueue (turns, turn))
+    {
+      g_mutex_unlock (&turns->lock);
+      turn_free (turn);
+      smart_outcome_unref (mine);
+      smart_outcome_settle (outcome, NULL, smart_executor_new_closed_error (), NULL);
+      return FALSE;
+    }
   g_mutex_unlock (&turns->lock);
 
-  settled = smart_outcome_block (mine, smart_call_get_deadline (call),
-                                 smart_call_get_cancellable (call), &refused);
+  smart_outcome_block (mine, smart_call_get_deadline (call), smart_call_get_cancellable (call),
+                       &refused);
 
-  if (!settled)
+  /* If it is not in the queue any more, its turn has come, however the wait ended. */
+  has_turn = !leave_queue (turns, mine);
+
+  if (has_turn && refused == NULL && !smart_outcome_is_cancelled (outcome))
     {
-      /* It leaves the queue; if its turn came meanwhile, it has it. */
-      g_mutex_lock (&turns->lock);
-      for (link = turns->waiting.head; link != NULL; link = link->next)
-        if (((Turn *) link->data)->turn == mine)
-          break;
-      if (link != NULL)
-        {
-          turn = link->data;
-          g_queue_delete_link (&turns->waiting, link);
-        }
-      g_mutex_unlock (&turns->lock);
-
-      if (link != NULL)
-        {
-          smart_outcome_unref (turn->turn);
-          smart_outcome_unref (turn->outcome);
-          g_free (turn);
-        }
-      else
-        {
-          settled = TRUE;
-        }
-    }
-  smart_outcome_unref (mine);
-
-  if (settled && refused == NULL && !smart_outcome_is_cancelled (outcome))
-    {
+      smart_outcome_unref (mine);
       smart_call_set_turn (call, turns);
       return TRUE;
     }
 
   /* The turn may have come all the same, between the end of the wait and now:
    * it is passed on, for a call that was cancelled never begins. */
-  if (settled)
+  if (has_turn)
     smart_turns_release (turns, outcome);
-  if (refused != NULL)
-    smart_outcome_settle (outcome, NULL, refused, NULL);
-  else if (smart_outcome_is_cancelled (outcome))
-    smart_outcome_settle_cancelled (outcome);
-  else
-    smart_outcome_settle_timed_out (outcome);
+  settle_without_turn (outcome, mine, refused);
+  smart_outcome_unref (mine);
 
   return FALSE;
 }
 
-/* Whether who waited has use for the turn. */
+/* Places @call (taken), if anybody still wants it to run. */
+static gboolean
+grant_call (SmartCall *call)
+{
+  SmartOutcome *outcome = smart_call_get_outcome (call);
+
+  smart_call_set_awaits_turn (call, FALSE);
+  if (smart_outcome_is_pending (outcome) && !smart_outcome_is_cancelled (outcome))
+    return smart_place_later (call);
+
+  smart_call_forget_turn (call);
+  smart_call_may_run (call);
+  return FALSE;
+}
+
+/* Whether who waited has use for the turn (taken). Nothing of it is kept meanwhile: a
+ * reference to the outcome could be the last one when the call has ended. */
 static gboolean
 grant (Turn *turn)
 {
-  SmartOutcome *outcome;
-  gboolean wanted = TRUE;
+  SmartCall *call = turn->call;
+  SmartOutcome *mine = turn->turn != NULL ? smart_outcome_ref (turn->turn) : NULL;
 
-  if (turn->turn != NULL)
-    {
-      smart_outcome_settle (turn->turn, NULL, NULL, NULL);
-      smart_outcome_unref (turn->turn);
-    }
-  else
-    {
-      outcome = smart_call_get_outcome (turn->call);
-      wanted = smart_outcome_is_pending (outcome) && !smart_outcome_is_cancelled (outcome);
-      smart_call_set_awaits_turn (turn->call, FALSE);
-      if (wanted)
-        {
-          wanted = smart_place_later (turn->call);
-        }
-      else
-        {
-          smart_call_forget_turn (turn->call);
-          smart_call_may_run (turn->call);
-        }
-    }
+  turn_free (turn);
+  if (mine == NULL)
+    return grant_call (call);
 
-  smart_outcome_unref (turn->outcome);
-  g_free (turn);
-  return wanted;
+  smart_outcome_settle (mine, NULL, NULL, NULL);
+  smart_outcome_unref (mine);
+  return TRUE;
 }
 
 /* @outcome has no turn any more: the next one has it. HOLDS: turns->lock */
@@ -250,22 +311,22 @@ place_granted (SmartTurns *turns)
   turns->granting = TRUE;
   while ((turn = g_queue_pop_head (&turns->granted)) != NULL)
     {
-      SmartOutcome *outcome = smart_outcome_ref (turn->outcome);
-      gboolean held = FALSE;
-      gboolean wanted;
+      /* Identity only: whoever has no use for it leaves it among the holders. */
+      SmartOutcome *outcome = turn->outcome;
+      gboolean held;
 
       g_mutex_unlock (&turns->lock);
-      wanted = grant (turn);
+      if (grant (turn))
+        {
+          g_mutex_lock (&turns->lock);
+          continue;
+        }
+
       g_mutex_lock (&turns->lock);
-
-      if (!wanted)
-        held = pass_on (turns, outcome);
-
-      /* What the turns held, and what this function does. */
+      held = pass_on (turns, outcome);
       g_mutex_unlock (&turns->lock);
       if (held)
         smart_outcome_unref (outcome);
-      smart_outcome_unref (outcome);
       g_mutex_lock (&turns->lock);
     }
   turns->granting = FALSE;

@@ -27,14 +27,15 @@ static GQueue waits = G_QUEUE_INIT; /* graph_lock: of SmartWait, the oldest firs
 /* What an outcome needs, as it is now. */
 typedef struct
 {
-  SmartOutcome *outcome; /* a reference */
+  SmartOutcome *outcome; /* pinned, as all are: nothing is kept that belongs to a thread */
   gboolean can_go_on;    /* whatever others do */
   char *what;
   gboolean has_call;
   SmartCallNeeds call;
-  GMainContext *home; /* a reference */
-  GPtrArray *needs;   /* references */
-  GPtrArray *holders; /* references */
+  guint max_threads;  /* of the call's pool */
+  GMainContext *home; /* identity only */
+  GPtrArray *needs;   /* pinned */
+  GPtrArray *holders; /* pinned: those who have the turns that it waits for */
   gboolean any;       /* of the needs, any one suffices */
 } Needs;
 
@@ -191,12 +192,10 @@ is_context_stuck (Search *search, GMainContext *context, const char *what)
 static gboolean
 are_holders_stuck (Search *search, SmartOutcome *outcome, Needs *needs)
 {
-  GPtrArray *holders = smart_turns_ref_holders (needs->call.turns);
+  GPtrArray *holders = needs->holders;
   gboolean stuck = holders->len > 0;
 
-  needs->holders = holders;
-
-  /* It was given its turn since it was looked at. */
+  /* It has just been given its turn. */
   if (g_ptr_array_find (holders, outcome, NULL))
     return FALSE;
 
@@ -212,8 +211,9 @@ are_holders_stuck (Search *search, SmartOutcome *outcome, Needs *needs)
 /* The threads of an executor, of which any one can take the next call. HOLDS:
  * graph_lock */
 static gboolean
-is_pool_stuck (Search *search, SmartPool *pool, const char *what)
+is_pool_stuck (Search *search, Needs *needs)
 {
+  gpointer pool = needs->call.pool;
   guint n_stuck = 0;
 
   if (search->self != NULL && search->self->thread->pool == pool)
@@ -230,27 +230,51 @@ is_pool_stuck (Search *search, SmartPool *pool, const char *what)
         n_stuck++;
     }
 
-  if (n_stuck < smart_pool_get_max_threads (pool))
+  if (n_stuck < needs->max_threads)
     return FALSE;
 
-  add_link (search, _ ("%s waits for a thread of its executor"), what);
+  add_link (search, _ ("%s waits for a thread of its executor"), needs->what);
   return TRUE;
 }
 
+/* HOLDS: outcome->lock */
+static gboolean
+needs_nobody (SmartOutcome *outcome)
+{
+  return !smart_outcome_is_pending (outcome) || outcome->by_hand ||
+         (outcome->rare != NULL && outcome->rare->ties.timer != NULL);
+}
+
+/* Nullable. HOLDS: outcome->lock */
+static SmartTurns *
+get_awaited_turns (SmartOutcome *outcome)
+{
+  return outcome->rare != NULL ? outcome->rare->awaited_turns : NULL;
+}
+
+/* Nullable. HOLDS: outcome->lock */
+static GPtrArray *
+get_more_needs (SmartOutcome *outcome)
+{
+  return outcome->rare != NULL ? outcome->rare->ties.more_needs : NULL;
+}
+
+/* HOLDS: outcome->lock */
 static char *
 describe (SmartOutcome *outcome)
 {
+  const char *given = outcome->rare != NULL ? outcome->rare->name : NULL;
   const char *label = outcome->call != NULL ? smart_call_get_label (outcome->call) : NULL;
   const char *made_at = g_atomic_pointer_get (&outcome->made_at);
-  const char *name = outcome->name != NULL ? outcome->name : made_at;
+  const char *name = given != NULL ? given : made_at;
 
   if (name != NULL && label != NULL && !g_str_equal (name, label))
     return g_strdup_printf ("%s (%s)", label, name);
-  if (outcome->name != NULL || label != NULL)
-    return g_strdup (outcome->name != NULL ? outcome->name : label);
+  if (given != NULL || label != NULL)
+    return g_strdup (given != NULL ? given : label);
   if (made_at != NULL)
     return g_strdup_printf (_ ("a future (%s)"), made_at);
-  if (outcome->awaited_turns != NULL)
+  if (get_awaited_turns (outcome) != NULL)
     return g_strdup (_ ("a sync call"));
 
   return g_strdup_printf (_ ("a future (%p)"), (gpointer) outcome);
@@ -262,32 +286,37 @@ look_at (SmartOutcome *outcome, GPtrArray *looks)
 {
   Needs *needs = g_new0 (Needs, 1);
 
-  needs->outcome = smart_outcome_ref (outcome);
+  needs->outcome = smart_outcome_pin (outcome);
   g_ptr_array_add (looks, needs);
 
   g_mutex_lock (&outcome->lock);
 
-  needs->can_go_on =
-      !smart_outcome_is_pending (outcome) || outcome->by_hand || outcome->timer != NULL;
+  needs->can_go_on = needs_nobody (outcome);
   if (smart_outcome_is_pending (outcome))
     {
+      GPtrArray *more = get_more_needs (outcome);
+
       /* The call is there: before it goes, it settles, under the lock. */
       needs->has_call = outcome->call != NULL;
       if (needs->has_call)
         smart_call_get_needs (outcome->call, &needs->call);
-      if (outcome->awaited_turns != NULL)
-        needs->call.turns = outcome->awaited_turns;
+      if (needs->call.pool != NULL)
+        needs->max_threads = smart_pool_get_max_threads (needs->call.pool);
+      if (get_awaited_turns (outcome) != NULL)
+        needs->call.turns = get_awaited_turns (outcome);
+
+      if (needs->call.turns != NULL)
+        needs->holders = smart_turns_pin_holders (needs->call.turns);
 
       needs->what = describe (outcome);
-      needs->home = smart_home_ref_context (&outcome->home);
+      needs->home = smart_home_peek (&outcome->home);
       if (outcome->need != NULL)
         {
-          needs->needs = g_ptr_array_new_with_free_func ((GDestroyNotify) smart_outcome_unref);
-          g_ptr_array_add (needs->needs, smart_outcome_ref (outcome->need));
+          needs->needs = g_ptr_array_new_with_free_func ((GDestroyNotify) smart_outcome_unpin);
+          g_ptr_array_add (needs->needs, smart_outcome_pin (outcome->need));
         }
-      for (guint i = 0; outcome->more_needs != NULL && i < outcome->more_needs->len; i++)
-        g_ptr_array_add (needs->needs,
-                         smart_outcome_ref (g_ptr_array_index (outcome->more_needs, i)));
+      for (guint i = 0; more != NULL && i < more->len; i++)
+        g_ptr_array_add (needs->needs, smart_outcome_pin (g_ptr_array_index (more, i)));
       needs->any = outcome->needs_any;
     }
 
@@ -302,11 +331,9 @@ needs_free (gpointer data)
   Needs *needs = data;
 
   g_free (needs->what);
-  g_clear_object (&needs->call.func);
-  g_clear_pointer (&needs->home, g_main_context_unref);
   g_clear_pointer (&needs->needs, g_ptr_array_unref);
   g_clear_pointer (&needs->holders, g_ptr_array_unref);
-  smart_outcome_unref (needs->outcome);
+  smart_outcome_unpin (needs->outcome);
   g_free (needs);
 }
 
@@ -347,7 +374,7 @@ find_reason (Search *search, SmartOutcome *outcome, Needs *needs)
     return are_holders_stuck (search, outcome, needs);
 
   if (needs->call.pool != NULL)
-    return is_pool_stuck (search, needs->call.pool, needs->what);
+    return is_pool_stuck (search, needs);
 
   if (needs->needs != NULL && are_needs_stuck (search, needs))
     return TRUE;
@@ -420,19 +447,18 @@ search_clear (Search *search)
 /* Of a first look: nothing is freed under the lock. */
 typedef struct
 {
-  SmartOutcome *held[FIRST_LOOK_DEPTH]; /* references */
+  SmartOutcome *held[FIRST_LOOK_DEPTH]; /* pinned */
   guint n_held;
 } FirstLook;
 
-/* What the only one that @outcome needs is; a reference, nullable. HOLDS:
- * outcome->lock */
+/* What the only one that @outcome needs is; pinned, nullable. HOLDS: outcome->lock */
 static SmartOutcome *
-ref_only_need (SmartOutcome *outcome, FirstLook *look)
+pin_only_need (SmartOutcome *outcome, FirstLook *look)
 {
-  if (outcome->need == NULL || outcome->more_needs != NULL || look->n_held == FIRST_LOOK_DEPTH)
+  if (outcome->need == NULL || get_more_needs (outcome) != NULL || look->n_held == FIRST_LOOK_DEPTH)
     return NULL;
 
-  look->held[look->n_held] = smart_outcome_ref (outcome->need);
+  look->held[look->n_held] = smart_outcome_pin (outcome->need);
   return look->held[look->n_held++];
 }
 
@@ -450,12 +476,11 @@ is_free (SmartWait *wait, FirstLook *look)
       gboolean needs_nothing;
 
       g_mutex_lock (&outcome->lock);
-      needs_nothing =
-          !smart_outcome_is_pending (outcome) || outcome->by_hand || outcome->timer != NULL;
-      if (!needs_nothing && outcome->awaited_turns == NULL)
+      needs_nothing = needs_nobody (outcome);
+      if (!needs_nothing && get_awaited_turns (outcome) == NULL)
         {
           if (outcome->call != NULL)
-            smart_call_peek_needs (outcome->call, &call);
+            smart_call_get_needs (outcome->call, &call);
 
           /* No context, or only that which the waiter iterates meanwhile. */
           if (call.runner == NULL && call.turns == NULL && call.pool == NULL &&
@@ -463,7 +488,7 @@ is_free (SmartWait *wait, FirstLook *look)
                outcome->home.context == wait->context))
             {
               needs_nothing = outcome->call != NULL && outcome->need == NULL;
-              next = ref_only_need (outcome, look);
+              next = pin_only_need (outcome, look);
             }
         }
       g_mutex_unlock (&outcome->lock);
@@ -505,7 +530,7 @@ smart_wait_graph_enter (SmartWait *wait, GError **error)
   if (searches)
     search_clear (&search);
   while (look.n_held > 0)
-    smart_outcome_unref (look.held[--look.n_held]);
+    smart_outcome_unpin (look.held[--look.n_held]);
 
   return !refused;
 }
@@ -587,7 +612,6 @@ dump_needs (Dump *dump, Needs *needs, guint depth)
 
   if (needs->call.turns != NULL)
     {
-      needs->holders = smart_turns_ref_holders (needs->call.turns);
       dump_all (dump, needs->holders, depth + 1);
     }
   if (needs->needs != NULL)

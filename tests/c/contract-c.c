@@ -511,6 +511,64 @@ test_c3_a_owned_elsewhere (void)
   smart_test_gate_clear (&elsewhere.done);
 }
 
+/* It gives the context up, and tells nobody: then the caller iterates it. */
+typedef struct
+{
+  SmartTestGate owned;
+  SmartTestGate begun;
+} Leaving;
+
+static gpointer
+own_for_a_while (gpointer data)
+{
+  Leaving *leaving = data;
+
+  g_assert_true (g_main_context_acquire (NULL));
+  smart_test_gate_open (&leaving->owned);
+  smart_test_gate_wait (&leaving->begun);
+  g_main_context_release (NULL);
+  return NULL;
+}
+
+static gboolean
+return_after_owner (gpointer data)
+{
+  SmartCall *call = data;
+
+  g_assert_true (smart_test_on_main_thread ());
+  smart_call_return_int (call, 7);
+  g_object_unref (call);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+begin_before_owner_leaves (SmartCall *call, gpointer data)
+{
+  Leaving *leaving = data;
+
+  smart_call_add_timeout (call, 1, return_after_owner, g_object_ref (call), NULL);
+  smart_test_gate_open (&leaving->begun);
+}
+
+static void
+test_c3_a_owner_leaves (void)
+{
+  Leaving leaving;
+  g_autoptr (SmartAsyncFunc) func =
+      smart_async_func_new (begin_before_owner_leaves, &leaving, NULL);
+  GThread *thread;
+
+  smart_test_gate_init (&leaving.owned);
+  smart_test_gate_init (&leaving.begun);
+  smart_async_func_set_main_context_policy (func, SMART_MAIN_CONTEXT_CURRENT);
+  thread = g_thread_new ("owner", own_for_a_while, &leaving);
+  smart_test_gate_wait (&leaving.owned);
+  call_sync (func);
+  g_thread_join (thread);
+  smart_test_gate_clear (&leaving.owned);
+  smart_test_gate_clear (&leaving.begun);
+}
+
 /* C4 */
 
 typedef struct
@@ -1565,14 +1623,14 @@ static void
 on_connected (GObject *object, GAsyncResult *res, gpointer data)
 {
   Connecting *connecting = data;
+  g_autoptr (SmartCall) call = g_steal_pointer (&connecting->call);
   g_autoptr (GSocketConnection) connection = NULL;
   g_autoptr (GError) error = NULL;
 
   connection = g_socket_client_connect_to_host_finish (G_SOCKET_CLIENT (object), res, &error);
   g_assert_no_error (error);
   g_assert_true (G_IS_NETWORK_MONITOR (g_network_monitor_get_default ()));
-  smart_call_return_int (connecting->call, 7);
-  g_clear_object (&connecting->call);
+  smart_call_return_int (call, 7);
 }
 
 static void
@@ -1595,9 +1653,18 @@ on_network_changed (GNetworkMonitor *monitor, gboolean available, gpointer data)
   (*n)++;
 }
 
+/* How it is called. */
+typedef enum
+{
+  CONNECT_PLAINLY,
+  CONNECT_UNDER_OWN_CONTEXT, /* the thread default, when the monitor is made */
+  CONNECT_IN_LOOP            /* of an executor */
+} ConnectHow;
+
 static void
 test_c10_a (gconstpointer data)
 {
+  ConnectHow how = GPOINTER_TO_INT (data);
   Connecting connecting = { NULL, 0 };
   g_autoptr (SmartAsyncFunc) func = smart_async_func_new (connect_body, &connecting, NULL);
   g_autoptr (GSocketListener) listener = g_socket_listener_new ();
@@ -1610,9 +1677,14 @@ test_c10_a (gconstpointer data)
   g_setenv ("GIO_USE_PROXY_RESOLVER", "dummy", TRUE);
   connecting.port = g_socket_listener_add_any_inet_port (listener, NULL, &error);
   g_assert_no_error (error);
-  if (GPOINTER_TO_INT (data))
+  if (how == CONNECT_IN_LOOP)
     {
-      /* Even where the thread's default context was another one when it was made. */
+      g_autoptr (SmartExecutor) loop = smart_executor_new_loop (NULL);
+
+      smart_async_func_set_executor (func, loop);
+    }
+  if (how == CONNECT_UNDER_OWN_CONTEXT)
+    {
       g_autoptr (GMainContext) own = g_main_context_new ();
 
       g_main_context_push_thread_default (own);
@@ -1665,6 +1737,7 @@ main (int argc, char **argv)
   smart_test_add ("/contract/C2.a", test_c2_a);
   smart_test_add ("/contract/C3.a", test_c3_a);
   smart_test_add ("/contract/C3.a/owned-elsewhere", test_c3_a_owned_elsewhere);
+  smart_test_add_main ("/contract/C3.a/owner-leaves", test_c3_a_owner_leaves);
   smart_test_add ("/contract/C3.b", test_c3_b);
   smart_test_add ("/contract/C4.a", test_c4_a);
   smart_test_add ("/contract/C4.b", test_c4_b);
@@ -1691,9 +1764,12 @@ main (int argc, char **argv)
   smart_test_add ("/contract/C9.d", test_c9_d);
   if (network)
     {
-      smart_test_add_subprocess ("/contract/C10.a", NULL, test_c10_a, NULL);
-      smart_test_add_subprocess ("/contract/C10.a/own-context", GINT_TO_POINTER (TRUE), test_c10_a,
+      smart_test_add_subprocess ("/contract/C10.a", GINT_TO_POINTER (CONNECT_PLAINLY), test_c10_a,
                                  NULL);
+      smart_test_add_subprocess ("/contract/C10.a/own-context",
+                                 GINT_TO_POINTER (CONNECT_UNDER_OWN_CONTEXT), test_c10_a, NULL);
+      smart_test_add_subprocess ("/contract/C10.a/loop", GINT_TO_POINTER (CONNECT_IN_LOOP),
+                                 test_c10_a, NULL);
     }
   else
     {

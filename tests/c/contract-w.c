@@ -694,6 +694,18 @@ released_at_home (void)
   releases_run (&releases, releases_are_over_or_wake);
 }
 
+/* One after the other: whoever ends a turn gives it on. */
+static void
+released_at_home_by_turns (void)
+{
+  Releases releases = { .call = releases_call, .in_flight = 50 };
+
+  releases.n_calls = (int) smart_test_scale (5000, 500);
+  releases.func = smart_async_func_new_blocking (box_body, &releases, NULL);
+  smart_async_func_set_max_concurrency (releases.func, 1);
+  releases_run (&releases, releases_are_over_or_wake);
+}
+
 static void
 released_at_home_by_future (void)
 {
@@ -1215,6 +1227,7 @@ main (int argc, char *argv[])
   smart_test_add ("/contract/W2.b", beside_sleepers);
 
   smart_test_add ("/contract/W6.a", released_at_home);
+  smart_test_add ("/contract/W6.a/turns", released_at_home_by_turns);
   smart_test_add ("/contract/W6.a/future", released_at_home_by_future);
   smart_test_add ("/contract/W6.a/dropped", released_at_home_though_dropped);
   smart_test_add ("/contract/W6.a/flight", released_at_home_by_flight);

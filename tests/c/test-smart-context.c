@@ -236,6 +236,19 @@ begin_in_sync_mode (gpointer data)
   g_assert_true (seen);
 }
 
+/* At the top level nobody owns the context: but it is a body's. */
+static void
+test_begin_at_top_level (void)
+{
+  gboolean seen = FALSE;
+  g_autoptr (SmartAsyncFunc) func = smart_async_func_new (body_begin_seen, &seen, NULL);
+
+  g_assert_false (smart_context_is_async ());
+  smart_async_func_call_async (func, NULL, NULL, 0, NULL, NULL, NULL);
+  g_assert_true (seen);
+  g_assert_false (smart_context_is_async ());
+}
+
 static void
 test_mode_not_in_begin (void)
 {
@@ -634,6 +647,7 @@ main (int argc, char **argv)
   smart_test_add ("/context/frames/nest", test_frames_nest);
   smart_test_add ("/context/modes/auto", test_auto_is_a_mode);
   smart_test_add ("/context/modes/in-body", test_mode_in_body);
+  smart_test_add ("/context/begin-at-top-level", test_begin_at_top_level);
   smart_test_add ("/context/modes/not-in-begin", test_mode_not_in_begin);
   smart_test_add ("/context/modes/leaked-in-body", test_leaked_in_body);
   smart_test_add ("/context/modes/leaked-in-callback", test_leaked_in_callback);

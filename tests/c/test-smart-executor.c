@@ -137,6 +137,24 @@ wait_gets_thread_later (gconstpointer unused)
   end_shortage (&shortage);
 }
 
+/* A loop that gets none says so, and tries again at the next call. */
+static void
+loop_gets_thread_later (gconstpointer unused)
+{
+  Shortage shortage = { NULL };
+  g_autoptr (SmartAsyncFunc) func = func_in (smart_executor_new_loop ("scarce"), FALSE);
+  g_autoptr (GError) error = NULL;
+
+  begin_shortage (&shortage);
+  g_assert_null (smart_executor_get_context (smart_async_func_get_executor (func)));
+  g_assert_false (smart_async_func_call_sync (func, NULL, NULL, 0, NULL, NULL, &error));
+  g_assert_true (error->domain == G_THREAD_ERROR);
+
+  g_assert_cmpint (setrlimit (RLIMIT_NPROC, &shortage.before), ==, 0);
+  assert_call (func);
+  g_object_unref (shortage.func);
+}
+
 /* Properties */
 
 static void
@@ -642,13 +660,22 @@ one_has_a_value (gpointer data)
   return ((Closing *) data)->n_values == 1;
 }
 
+static gboolean
+somebody_waits (gpointer unused)
+{
+  g_autofree char *waits = smart_async_dump_waits ();
+
+  return *waits != '\0';
+}
+
+/* In the executor, or for a turn in it. */
 static void
 closes (void)
 {
-  for (int kind = 0; kind < 2; kind++)
+  for (int i = 0; i < 4; i++)
     {
       g_autoptr (SmartExecutor) executor =
-          kind == 0 ? smart_executor_new_pool ("closed", 1) : smart_executor_new_loop ("closed");
+          i % 2 == 0 ? smart_executor_new_pool ("closed", 1) : smart_executor_new_loop ("closed");
       g_autoptr (GMainContext) context = g_main_context_new ();
       Closing closing = { .n_begun = 0 };
       g_autoptr (SmartAsyncFunc) func =
@@ -659,12 +686,14 @@ closes (void)
       smart_test_gate_init (&closing.begun);
       smart_test_gate_init (&closing.gate);
       smart_async_func_set_executor (func, executor);
+      smart_async_func_set_max_concurrency (func, i < 2 ? 0 : 1);
       g_main_context_push_thread_default (context);
 
-      for (int i = 0; i < 3; i++)
+      for (int j = 0; j < 3; j++)
         smart_async_func_call_async (func, NULL, NULL, 0, NULL, closing_ready, &closing);
       smart_test_gate_wait (&closing.begun);
       thread = g_thread_new ("caller", closed_caller_main, &caller);
+      smart_test_wait_until (somebody_waits, NULL);
       smart_executor_close (executor);
       g_thread_join (thread);
       smart_async_func_call_async (func, NULL, NULL, 0, NULL, closing_ready, &closing);
@@ -675,6 +704,73 @@ closes (void)
       smart_test_gate_open (&closing.gate);
       smart_test_iterate_until (context, one_has_a_value, &closing);
       g_assert_cmpint (closing.n_begun, ==, 1);
+
+      g_main_context_pop_thread_default (context);
+      smart_test_gate_clear (&closing.begun);
+      smart_test_gate_clear (&closing.gate);
+    }
+}
+
+/* A place in the queue */
+
+static void
+count_ready (GObject *func, GAsyncResult *result, gpointer user_data)
+{
+  guint *counts = user_data;
+  g_autoptr (GError) error = NULL;
+
+  if (smart_async_func_call_finish (SMART_ASYNC_FUNC (func), result, NULL, &error))
+    counts[0]++;
+  else if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    counts[1]++;
+  else if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_BUSY))
+    counts[2]++;
+  else
+    g_assert_no_error (error);
+}
+
+static gboolean
+all_are_ready (gpointer data)
+{
+  guint *counts = data;
+
+  return counts[0] + counts[1] + counts[2] == 6;
+}
+
+/* Those that were cancelled have none. */
+static void
+counts_those_that_wait (void)
+{
+  for (int kind = 0; kind < 2; kind++)
+    {
+      g_autoptr (SmartExecutor) executor =
+          kind == 0 ? smart_executor_new_pool ("counts", 1) : smart_executor_new_loop ("counts");
+      g_autoptr (GMainContext) context = g_main_context_new ();
+      g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+      Closing closing = { .n_begun = 0 };
+      g_autoptr (SmartAsyncFunc) func =
+          smart_async_func_new_blocking (closing_body, &closing, NULL);
+      guint counts[3] = { 0 };
+
+      smart_test_gate_init (&closing.begun);
+      smart_test_gate_init (&closing.gate);
+      smart_executor_set_max_pending (executor, 2);
+      smart_async_func_set_executor (func, executor);
+      g_main_context_push_thread_default (context);
+
+      smart_async_func_call_async (func, NULL, NULL, 0, NULL, count_ready, counts);
+      smart_test_gate_wait (&closing.begun);
+      for (int i = 0; i < 2; i++)
+        smart_async_func_call_async (func, NULL, NULL, 0, cancellable, count_ready, counts);
+      g_cancellable_cancel (cancellable);
+      for (int i = 0; i < 3; i++)
+        smart_async_func_call_async (func, NULL, NULL, 0, NULL, count_ready, counts);
+      smart_test_gate_open (&closing.gate);
+      smart_test_iterate_until (context, all_are_ready, counts);
+      g_assert_cmpuint (counts[0], ==, 3);
+      g_assert_cmpuint (counts[1], ==, 2);
+      g_assert_cmpuint (counts[2], ==, 1);
+      g_assert_cmpint (closing.n_begun, ==, 3);
 
       g_main_context_pop_thread_default (context);
       smart_test_gate_clear (&closing.begun);
@@ -785,12 +881,14 @@ main (int argc, char **argv)
   smart_test_add ("/executor/chains-asynchronous-calls", chains_asynchronous_calls);
   smart_test_add ("/executor/meets-in-a-pool-of-one", meets_in_a_pool_of_one);
   smart_test_add ("/executor/closes", closes);
+  smart_test_add ("/executor/counts-those-that-wait", counts_those_that_wait);
   smart_test_add ("/executor/closes-its-context", closes_its_context);
   smart_test_add ("/executor/times-out-within", times_out_within);
   smart_test_add ("/executor/refuses-misuse", refuses_misuse);
   smart_test_add_subprocess ("/executor/shortage/sync", NULL, sync_call_gets_thread_later, NULL);
   smart_test_add_subprocess ("/executor/shortage/async", NULL, async_call_gets_thread_later, NULL);
   smart_test_add_subprocess ("/executor/shortage/wait", NULL, wait_gets_thread_later, NULL);
+  smart_test_add_subprocess ("/executor/shortage/loop", NULL, loop_gets_thread_later, NULL);
 
   return g_test_run ();
 }

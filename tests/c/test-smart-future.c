@@ -719,6 +719,167 @@ notify_nothing (SmartFuture *future, gpointer user_data)
 {
 }
 
+/* A pin keeps the memory, and not the value. */
+
+static void
+count_free (gpointer n_freed)
+{
+  (*(guint *) n_freed)++;
+}
+
+static gpointer
+counted_copy (gpointer n_freed)
+{
+  return n_freed;
+}
+
+static GType
+counted_get_type (void)
+{
+  static GType type;
+
+  if (type == 0)
+    type = g_boxed_type_register_static ("SmartTestCounted", counted_copy, count_free);
+
+  return type;
+}
+
+static void
+pinned_is_freed_in_time (void)
+{
+  for (int settled = 0; settled < 2; settled++)
+    {
+      SmartOutcome *outcome = smart_outcome_new (NULL, FALSE);
+      GValue value = G_VALUE_INIT;
+      guint n_freed = 0;
+
+      if (settled)
+        {
+          g_value_init (&value, counted_get_type ());
+          g_value_take_boxed (&value, &n_freed);
+          smart_outcome_settle (outcome, &value, NULL, NULL);
+        }
+
+      smart_outcome_pin (outcome);
+      smart_outcome_pin (outcome);
+      smart_outcome_unpin (outcome);
+      g_assert_cmpuint (n_freed, ==, 0);
+      smart_outcome_unref (outcome);
+      g_assert_cmpuint (n_freed, ==, (guint) settled);
+
+      g_mutex_lock (&outcome->lock);
+      g_assert_false (smart_outcome_is_pending (outcome));
+      g_mutex_unlock (&outcome->lock);
+      smart_outcome_unpin (outcome);
+      g_assert_cmpuint (n_freed, ==, (guint) settled);
+    }
+}
+
+/* What waits in a context to begin does not keep it: if nobody iterates that any
+ * more, both go. */
+
+typedef enum
+{
+  WAITS_AS_CONTINUATION,
+  WAITS_AT_HOME,
+  WAITS_FOR_ITS_TURN,
+  N_WAITS
+} Waits;
+
+static void
+never_run (SmartCall *call, gpointer data)
+{
+  g_assert_not_reached ();
+}
+
+static void
+never_continue (SmartCall *call, SmartFuture *settled, gpointer data)
+{
+  g_assert_not_reached ();
+}
+
+static void
+keep_call (SmartCall *call, gpointer kept)
+{
+  *(SmartCall **) kept = g_object_ref (call);
+}
+
+static SmartFuture *
+begin_what_waits (Waits waits)
+{
+  g_autoptr (SmartAsyncFunc) func = NULL;
+  g_autoptr (SmartFuture) first = NULL;
+  g_autoptr (SmartFuture) future = NULL;
+  SmartCall *kept = NULL;
+
+  switch (waits)
+    {
+    case WAITS_AS_CONTINUATION:
+      first = smart_future_new (NULL);
+      future = smart_future_then (first, never_continue, NULL, NULL);
+      smart_future_resolve (first, NULL);
+      break;
+
+    case WAITS_AT_HOME:
+      func = smart_async_func_new_blocking (never_run, NULL, NULL);
+      smart_async_func_set_offload (func, FALSE);
+      future = smart_async_func_callv (func, NULL, NULL, 0, NULL);
+      break;
+
+    case WAITS_FOR_ITS_TURN:
+    default:
+      func = smart_async_func_new (keep_call, &kept, NULL);
+      smart_async_func_set_max_concurrency (func, 1);
+      first = smart_async_func_callv (func, NULL, NULL, 0, NULL);
+      future = smart_async_func_callv (func, NULL, NULL, 0, NULL);
+      smart_call_return_none (kept);
+      g_object_unref (kept);
+      break;
+    }
+
+  return g_steal_pointer (&future);
+}
+
+static void
+drop_context (gpointer data)
+{
+  GMainContext *context = g_main_context_new ();
+  g_autoptr (SmartFuture) future = NULL;
+  g_autoptr (GError) error = NULL;
+
+  g_main_context_push_thread_default (context);
+  smart_context_push_mode (SMART_MODE_ASYNC);
+  future = begin_what_waits (GPOINTER_TO_INT (data));
+  smart_context_pop_mode ();
+  g_assert_cmpint (smart_future_get_status (future), ==, SMART_FUTURE_PENDING);
+  g_main_context_pop_thread_default (context);
+  g_main_context_unref (context);
+
+  g_assert_false (smart_future_get_value (future, NULL, &error));
+  g_assert_error (error, SMART_ERROR, SMART_ERROR_NOT_RETURNED);
+}
+
+static gboolean
+fds_are_few (gpointer n)
+{
+  return smart_test_count_fds () <= *(guint *) n;
+}
+
+static void
+context_is_not_kept (void)
+{
+  guint n_fds;
+
+  for (int waits = 0; waits < N_WAITS; waits++)
+    {
+      smart_test_on_thread (drop_context, GINT_TO_POINTER (waits));
+      n_fds = smart_test_count_fds ();
+      for (guint i = 0; i < 20; i++)
+        smart_test_on_thread (drop_context, GINT_TO_POINTER (waits));
+      smart_test_wait_until (fds_are_few, &n_fds);
+    }
+}
+
 static void
 misuse (void)
 {
@@ -761,6 +922,8 @@ main (int argc, char *argv[])
   smart_test_add ("/future/outcome/handles", handle_comes_and_goes);
   smart_test_add ("/future/outcome/brought-back", handle_is_brought_back);
   smart_test_add ("/future/outcome/spare", spare_is_like_new);
+  smart_test_add ("/future/outcome/pinned", pinned_is_freed_in_time);
+  smart_test_add ("/future/context-is-not-kept", context_is_not_kept);
   smart_test_add ("/future/misuse", misuse);
 
   return g_test_run ();

@@ -407,6 +407,67 @@ released_by_thread_end (void)
   g_assert_cmpuint (smart_inbox_n_alive (), ==, n_before);
 }
 
+/* The context's owner lets go of it while another thread wakes it up. */
+typedef struct
+{
+  Post post;
+  guint n_rounds;
+  guint turn; /* atomic: odd where both let go */
+} Parting;
+
+/* Both at once, where there are two processors. */
+static void
+wait_for_turn (Parting *parting, guint turn)
+{
+  for (guint i = 0; (guint) g_atomic_int_get (&parting->turn) != turn; i++)
+    {
+      if (i > 10000)
+        g_thread_yield ();
+    }
+}
+
+static gpointer
+push_and_let_go (gpointer data)
+{
+  Parting *parting = data;
+
+  for (guint i = 0; i < parting->n_rounds; i++)
+    {
+      wait_for_turn (parting, 2 * i + 1);
+      if (i % 2 == 0)
+        push (&parting->post, 'a', NULL);
+      smart_inbox_unref (parting->post.inbox);
+      g_atomic_int_inc (&parting->turn);
+    }
+
+  return NULL;
+}
+
+static void
+context_goes_meanwhile (void)
+{
+  Parting parting = { .n_rounds = smart_test_scale (10000, 100) };
+  GThread *user = g_thread_new ("user", push_and_let_go, &parting);
+
+  parting.post.order = g_string_new (NULL);
+  for (guint i = 0; i < parting.n_rounds; i++)
+    {
+      parting.post.context = g_main_context_new ();
+      parting.post.inbox = smart_inbox_get (parting.post.context, G_PRIORITY_DEFAULT);
+      forget_last_inbox ();
+
+      g_atomic_int_inc (&parting.turn);
+      /* Now before the other, now after it. */
+      for (guint n = i % 4000; n > 0; n--)
+        g_atomic_int_get (&parting.turn);
+      g_main_context_unref (parting.post.context);
+      wait_for_turn (&parting, 2 * i + 2);
+    }
+  g_thread_join (user);
+  g_string_free (parting.post.order, TRUE);
+  g_assert_cmpuint (parting.post.n_dropped, ==, parting.n_rounds / 2);
+}
+
 int
 main (int argc, char *argv[])
 {
@@ -423,6 +484,7 @@ main (int argc, char *argv[])
   smart_test_add ("/inbox/threads", from_many_threads);
   smart_test_add ("/inbox/last-user", last_user_beside_loop);
   smart_test_add ("/inbox/thread-end", released_by_thread_end);
+  smart_test_add ("/inbox/context-going", context_goes_meanwhile);
 
   return g_test_run ();
 }

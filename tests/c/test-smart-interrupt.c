@@ -446,9 +446,8 @@ end_task (GCancellable *cancellable, gpointer task)
 }
 
 static void
-pair_body (SmartCall *call, gpointer data)
+call_pair (SmartCall *call, Hooked *hooked, SmartMainContextPolicy policy)
 {
-  Hooked *hooked = data;
   GCancellable *cancellable = smart_call_get_cancellable (call);
   g_auto (SmartSyncCall) sync_call = SMART_SYNC_CALL_INIT;
   g_autoptr (GSource) source = g_cancellable_source_new (cancellable);
@@ -456,7 +455,7 @@ pair_body (SmartCall *call, gpointer data)
   GError *error = NULL;
   GTask *task;
 
-  smart_sync_call_begin (&sync_call);
+  smart_sync_call_begin_full (&sync_call, policy);
   task = g_task_new (NULL, cancellable, smart_sync_call_ready, &sync_call);
   g_source_set_callback (source, G_SOURCE_FUNC (end_task), task, g_object_unref);
   g_source_attach (source, g_main_context_get_thread_default ());
@@ -467,7 +466,19 @@ pair_body (SmartCall *call, gpointer data)
 }
 
 static void
-test_sync_call (void)
+pair_body (SmartCall *call, gpointer data)
+{
+  call_pair (call, data, SMART_MAIN_CONTEXT_PRIVATE);
+}
+
+static void
+pair_body_in_current (SmartCall *call, gpointer data)
+{
+  call_pair (call, data, SMART_MAIN_CONTEXT_CURRENT);
+}
+
+static void
+interrupt_pair (SmartBody body)
 {
   g_autoptr (SmartAsyncFunc) func = NULL;
   g_autoptr (GError) error = NULL;
@@ -475,12 +486,54 @@ test_sync_call (void)
   GThread *interrupter;
 
   hooked_init (&hooked);
-  func = smart_async_func_new_blocking (pair_body, &hooked, NULL);
+  func = smart_async_func_new_blocking (body, &hooked, NULL);
   interrupter = g_thread_new ("interrupter", interrupter_main, &hooked);
   g_assert_false (smart_async_func_call_sync (func, NULL, NULL, 0, NULL, NULL, &error));
   assert_interrupted (&hooked, error);
   g_thread_join (interrupter);
   hooked_clear (&hooked);
+}
+
+static void
+test_sync_call (void)
+{
+  interrupt_pair (pair_body);
+}
+
+/* Another thread iterates: this one only blocks. */
+typedef struct
+{
+  SmartTestGate owned;
+  int over; /* atomic */
+} Owner;
+
+static gpointer
+own_main (gpointer data)
+{
+  Owner *owner = data;
+
+  g_assert_true (g_main_context_acquire (NULL));
+  smart_test_gate_open (&owner->owned);
+  while (!g_atomic_int_get (&owner->over))
+    g_main_context_iteration (NULL, TRUE);
+  g_main_context_release (NULL);
+  return NULL;
+}
+
+static void
+test_sync_call_elsewhere (void)
+{
+  Owner owner = { .over = FALSE };
+  GThread *thread;
+
+  smart_test_gate_init (&owner.owned);
+  thread = g_thread_new ("owner", own_main, &owner);
+  smart_test_gate_wait (&owner.owned);
+  interrupt_pair (pair_body_in_current);
+  g_atomic_int_set (&owner.over, TRUE);
+  g_main_context_wakeup (NULL);
+  g_thread_join (thread);
+  smart_test_gate_clear (&owner.owned);
 }
 
 int
@@ -497,6 +550,7 @@ main (int argc, char **argv)
   smart_test_add ("/interrupt/flight", test_flight);
   smart_test_add ("/interrupt/flight/alone", test_flight_alone);
   smart_test_add ("/interrupt/sync-call", test_sync_call);
+  smart_test_add_main ("/interrupt/sync-call/elsewhere", test_sync_call_elsewhere);
 
   return g_test_run ();
 }

@@ -273,6 +273,37 @@ is_bound (void)
   smart_test_expect_critical ("*called*", smart_async_func_bind_to_thread (func));
 }
 
+static gpointer
+make_bound (gpointer n_calls)
+{
+  SmartAsyncFunc *func = smart_async_func_new_blocking (return_body, n_calls, NULL);
+  g_autoptr (GError) error = NULL;
+
+  smart_async_func_bind_to_thread (func);
+  smart_async_func_call_sync (func, NULL, NULL, 0, NULL, NULL, &error);
+  g_assert_no_error (error);
+
+  return func;
+}
+
+/* Whatever of the thread is found again in a later one. */
+static void
+is_bound_to_an_ended_thread (void)
+{
+  for (guint i = 0; i < 20; i++)
+    {
+      guint n_calls = 0;
+      g_autoptr (SmartAsyncFunc) func =
+          g_thread_join (g_thread_new ("bound", make_bound, &n_calls));
+      Elsewhere elsewhere = { .func = func, .in_loop = FALSE };
+
+      g_thread_join (g_thread_new ("elsewhere", call_elsewhere, &elsewhere));
+      g_assert_error (elsewhere.error, SMART_ERROR, SMART_ERROR_WRONG_THREAD);
+      g_clear_error (&elsewhere.error);
+      g_assert_cmpuint (n_calls, ==, 1);
+    }
+}
+
 /* Bodies that stay */
 
 typedef struct
@@ -606,6 +637,7 @@ main (int argc, char **argv)
   smart_test_add ("/receiver/goes-with-its-function", goes_with_its_function);
   smart_test_add ("/receiver/keeps-to-its-thread", keeps_to_its_thread);
   smart_test_add ("/receiver/is-bound", is_bound);
+  smart_test_add ("/receiver/is-bound-to-an-ended-thread", is_bound_to_an_ended_thread);
   smart_test_add ("/receiver/is-told-at-home", is_told_at_home);
   smart_test_add ("/receiver/begins-in-c", begins_in_c);
   smart_test_add ("/receiver/gives-its-value", gives_its_value);

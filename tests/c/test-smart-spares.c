@@ -266,6 +266,73 @@ results (void)
   g_main_context_pop_thread_default (context);
 }
 
+/* --- In what a caller drops --- */
+
+static void
+renamed (SmartFuture *future, GParamSpec *pspec, guint *n)
+{
+  (*n)++;
+}
+
+/* Makes a future that is as new, and drops it. */
+static gpointer
+make_and_drop (void)
+{
+  SmartFuture *future = smart_future_new (NULL);
+  guint n_renamed = 0;
+
+  g_assert_cmpint (smart_future_get_status (future), ==, SMART_FUTURE_PENDING);
+  g_assert_null (g_object_get_data (G_OBJECT (future), "key"));
+  g_signal_connect (future, "notify::name", G_CALLBACK (renamed), &n_renamed);
+  smart_future_set_name (future, "one");
+  g_assert_cmpuint (n_renamed, ==, 1);
+  smart_future_resolve (future, NULL);
+  g_object_unref (future);
+
+  return future;
+}
+
+static void
+gone (gpointer n, GObject *where_it_was)
+{
+  (*(guint *) n)++;
+}
+
+static void
+count_one (guint *n)
+{
+  (*n)++;
+}
+
+static void
+dropped (void)
+{
+  gpointer first = make_and_drop ();
+  SmartFuture *future;
+  guint n_gone = 0;
+
+  g_assert_true (make_and_drop () == first);
+
+  /* Who has asked to be told is told. */
+  future = smart_future_new (NULL);
+  g_object_weak_ref (G_OBJECT (future), gone, &n_gone);
+  g_object_unref (future);
+  g_assert_cmpuint (n_gone, ==, 1);
+  make_and_drop ();
+
+  future = smart_future_new (NULL);
+  g_object_set_data_full (G_OBJECT (future), "key", &n_gone, (GDestroyNotify) count_one);
+  g_object_unref (future);
+  g_assert_cmpuint (n_gone, ==, 2);
+  make_and_drop ();
+
+  /* Nothing is thawed for him: it is not used again. */
+  future = smart_future_new (NULL);
+  g_object_freeze_notify (G_OBJECT (future));
+  g_object_unref (future);
+  make_and_drop ();
+}
+
 int
 main (int argc, char **argv)
 {
@@ -276,6 +343,7 @@ main (int argc, char **argv)
   smart_test_add ("/spares/room", room);
   smart_test_add ("/spares/calls", calls);
   smart_test_add ("/spares/results", results);
+  smart_test_add ("/spares/dropped", dropped);
 
   return g_test_run ();
 }

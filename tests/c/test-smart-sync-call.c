@@ -227,6 +227,50 @@ test_policies (void)
     }
 }
 
+/* Another thread owns the context, and gives it up. */
+typedef struct
+{
+  SmartTestGate owned;
+  SmartTestGate begun;
+} Leaving;
+
+static gpointer
+own_for_a_while (gpointer data)
+{
+  Leaving *leaving = data;
+
+  g_assert_true (g_main_context_acquire (NULL));
+  smart_test_gate_open (&leaving->owned);
+  smart_test_gate_wait (&leaving->begun);
+  g_main_context_release (NULL);
+  return NULL;
+}
+
+static void
+test_owner_leaves (void)
+{
+  g_auto (SmartSyncCall) call = SMART_SYNC_CALL_INIT;
+  g_autoptr (GAsyncResult) result = NULL;
+  Leaving leaving;
+  GThread *thread;
+
+  smart_test_gate_init (&leaving.owned);
+  smart_test_gate_init (&leaving.begun);
+  thread = g_thread_new ("owner", own_for_a_while, &leaving);
+  smart_test_gate_wait (&leaving.owned);
+
+  smart_sync_call_begin_full (&call, SMART_MAIN_CONTEXT_CURRENT);
+  double_async (4, NULL, smart_sync_call_ready, &call);
+  smart_test_gate_open (&leaving.begun);
+  result = smart_sync_call_wait (&call);
+  assert_doubled (result, 8);
+  g_assert_false (g_main_context_is_owner (NULL));
+
+  g_thread_join (thread);
+  smart_test_gate_clear (&leaving.owned);
+  smart_test_gate_clear (&leaving.begun);
+}
+
 /* An early return between the call and the wait: the pair still knows the address, so it is awaited. */
 static void
 leave_early (int *n)
@@ -355,6 +399,7 @@ main (int argc, char **argv)
   smart_test_add ("/sync-call/cancelled", test_cancelled);
   smart_test_add ("/sync-call/by-hand", test_by_hand);
   smart_test_add ("/sync-call/policies", test_policies);
+  smart_test_add_main ("/sync-call/owner-leaves", test_owner_leaves);
   smart_test_add ("/sync-call/clear", test_clear);
   smart_test_add ("/sync-call/nested", test_nested);
   smart_test_add ("/sync-call/interleaved", test_interleaved);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 
 // Tests that are broken on purpose, each in a place where GJS would go on.
-// test-harness expects every one of them but the first to fail.
+// test-harness expects every one of them but the first to fail, and of each that
+// leaves something behind that it is told what.
 
 import GLib from 'gi://GLib';
 import SmartAsync from 'gi://SmartAsync?version=1.0';
@@ -81,5 +82,22 @@ test('/broken/warning', () => GLib.log_structured('test', GLib.LogLevelFlags.LEV
 test('/broken/no-critical', () => h.expectCritical('*never*', () => {}));
 
 test('/broken/hangs', () => new SmartFixture.Gate().wait(60000, null), {seconds: 1});
+
+const kept = [];
+
+test('/broken/leaves-nothing', () => kept.splice(0));
+
+test('/broken/leaves-objects', () => kept.push(SmartAsync.Future.new(null)));
+
+test('/broken/leaves-fds', () => kept.push(GLib.MainContext.new()));
+
+test('/broken/leaves-threads', () => {
+    const [func, probe] = h.makeProbe(h.BLOCKING, {gate: new SmartFixture.Gate()});
+    func.set_executor(SmartAsync.Executor.new_pool('kept', 1));
+    kept.push(h.begin(func));
+    probe.wait_begun(1);
+});
+
+test('/broken/leaves-sources', () => GLib.timeout_add_seconds(GLib.PRIORITY_DEFAULT, 600, () => GLib.SOURCE_REMOVE));
 
 h.run();

@@ -12,7 +12,7 @@ import System from 'system';
 import * as h from './harness.js';
 import {assert, assertEqual, contract} from './harness.js';
 
-const {AsyncFunc, Future, smartasync, smartawait, smartcontinuation} = SmartAsync;
+const {Future, smartasync, smartawait, smartcontinuation} = SmartAsync;
 const {Act, Gate} = SmartFixture;
 
 function ioError(message = 'Grüße') {

@@ -49,9 +49,9 @@ contract('W1.a', () => h.assertWithin(20 * OWN_TIME, () => {
 contract('W1.b', () => h.assertWithin(20 * OWN_TIME, () => {
     const N = 40;
     forgetIdleWorkers();
-    let [func, probe] = h.makeProbe(h.BLOCKING, {gate: new Gate(), msec: OWN_TIME});
+    let [func] = h.makeProbe(h.BLOCKING, {gate: new Gate(), msec: OWN_TIME});
     for (let i = 1; i < N; i++)
-        [func, probe] = h.makeProbe(h.BLOCKING, {inner: func, how: Inner.OFFLOADED});
+        [func] = h.makeProbe(h.BLOCKING, {inner: func, how: Inner.OFFLOADED});
     const begun = h.clock();
     const future = h.begin(func, [7]);
     assertEqual(h.wait(future), 7);

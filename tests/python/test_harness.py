@@ -54,7 +54,7 @@ def waits_are_bounded():
         expect(AssertionError, Counter().wait_for, 1)
         expect(AssertionError, harness.wait_until, lambda: False, 'never', 0.05)
         expect(AssertionError, home.until, lambda: False, 'never', 0.05)
-        expect(AssertionError, harness.run_asyncio, harness.until, lambda: False, 'never', 0.05)
+        expect(AssertionError, harness.run_asyncio, harness.until, lambda: False, 'never', 0.01)
     finally:
         harness.DEADLINE = 20
 

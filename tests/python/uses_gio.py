@@ -4,15 +4,15 @@
 """A download by libsoup, and a process by GIO: the same function, called from everywhere."""
 
 import asyncio
-
-import gi
+from unittest import mock
 
 import harness
 from cells import CALLERS
-from harness import expect_error, on_threads, run_asyncio, test
+from harness import expect_error, on_threads, run_asyncio, start_thread, test
 from services import serve_soup
 
-from gi.repository import Gio, GLib, SmartAsync, Soup
+from gi.repository import Gio, SmartAsync, Soup
+from smartasync_glib import pairs
 
 smartasync = SmartAsync.smartasync
 
@@ -129,6 +129,31 @@ def cancelled_process():
                      code=Gio.IOErrorEnum.CANCELLED)
         canceller.join()
         assert ended == [True]
+
+
+@test('/python/uses/subprocess/cancel-while-it-begins')
+def cancelled_beginning():
+    # GIO itself misses a cancellation that comes while it begins to wait.
+    def call_begin(self, *args):
+        start_thread(cancellable.cancel).join()
+        begun.append(self.name)
+        original(self, *args)
+
+    @smartasync
+    async def wait_for_ever():
+        process = Gio.Subprocess.new(['cat'], Gio.SubprocessFlags.STDIN_PIPE)
+        try:
+            await smartasync(process.wait)(None)
+        finally:
+            process.force_exit()
+
+    original = pairs.Pair.call_begin
+    with mock.patch.object(pairs.Pair, 'call_begin', call_begin):
+        for caller in CALLERS.values():
+            cancellable, begun = Gio.Cancellable(), []
+            expect_error(caller, wait_for_ever.options(cancellable=cancellable),
+                         code=Gio.IOErrorEnum.CANCELLED)
+            assert begun == ['Gio.Subprocess.wait']
 
 
 if __name__ == '__main__':

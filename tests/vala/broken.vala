@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 
-// A program whose assertion fails, in the callback that its argument names. The
-// wrapper test-broken sees to it that each of them fails the test.
+// A program whose assertion fails, in the callback that its argument names, or that leaves
+// something behind. The wrapper test-broken sees to it that each of them fails the test.
 
 using Check;
 
@@ -83,7 +83,40 @@ void in_thread () throws Error {
 	start ("thread", () => { throw new IOError.FAILED ("broken on purpose"); }).join ();
 }
 
+// What is left behind.
+
+GenericArray<void*> kept;
+GenericArray<MainContext> kept_contexts;
+
+void leaves_nothing () throws Error {
+	assert (blocking ((call) => call.return_int (42)).invoke_sync<int> () == 42);
+}
+
+void leaves_objects () throws Error {
+	kept.add (track (new SmartAsync.Lock ()).@ref ());
+}
+
+void leaves_contexts () throws Error {
+	kept_contexts.add (new MainContext ());
+}
+
+// One that the library knows.
+void leaves_inboxes () throws Error {
+	var context = new MainContext ();
+	context.push_thread_default ();
+	later ((call) => call.return_none ()).call_async.begin ();
+	context.pop_thread_default ();
+	kept_contexts.add (context);
+}
+
+void leaves_threads () throws Error {
+	var gate = new Gate ();
+	start ("kept", () => gate.wait_for (int64.MAX / 2));
+}
+
 int main (string[] args) {
+	kept = new GenericArray<void*> ();
+	kept_contexts = new GenericArray<MainContext> ();
 	Check.init (ref args);
 
 	add_main ("scenario", in_scenario);
@@ -98,6 +131,14 @@ int main (string[] args) {
 	add_main ("notify", in_notify);
 	add_main ("progress", in_progress);
 	add_main ("thread", in_thread);
+	if (leaks_wanted ()) {
+		patience = TimeSpan.SECOND / 5;
+		add ("leaves-nothing", leaves_nothing);
+		add ("leaves-objects", leaves_objects);
+		add ("leaves-contexts", leaves_contexts);
+		add ("leaves-inboxes", leaves_inboxes, true);
+		add ("leaves-threads", leaves_threads, true);
+	}
 
 	return Check.run ();
 }

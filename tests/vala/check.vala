@@ -74,7 +74,7 @@ namespace Check {
 			retired = null;
 
 			var after = Holdings.take ();
-			var deadline = get_monotonic_time () + DEADLINE;
+			var deadline = get_monotonic_time () + patience;
 			// Threads end by themselves, but not at once.
 			while (!after.is_within (before) && get_monotonic_time () < deadline)
 				after = Holdings.take ();
@@ -142,6 +142,9 @@ namespace Check {
 			return @"$n_objects objects, $n_fds fds, $n_threads threads, $n_sources sources";
 		}
 	}
+
+	// How long what is to go may take.
+	public int64 patience = DEADLINE;
 
 	int n_tracked;
 

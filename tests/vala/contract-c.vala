@@ -4,9 +4,9 @@
 
 using Check;
 
-[CCode (cname = "network_enter")]
+[CCode (cname = "smart_fixture_network_enter")]
 extern bool network_enter ();
-[CCode (cname = "network_change")]
+[CCode (cname = "smart_fixture_network_change")]
 extern bool network_change ();
 [CCode (cname = "fork", cheader_filename = "unistd.h")]
 extern int fork ();

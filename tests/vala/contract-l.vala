@@ -15,6 +15,7 @@ class Scene {
 	public int n_executions;
 	public int n_ended;
 	public Cancellable? own;
+	Mutex own_lock;
 	public SmartAsync.Future[] futures = {};
 
 	public Scene (Kind kind, uint expected = 0) {
@@ -27,7 +28,10 @@ class Scene {
 	void fly (SmartAsync.Call call) {
 		begun_on_worker = call.get_context () == null;
 		var number = AtomicInt.add (ref n_executions, 1) + 1;
+		// Bodies of several keys begin side by side.
+		own_lock.lock ();
 		own = call.get_cancellable ();
+		own_lock.unlock ();
 		begun.open ();
 		if (call.get_context () == null) {
 			if (expected > 0)

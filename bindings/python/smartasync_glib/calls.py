@@ -2,9 +2,10 @@
 
 """SmartAsync.Call.get_current(), where a body was called without the library."""
 
-from gi.repository import SmartAsync
+from gi.repository import Gio, SmartAsync
 
 from . import detect, native
+
 
 def get_current():
     """The call whose body this is part of, or None.
@@ -12,14 +13,16 @@ def get_current():
     A body that was called directly has had none made for it. It is made when it is asked for, and
     there is nobody whom its progress would interest.
     """
-    if native.current_call() is not None:
-        return SmartAsync.Call._get_current()
-    call = get_owner()
-    if call is not None:
-        return call
-    frame = detect.find_body()
+    frame = detect.find_nested_body()
     if frame is None:
-        return None
+        if native.current_call() is not None:
+            return SmartAsync.Call._get_current()
+        call = get_owner()
+        if call is not None:
+            return call
+        frame = detect.find_body()
+        if frame is None:
+            return None
     if frame.made is None:
         frame.made = _make()
     return frame.made
@@ -46,5 +49,5 @@ def _make():
     func = SmartAsync.AsyncFunc._new(lambda call, *_: made.append(call))
     func.set_inherit_cancellable(False)
     with detect.in_c(True):
-        func._callv(None, [], None)
+        func._callv(None, [], Gio.Cancellable.get_current())
     return made.pop()  # what holds the list is held by the call

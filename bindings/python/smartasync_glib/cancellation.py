@@ -6,7 +6,9 @@ import asyncio
 import contextlib
 import weakref
 
-from gi.repository import GObject, SmartAsync
+from gi.repository import Gio, GObject, SmartAsync
+
+from . import native
 
 _RESOLVED = SmartAsync.FutureStatus.RESOLVED
 
@@ -26,6 +28,69 @@ def linked(outer, inner):
         yield
     finally:
         GObject.Object.disconnect(outer, handler)
+
+
+class Borrowed:
+    """A cancellable that somebody holds, by its address: most often nobody needs more."""
+
+    __slots__ = ('address', 'get')
+
+    def __init__(self, address, get):
+        self.address = address
+        self.get = get  # PyGObject's object for it
+
+    def is_cancelled(self):
+        return self.address is not None and bool(native.is_cancelled(self.address))
+
+    def connect_wakeup(self, context):
+        """Has the context woken up when it is cancelled."""
+        return 0 if self.address is None else native.connect_wakeup(self.address, context)
+
+    def disconnect(self, handler):
+        if handler:
+            native.signal_handler_disconnect(self.address, handler)
+
+
+NO_CANCELLABLE = Borrowed(None, lambda: None)
+
+
+def borrow_current():
+    """That of the body which this is part of."""
+    return Borrowed(native.current_cancellable(), Gio.Cancellable.get_current)
+
+
+def borrow_from(call):
+    return Borrowed(native.call_get_cancellable(hash(call)), call.get_cancellable)
+
+
+class Echo:
+    """A cancellable that is cancelled when another one is, but not before begin() is called.
+
+    Some of GIO's functions, such as Gio.Subprocess.wait_async(), miss what is cancelled while they
+    begin: what they are given must not be.
+    """
+
+    __slots__ = ('cancellable', 'outer', 'handler')
+
+    def __init__(self, outer):
+        self.cancellable = None if outer is None else Gio.Cancellable()
+        self.outer = outer
+        self.handler = 0
+
+    def begin(self):
+        if self.outer is None:
+            return
+        cancellable = self.cancellable
+        self.handler = GObject.Object.connect(self.outer, 'cancelled',
+                                              lambda _: cancellable.cancel())
+        if self.outer.is_cancelled():
+            cancellable.cancel()
+
+    def end(self):
+        outer, self.outer = self.outer, None
+        if self.handler:
+            GObject.Object.disconnect(outer, self.handler)
+            self.handler = 0
 
 
 def is_task_cancelled(task):

@@ -43,7 +43,7 @@ COROUTINE_BODY = 'coroutine body'
 class Frame:
     """Some code: a body, or what runs in a mode."""
 
-    __slots__ = ('kind', 'below', 'thread', 'depth', 'call', 'loop', 'made', 'owner')
+    __slots__ = ('kind', 'below', 'thread', 'depth', 'call', 'loop', 'made', 'owner', 'is_nested')
 
     def __init__(self, kind, below=None, loop=None):
         self.kind = kind
@@ -54,6 +54,7 @@ class Frame:
         self.loop = loop
         self.made = None   # its SmartCall, where one was asked for
         self.owner = None  # a weak reference to its SmartCall, where the library made one
+        self.is_nested = False  # in the body of that call, which is another's
 
     def is_here(self):
         """Whether this is (perhaps with another loop) the code that it was made in."""
@@ -73,6 +74,7 @@ class _PlainBody(Frame):
         self.loop = None
         self.made = None
         self.owner = None
+        self.is_nested = False
 
     def is_here(self):
         return native.main_depth() == 0 and native.current_call() is None
@@ -134,6 +136,19 @@ def find_body():
         frame = Frame(COROUTINE_BODY if loop is not None else BLOCKING_BODY, None, loop)
         top.set(frame)
     return frame
+
+
+def enter_nested_body():
+    """Its frame, where a body calls another function and C is in that body still."""
+    frame = Frame(BLOCKING_BODY, None, get_asyncio_loop())
+    frame.is_nested = True
+    return top.set(frame)
+
+
+def find_nested_body():
+    """The frame of one that this is part of, or None."""
+    frame = _find_body(top.get())
+    return frame if frame is not None and frame.is_nested and frame.is_here() else None
 
 
 def is_run(loop):

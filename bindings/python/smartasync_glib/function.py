@@ -2,6 +2,7 @@
 
 """What `smartasync` makes of a function."""
 
+import asyncio
 import functools
 import inspect
 from asyncio import _get_running_loop
@@ -9,12 +10,11 @@ from types import CoroutineType, MethodType
 
 from gi.repository import GLib, GObject, SmartAsync
 
-from . import (calls, cancellation, detect, driver, errors, interrupt, loops, native,
+from . import (calls, cancellation, detect, driver, errors, interrupt, loops, native, raw,
                under_asyncio, values)
 from .detect import GLIB, PLAIN_BODY, SYNC, find_context
 from .loops import run_coroutine
 from .native import context_is_async, current_call
-from .raw import RawFuture
 from .work import Work, run_blocking
 
 _get_top = detect.top.get
@@ -191,7 +191,7 @@ class SmartFunction:
 
     def _begin_raw(self, args, kwargs):
         """The same for nobody but an asyncio loop."""
-        return RawFuture(self._get_func(), self._get_source(args),
+        return raw.RawFuture(self._get_func(), self._get_source(args),
                          Work(self._function, args, kwargs, plain=True), self._get_cancellable())
 
     def _get_source(self, args):
@@ -211,13 +211,38 @@ class SmartFunction:
         """What the library's function is called with."""
         return [values.box(Work(self._function, args, kwargs, waiter=waiter))]
 
+    def _run_nested(self, args, kwargs):
+        """Calls it in the body of another call, whose cancellable is its own as well."""
+        cancellable = cancellation.borrow_current()
+        if cancellable.is_cancelled():
+            raise errors.make_cancelled()
+        token = detect.enter_nested_body()
+        try:
+            result = self._function(*args, **kwargs)
+            if type(result) is CoroutineType:
+                result = run_coroutine(result, cancellable)
+        except BaseException as error:
+            if cancellable.is_cancelled() or isinstance(error, asyncio.CancelledError):
+                raise errors.make_cancelled() from error
+            raise
+        finally:
+            _reset_top(token)
+        if cancellable.is_cancelled():
+            raise errors.make_cancelled()
+        return result
+
+    def _may_run_nested(self):
+        """Whether nothing but a call would come of calling it by way of the library, which waits."""
+        return (self._direct and self._options.get('inherit_cancellable', True)
+                and current_call() is not None and not context_is_async())
+
     def _run_in_c(self, args, kwargs):
         """Calls it by way of the library, and waits."""
         work = Work(self._function, args, kwargs, plain=True)
         outcome = work.outcome
         with errors.translated(outcome):
-            interrupt.call(self._get_func()._call_sync, self._get_source(args),
-                           [values.box(work)], self._cancellable)
+            interrupt.call(raw.call_sync, self._get_func(), self._get_source(args), work,
+                           self._cancellable)
         return outcome.value
 
     # The library's function
@@ -303,6 +328,8 @@ class PlainFunction(SmartFunction):
         return self._call(args, kwargs)
 
     def _call_sync(self, args, kwargs):
+        if self._may_run_nested():
+            return self._run_nested(args, kwargs)
         return self._run_in_c(args, kwargs)
 
     def _call_aio(self, args, kwargs):
@@ -339,6 +366,8 @@ class CoroutineFunction(SmartFunction):
     def _call_sync(self, args, kwargs):
         if self._direct and current_call() is None:
             return run_coroutine(self._function(*args, **kwargs))
+        if self._may_run_nested():
+            return self._run_nested(args, kwargs)
         if self._deadline:
             return self._run_in_time(args, kwargs)
         return self._run_in_c(args, kwargs)
@@ -353,8 +382,8 @@ class CoroutineFunction(SmartFunction):
         outer = self._get_cancellable() or _get_cancellable_of_current_call()
         try:
             with cancellation.linked(outer, deadline.cancellable), errors.translated(outcome):
-                interrupt.call(self._untimed._get_func()._call_sync, self._get_source(args),
-                               [values.box(work)], deadline.cancellable)
+                interrupt.call(raw.call_sync, self._untimed._get_func(), self._get_source(args),
+                               work, deadline.cancellable)
         except BaseException as error:
             if deadline.passed and not isinstance(error, KeyboardInterrupt):
                 raise errors.make_timed_out() from error

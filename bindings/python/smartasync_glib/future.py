@@ -7,6 +7,7 @@ from asyncio import _get_running_loop
 
 from . import detect
 from .homes import home_of
+from .loops import may_wait_outside, wait_outside
 
 
 def watch(future, loop):
@@ -31,10 +32,13 @@ def await_future(future):
         if not future.done() or (driver is not None and driver.is_cancelled()
                                  and not driver.has_cancelled):
             yield future
-    elif not future.done():
-        if loop is None:
+    elif loop is None:
+        if not future.done():
             yield future
-        else:
+    else:
+        if may_wait_outside(loop, future):
+            yield from wait_outside(future)
+        if not future.done():
             try:
                 yield from watch(future, loop).__await__()
             except asyncio.CancelledError:

@@ -9,6 +9,11 @@ GLibEventLoop, the context is its `_context`, by which Gio's awaitables know it;
 but there is nothing to set up and to tear down for each run, which is what
 makes GLibEventLoop take ten times as long as asyncio for a short one.
 
+Little of it is made before it is needed, and on a worker mostly nothing is: a
+coroutine is driven without the loop as long as it awaits nothing but the
+library's futures, and then the context alone is iterated. It is the running
+loop all the same; once there is something that it has to do, it takes over.
+
 A thread keeps its loops, one for each depth of nested sync calls, and closes
 them when it ends; those that Python has not started share some.
 """
@@ -22,6 +27,7 @@ import selectors
 import signal
 import threading
 import time
+import types
 from asyncio import _get_running_loop, _set_running_loop
 from asyncio.tasks import _enter_task, _leave_task, current_task
 from contextvars import copy_context
@@ -30,7 +36,7 @@ from sys import get_asyncgen_hooks, set_asyncgen_hooks
 from gi.repository import Gio, GLib
 
 from . import errors, native
-from .cancellation import Watch
+from .cancellation import NO_CANCELLABLE, Watch
 from .homes import make_singletons
 from .native import pop_thread_default, push_thread_default
 
@@ -58,12 +64,12 @@ class Deadline:
         self.passed = False
 
 
-class _Selector(selectors.EpollSelector):
-    """Waits for the file descriptors and for the sources of a GMainContext."""
+class _Selector(selectors.BaseSelector):
+    """Waits for the sources of a GMainContext, and for file descriptors once there are any."""
 
     def __init__(self, context):
-        super().__init__()
         self._context = hash(context)
+        self._files = None  # a selector of the kernel's
         self._priority = ctypes.c_int()
         self._timeout = ctypes.c_int()
         self._allocate(8)
@@ -71,12 +77,42 @@ class _Selector(selectors.EpollSelector):
     def _allocate(self, n):
         self._fds = (native.PollFD * n)()
 
+    # File descriptors
+
+    def _get_files(self):
+        if self._files is None:
+            self._files = selectors.EpollSelector()
+        return self._files
+
+    def register(self, fileobj, events, data=None):
+        return self._get_files().register(fileobj, events, data)
+
+    def unregister(self, fileobj):
+        return self._get_files().unregister(fileobj)
+
+    def modify(self, fileobj, events, data=None):
+        return self._get_files().modify(fileobj, events, data)
+
+    def get_map(self):
+        return self._get_files().get_map()
+
+    def has_files(self):
+        return self._files is not None and len(self._files.get_map()) > 0
+
+    def close(self):
+        if self._files is not None:
+            self._files.close()
+
+    # Waiting
+
     def select(self, timeout=None):
-        if timeout is None or timeout > 0:
-            self._wait(timeout)
-        else:
+        if timeout is not None and timeout <= 0:
             native.context_iteration(self._context, False)
-        return super().select(0)
+        elif timeout is None and self._files is None:
+            native.context_iteration(self._context, True)
+        else:
+            self._wait(timeout)
+        return self._files.select(0) if self._files is not None else ()
 
     def _wait(self, timeout):
         """Dispatches the context's sources that are ready, or waits until something is."""
@@ -91,7 +127,8 @@ class _Selector(selectors.EpollSelector):
 
         fds = self._fds
         poll = select.poll()
-        poll.register(self.fileno(), select.POLLIN)
+        if self._files is not None:
+            poll.register(self._files.fileno(), select.POLLIN)
         wanted = {}
         for i in range(n):
             # A descriptor may be there more than once.
@@ -144,6 +181,30 @@ class _Run(collections.abc.Coroutine):
         return repr(self.coroutine)
 
 
+class _Outside:
+    """What a coroutine yields for a future that may be waited for without the loop."""
+
+    __slots__ = ('future',)
+
+    def __init__(self, future):
+        self.future = future
+
+
+def may_wait_outside(loop, future):
+    """Whether wait_outside() can be awaited here."""
+    return type(loop) is ThreadLoop and loop.drives_here() and not future.done()
+
+
+@types.coroutine
+def wait_outside(future):
+    """Until it is settled, or until the loop is needed: mostly there is nothing that it would do."""
+    yield _Outside(future)
+
+
+def _nothing(*_):
+    pass
+
+
 class ThreadLoop(asyncio.SelectorEventLoop):
     """See above."""
 
@@ -155,8 +216,33 @@ class ThreadLoop(asyncio.SelectorEventLoop):
         self._firstiter = self._asyncgen_firstiter_hook
         self._finalizer = self._asyncgen_finalizer_hook
         self._thread = threading.get_ident()
+        self._is_main = self._thread == threading.main_thread().ident
         self._spare = None
+        self._root = None   # the task whose coroutine is driven without the loop, while it is
+        self._watch = None  # cancels that task
         self._outer = None  # the loop that waits for this one to come to an end
+
+    # Waking it up: its context is, and only signals need what is written to
+
+    _ssock = _csock = None
+
+    def _make_self_pipe(self):
+        """There is none as yet."""
+
+    def _close_self_pipe(self):
+        if self._csock is not None:
+            super()._close_self_pipe()
+
+    def _need_self_pipe(self):
+        if self._csock is None:
+            super()._make_self_pipe()
+
+    def _write_to_self(self):
+        native.context_wakeup(self._context_address)
+
+    def add_signal_handler(self, *args):
+        self._need_self_pipe()
+        return super().add_signal_handler(*args)
 
     # Running
 
@@ -186,6 +272,7 @@ class ThreadLoop(asyncio.SelectorEventLoop):
         task = self._spare or self._make_spare()
         context = copy_context()
         hooks = get_asyncgen_hooks()
+        suspended = False
 
         push_thread_default(self._context_address)
         try:
@@ -193,20 +280,27 @@ class ThreadLoop(asyncio.SelectorEventLoop):
             self._thread_id = self._thread
             _enter_task(self, task)
             set_asyncgen_hooks(self._firstiter, self._finalizer)
+            # Waits on the main thread have to see to signals.
+            self._root = task if deadline is None and not self._is_main else None
             try:
                 yielded = context.run(coroutine.send, None)
+                while type(yielded) is _Outside:
+                    self._wait_outside(task, yielded.future, cancellable)
+                    yielded = context.run(coroutine.send, None)
             except StopIteration as stop:
                 value = stop.value
-                suspended = False
             else:
                 suspended = True
             finally:
+                self._root = None
                 set_asyncgen_hooks(*hooks)
                 _leave_task(self, task)
                 self._thread_id = None
                 _set_running_loop(None)
                 if task.cancelling() or task._callbacks:
                     self._spare = None  # it is not as new any more
+                if not suspended and self._watch is not None:
+                    self._end_watch()
             if suspended:
                 return self._go_on(task, coroutine, context, yielded, cancellable, deadline)
             if self._ready:
@@ -214,6 +308,36 @@ class ThreadLoop(asyncio.SelectorEventLoop):
             return value
         finally:
             pop_thread_default(self._context_address)
+
+    def _end_watch(self):
+        watch, self._watch = self._watch, None
+        watch.end()
+
+    def drives_here(self):
+        """Whether this is the coroutine that is driven without the loop, which has nothing to do."""
+        return self._root is not None and self._is_idle() and current_task(self) is self._root
+
+    def _is_idle(self):
+        return not (self._ready or self._scheduled or self._selector.has_files())
+
+    def _wait_outside(self, task, future, cancellable):
+        """Iterates the context until the future is settled, or the loop has something to do."""
+        address = self._context_address
+        handler = cancellable.connect_wakeup(address)
+        _leave_task(self, task)
+        try:
+            future._wait_quietly(_nothing)  # where it is settled, the context is woken up
+            while not (future.done() or cancellable.is_cancelled()) and self._is_idle():
+                native.context_iteration(address, True)
+        finally:
+            _enter_task(self, task)
+            cancellable.disconnect(handler)
+        if cancellable.is_cancelled() and self._watch is None:
+            self._begin_watch(task, cancellable)
+
+    def _begin_watch(self, task, cancellable):
+        self._watch = Watch(cancellable.get(), self, task, outermost=True)
+        self._watch.begin()
 
     def _go_on(self, task, coroutine, context, yielded, cancellable, deadline):
         self._spare = None
@@ -226,8 +350,8 @@ class ThreadLoop(asyncio.SelectorEventLoop):
         self.call_soon(callback, context=step_context)
 
         wakeup_fd = self._watch_signals()
-        watch = Watch(cancellable, self, task, outermost=True)
-        watch.begin()
+        if self._watch is None:
+            self._begin_watch(task, cancellable)
         timer = None if deadline is None else self.call_at(deadline.time, self._on_deadline,
                                                            deadline, task)
         try:
@@ -241,7 +365,7 @@ class ThreadLoop(asyncio.SelectorEventLoop):
                     task.exception()  # seen
             raise
         finally:
-            watch.end()
+            self._end_watch()
             if timer is not None:
                 timer.cancel()
             if wakeup_fd is not None:
@@ -302,8 +426,9 @@ class ThreadLoop(asyncio.SelectorEventLoop):
 
     def _watch_signals(self):
         """Signals wake the loop up, so that Python's handlers run in time."""
-        if threading.get_ident() != threading.main_thread().ident:
+        if not self._is_main:
             return None
+        self._need_self_pipe()
         return signal.set_wakeup_fd(self._csock.fileno(), warn_on_full_buffer=False)
 
     def _drain(self):
@@ -323,10 +448,9 @@ class ThreadLoop(asyncio.SelectorEventLoop):
             # The context, which has a descriptor, is not to wait for the collector.
             self._context = self._spare = self._spare_run = self._spare_step = None
 
-    def is_idle(self):
+    def is_clean(self):
         """Whether nothing is left in it, but for what only waits for others."""
-        return not (self._ready or self._scheduled or self._asyncgens or self._default_executor
-                    or len(self._selector.get_map()) > 1)
+        return self._is_idle() and not (self._asyncgens or self._default_executor)
 
 
 class _Loops:
@@ -374,7 +498,7 @@ class _SharedLoops(_Loops):
         return loop
 
     def give_back(self, loop):
-        if len(self.free) < MAX_SHARED and loop.is_idle():
+        if len(self.free) < MAX_SHARED and loop.is_clean():
             self.free.append(loop)
         else:
             loop.end()
@@ -410,7 +534,7 @@ def _abandon():
 os.register_at_fork(after_in_child=_abandon)
 
 
-def run_coroutine(coroutine, cancellable=None, deadline=None):
+def run_coroutine(coroutine, cancellable=NO_CANCELLABLE, deadline=None):
     """What the coroutine returns; a loop of this thread's runs it."""
     loops = _local.loops
     loop = loops.take()

@@ -44,6 +44,11 @@ context_is_explicit = _bind('smart_context_is_explicit', ctypes.c_int)
 # What identifies the call whose body this is; None in none.
 current_call = _bind('smart_call_get_current', ctypes.c_void_p)
 
+# The cancellable of a call, and the one that is current: addresses.
+call_get_cancellable = _bind('smart_call_get_cancellable', ctypes.c_void_p, ctypes.c_void_p)
+current_cancellable = _bind('g_cancellable_get_current', ctypes.c_void_p)
+is_cancelled = _bind('g_cancellable_is_cancelled', ctypes.c_int, ctypes.c_void_p)
+
 # How many sources are being dispatched, one within the other.
 main_depth = _bind('g_main_depth', ctypes.c_int)
 
@@ -53,6 +58,7 @@ pop_thread_default = _bind('g_main_context_pop_thread_default', None, ctypes.c_v
 get_thread_default = _bind('g_main_context_get_thread_default', ctypes.c_void_p)
 default_context = _bind('g_main_context_default', ctypes.c_void_p)
 context_is_owner = _bind('g_main_context_is_owner', ctypes.c_int, ctypes.c_void_p)
+context_wakeup = _bind('g_main_context_wakeup', None, ctypes.c_void_p)
 
 # Whom the workers' monitor has to thank for not starting threads that would wait for the
 # interpreter's lock, too.
@@ -63,6 +69,8 @@ interpreter_entered = _bind('smart_interpreter_entered', None)
 # up the interpreter's lock would hand it to the worker that is woken up, call by call.
 func_callv = _bind('smart_async_func_callv', ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p,
                    ctypes.c_void_p, ctypes.c_uint, ctypes.c_void_p)
+call_get_args = _bind('smart_call_get_args', ctypes.c_void_p, ctypes.c_void_p)
+value_dup_boxed = _bind('g_value_dup_boxed', ctypes.py_object, ctypes.c_void_p)
 future_get_status = _bind('smart_future_get_status', ctypes.c_int, ctypes.c_void_p)
 future_wait_async = _bind('smart_future_wait_async', None, ctypes.c_void_p, ctypes.c_void_p,
                           ctypes.c_void_p, ctypes.c_size_t)
@@ -71,6 +79,23 @@ type_from_name = _bind('g_type_from_name', ctypes.c_size_t, ctypes.c_char_p)
 # Iterating one, in its steps. What may call back gives up the interpreter's lock.
 context_query = _bind('g_main_context_query', ctypes.c_int, ctypes.c_void_p, ctypes.c_int,
                       ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int)
+# Connecting C functions, which need no interpreter.
+signal_connect_data = _bind('g_signal_connect_data', ctypes.c_ulong, ctypes.c_void_p, ctypes.c_char_p,
+                            ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int)
+signal_handler_disconnect = _bind('g_signal_handler_disconnect', None, ctypes.c_void_p,
+                                  ctypes.c_ulong)
+context_ref = _bind('g_main_context_ref', ctypes.c_void_p, ctypes.c_void_p)
+_wakeup_address, _unref_address = (ctypes.cast(getattr(_library, name), ctypes.c_void_p)
+                                   for name in ('g_main_context_wakeup', 'g_main_context_unref'))
+_CONNECT_SWAPPED = 2
+
+
+def connect_wakeup(cancellable, context):
+    """Has the context woken up when the cancellable is cancelled, in whichever thread."""
+    return signal_connect_data(cancellable, b'cancelled', _wakeup_address, context_ref(context),
+                               _unref_address, _CONNECT_SWAPPED)
+
+
 _library = ctypes.CDLL(_library._name)
 context_prepare = _bind('g_main_context_prepare', ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
 context_check = _bind('g_main_context_check', ctypes.c_int, ctypes.c_void_p, ctypes.c_int,
@@ -78,6 +103,9 @@ context_check = _bind('g_main_context_check', ctypes.c_int, ctypes.c_void_p, cty
 context_dispatch = _bind('g_main_context_dispatch', None, ctypes.c_void_p)
 context_iteration = _bind('g_main_context_iteration', ctypes.c_int, ctypes.c_void_p, ctypes.c_int)
 
+func_call_sync = _bind('smart_async_func_call_sync', ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p,
+                       ctypes.c_void_p, ctypes.c_uint, ctypes.c_void_p, ctypes.c_void_p,
+                       ctypes.c_void_p)
 future_cancel = _bind('smart_future_cancel', None, ctypes.c_void_p)
 future_get_value = _bind('smart_future_get_value', ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p,
                          ctypes.c_void_p)

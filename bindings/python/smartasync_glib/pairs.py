@@ -19,6 +19,7 @@ import gi
 from gi.repository import GLib, GObject, SmartAsync
 
 from . import detect, errors, interrupt, native, under_asyncio, values
+from .cancellation import Echo
 from .function import SmartFunction
 from .homes import iterates_default, make_singletons
 from .work import Work, fail, finish, get_work
@@ -321,8 +322,10 @@ class _PairWork(Work):
 
     def begin_in(self, call):
         pair = self.function
+        echo = Echo(call.get_cancellable())
 
         def on_ready(source, result):
+            echo.end()
             try:
                 value = self.context.run(pair.call_finish, source, result)
             except BaseException as error:
@@ -331,7 +334,8 @@ class _PairWork(Work):
                 finish(call, self, value)
 
         self.context.run(pair.call_begin, self.instance,
-                         {**self.given, 'cancellable': call.get_cancellable()}, on_ready)
+                         {**self.given, 'cancellable': echo.cancellable}, on_ready)
+        echo.begin()
 
     def run_in(self, call):
         return self.context.run(self.function.call_blocking, self.instance,

@@ -34,6 +34,24 @@ def _get_address(gobject):
     return None if gobject is None else GObject.Object.__hash__(gobject)
 
 
+def _take_error(found):
+    """Frees the GError that `found` points to: the GLib.Error that it is."""
+    error = found.contents
+    try:
+        return GLib.Error(error.message.decode(), GLib.quark_to_string(error.domain), error.code)
+    finally:
+        native.error_free(found)
+
+
+def call_sync(func, source, work, cancellable):
+    """Has the library call it and wait. What comes of it is in the work's outcome."""
+    argument = native.Value(_OBJECT, id(work))
+    found = ctypes.POINTER(native.Error)()
+    if not native.func_call_sync(hash(func), _get_address(source), ctypes.addressof(argument), 1,
+                                 _get_address(cancellable), None, ctypes.addressof(found)):
+        raise _take_error(found)
+
+
 class RawFuture:
     __slots__ = ('_address', '_outcome', '_work')
 
@@ -73,11 +91,7 @@ class RawFuture:
     def _get_error(self):
         found = ctypes.POINTER(native.Error)()
         native.future_get_value(self._address, None, ctypes.byref(found))
-        error = found.contents
-        try:
-            return GLib.Error(error.message.decode(), GLib.quark_to_string(error.domain), error.code)
-        finally:
-            native.error_free(found)
+        return _take_error(found)
 
     def _wait_quietly(self, callback):
         key = next(_keys)

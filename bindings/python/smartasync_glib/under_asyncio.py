@@ -14,6 +14,7 @@ from . import detect, errors, native
 from .cancellation import CallWatch, Watch, is_task_cancelled
 from .future import watch
 from .homes import home_of, iterates_default
+from .loops import may_wait_outside, wait_outside
 from .work import Work, fail, finish
 
 
@@ -21,6 +22,8 @@ async def settle(loop, begin, abandon):
     """What the future that `begin` starts comes to. Cancelled, it waits for its end all the same."""
     with home_of(loop):
         future = begin()
+    if may_wait_outside(loop, future):
+        await wait_outside(future)
     cancelled = None
     while not future.done():
         try:

@@ -14,6 +14,7 @@ import weakref
 from types import CoroutineType
 
 from . import detect, errors, loops, native, values
+from .cancellation import borrow_from
 
 
 class Work:
@@ -58,12 +59,12 @@ class Work:
     def _call_and_finish(self, call):
         result = self._call(call, detect.BLOCKING_BODY)
         if type(result) is CoroutineType:
-            result = loops.run_coroutine(result, call.get_cancellable(), self.deadline)
+            result = loops.run_coroutine(result, borrow_from(call), self.deadline)
         return result
 
 
 def get_work(call):
-    return call.get_value(0)
+    return native.value_dup_boxed(native.call_get_args(hash(call)))
 
 
 def take_outcome(work):

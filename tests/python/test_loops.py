@@ -1,0 +1,271 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+"""The loops in which sync callers have coroutines run, and what they do without.
+
+What is awaited on a thread that is not the main one is waited for without asyncio's loop, until
+that has something to do: each test here gives it something then, and hangs if it is not done.
+"""
+
+import asyncio
+import os
+
+import harness
+from harness import Gate, expect, expect_error, start_thread, test
+
+from gi.repository import Gio, GLib, SmartAsync
+
+smartasync = SmartAsync.smartasync
+Call = SmartAsync.Call
+
+
+class Blocked:
+    """A function that a worker runs until the gate is opened."""
+
+    def __init__(self):
+        self.inside, self.gate = Gate(), Gate()
+
+    @smartasync
+    def run(self):
+        self.inside.open()
+        self.gate.wait()
+        return 7
+
+
+@test('/python/loops/task-from-another-thread')
+def poked():
+    blocked = Blocked()
+
+    async def open_gate():
+        blocked.gate.open()
+
+    def poke(loop):
+        blocked.inside.wait()
+        return asyncio.run_coroutine_threadsafe(open_gate(), loop).result(harness.DEADLINE)
+
+    @smartasync
+    async def body():
+        thread = start_thread(poke, asyncio.get_running_loop())
+        value = await blocked.run()
+        thread.join()
+        return value
+
+    assert body() == 7
+
+
+@test('/python/loops/task-from-a-source')
+def source_makes_task():
+    blocked = Blocked()
+
+    async def open_gate():
+        blocked.gate.open()
+
+    @smartasync
+    async def body():
+        loop = asyncio.get_running_loop()
+        source = GLib.idle_source_new()
+        tasks = []
+        source.set_callback(lambda *_: tasks.append(loop.create_task(open_gate())))
+        source.attach(GLib.MainContext.ref_thread_default())
+        return await blocked.run()
+
+    assert body() == 7
+
+
+@test('/python/loops/what-was-begun-before')
+def begun_before():
+    blocked = Blocked()
+
+    async def open_gate():
+        blocked.gate.open()
+
+    @smartasync
+    async def with_task():
+        task = asyncio.create_task(open_gate())
+        value = await blocked.run()
+        await task
+        return value
+
+    @smartasync
+    async def with_timer():
+        asyncio.get_running_loop().call_later(0.001, blocked.gate.open)
+        return await blocked.run()
+
+    @smartasync
+    async def with_reader():
+        reading, writing = os.pipe()
+        loop = asyncio.get_running_loop()
+        loop.add_reader(reading, blocked.gate.open)
+        thread = start_thread(lambda: (blocked.inside.wait(), os.write(writing, b'x')))
+        try:
+            return await blocked.run()
+        finally:
+            thread.join()
+            loop.remove_reader(reading)
+            os.close(reading)
+            os.close(writing)
+
+    for body in (with_task, with_timer, with_reader):
+        blocked.inside, blocked.gate = Gate(), Gate()
+        assert body() == 7, body
+
+
+@test('/python/loops/future')
+def future():
+    made = SmartAsync.Future.new(None)
+
+    @smartasync
+    async def body():
+        thread = start_thread(made.resolve, 7)
+        value = await made
+        thread.join()
+        return value
+
+    assert body() == 7
+
+
+@test('/python/loops/cancelled')
+def cancelled():
+    @smartasync
+    def until_cancelled(inside):
+        # What it is called with inherits nothing: it is told by the coroutine that awaits it.
+        gate = Gate()
+        Gio.Cancellable.get_current().connect(gate.open)
+        inside.open()
+        gate.wait()
+
+    @smartasync
+    async def body(inside):
+        try:
+            await until_cancelled.options(inherit_cancellable=False)(inside)
+        except asyncio.CancelledError:
+            told.append(True)
+            raise
+
+    told = []
+    # On its own it is given the cancellable; in the body of another call it inherits that.
+    for function in (body, smartasync(lambda inside: body(inside))):
+        inside, cancellable = Gate(), Gio.Cancellable()
+        thread = start_thread(lambda: (inside.wait(), cancellable.cancel()))
+        expect_error(function.options(cancellable=cancellable), inside,
+                     code=Gio.IOErrorEnum.CANCELLED)
+        thread.join()
+    assert told == [True] * 2
+
+
+@test('/python/loops/task-and-loop')
+def looks_like_asyncio():
+    blocked = Blocked()
+    blocked.gate.open()
+
+    @smartasync
+    async def body():
+        task, loop = asyncio.current_task(), asyncio.get_running_loop()
+        await blocked.run()
+        assert asyncio.current_task() is task
+        assert asyncio.get_running_loop() is loop and loop.is_running()
+        await asyncio.sleep(0)
+        assert asyncio.current_task() is task
+        assert asyncio.get_running_loop() is loop
+        return await blocked.run()
+
+    assert body() == 7
+
+
+@test('/python/loops/descriptors')
+def few_descriptors():
+    seen = []
+
+    @smartasync
+    async def body():
+        seen.append(harness.count_fds())
+
+    def on_thread():
+        before = harness.count_fds()
+        body()
+        return seen.pop() - before
+
+    body()  # what the process needs once
+    seen.clear()
+    # That of its main context.
+    assert start_thread(on_thread).join() <= 1
+
+
+# A call in the body of another one
+
+@test('/python/loops/nested/call')
+def nested_call():
+    @smartasync
+    def inner(seen):
+        assert Call.get_current() is Call.get_current()
+        seen.append((Call.get_current(), Gio.Cancellable.get_current()))
+
+    @smartasync
+    async def inner_later(seen):
+        await asyncio.sleep(0)
+        seen.append((Call.get_current(), Gio.Cancellable.get_current()))
+
+    @smartasync
+    def outer(function):
+        own, cancellable = Call.get_current(), Gio.Cancellable.get_current()
+        seen = []
+        function(seen)
+        assert Call.get_current() == own
+        call, current = seen[0]
+        assert call is not None and call != own
+        assert not call.get_cancellable().is_cancelled()
+        cancellable.cancel()
+        assert call.get_cancellable().is_cancelled() and current.is_cancelled()
+        return len(seen)
+
+    for function in (inner, inner_later):
+        expect_error(outer.options(cancellable=Gio.Cancellable()), function,
+                     code=Gio.IOErrorEnum.CANCELLED)
+
+
+@test('/python/loops/nested/never-begun')
+def nested_in_cancelled():
+    begun = []
+
+    @smartasync
+    def inner():
+        begun.append(1)
+
+    @smartasync
+    async def inner_later():
+        begun.append(1)
+
+    @smartasync
+    def outer(function):
+        Gio.Cancellable.get_current().cancel()
+        expect_error(function, code=Gio.IOErrorEnum.CANCELLED)
+
+    for function in (inner, inner_later):
+        expect_error(outer.options(cancellable=Gio.Cancellable()), function,
+                     code=Gio.IOErrorEnum.CANCELLED)
+    assert begun == []
+
+
+@test('/python/loops/nested/error')
+def nested_error():
+    error = KeyError('mine')
+
+    @smartasync
+    def inner():
+        raise error
+
+    @smartasync
+    async def inner_later():
+        raise asyncio.CancelledError
+
+    @smartasync
+    def outer(function):
+        return function()
+
+    asked = outer.options(cancellable=Gio.Cancellable())
+    assert expect(KeyError, asked, inner) is error
+    expect_error(asked, inner_later, code=Gio.IOErrorEnum.CANCELLED)
+
+
+if __name__ == '__main__':
+    harness.main()

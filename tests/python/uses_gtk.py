@@ -5,6 +5,7 @@
 
 import asyncio
 import threading
+import time
 import warnings
 from pathlib import Path
 
@@ -153,8 +154,7 @@ def cancel_without_asyncio():
     run(cancel)
 
 
-@test('/python/uses/gtk/exception', main_only=True,
-      todo='nobody is told of what a dropped coroutine raised')
+@test('/python/uses/gtk/exception', main_only=True)
 def exception_is_reported():
     class Oops(Exception):
         pass
@@ -167,7 +167,9 @@ def exception_is_reported():
 
         window.connect('notify::title', on_notify)
         window.set_title('new')
-        await SmartAsync.sleep(0.02)
+        deadline = harness.get_deadline()
+        while not harness.strays.seen and time.monotonic() < deadline:
+            await SmartAsync.sleep(0.001)
 
     with expect_strays(Oops):
         run(scenario)

@@ -132,7 +132,7 @@ async def _run_here(loop, work, future):
     try:
         value = await within_call(call, work.function(*work.args, **work.kwargs), watch_)
     except BaseException as error:
-        call.return_none()
+        call._return_none()
         if watch_.end():
             # What comes of a call that was cancelled, or took too long, is that.
             with errors.because_of(error):
@@ -140,7 +140,7 @@ async def _run_here(loop, work, future):
         raise
     finally:
         detect.top.set(previous)
-    call.return_none()
+    call._return_none()
     if watch_.end():
         future.result()
     return value

@@ -29,6 +29,30 @@ class Call(SmartAsync.Call):
     def get_current():
         return calls.get_current()
 
+    _return_none = SmartAsync.Call.return_none
+    _return_value = SmartAsync.Call.return_value
+
+    def return_error_if_cancelled(self):
+        is_cancelled = super().return_error_if_cancelled()
+        if is_cancelled:
+            bodies.note_returned(self)
+        return is_cancelled
+
+
+def _add_return(name):
+    base = getattr(SmartAsync.Call, name)
+
+    def return_(self, *args):
+        base(self, *args)
+        bodies.note_returned(self)
+
+    return_.__name__ = name
+    setattr(Call, name, return_)
+
+
+for _name in ('none', 'boolean', 'int', 'uint', 'int64', 'uint64', 'double', 'string', 'object',
+              'variant', 'value', 'error', 'new_error_literal', 'future'):
+    _add_return(f'return_{_name}')
 
 Call = override(Call)
 __all__.append('Call')

@@ -114,12 +114,17 @@ class Driver:
         if has_ended:
             self.clear()
 
+    def on_settled(self, *arguments):
+        # What is raised has frames that hold this one, and C's result holds the future.
+        arguments = None
+        self.resume()
+
     def suspend(self, yielded):
         if not self.handler:
             self.watch_cancellable()
         if isinstance(yielded, SmartAsync.Future):
             self.waits_for = yielded
-            yielded._wait_quietly(lambda *_: self.resume())
+            yielded._wait_quietly(self.on_settled)
         elif yielded is None:
             run_soon(self.main_context, self.resume)
         elif _Async is not None and isinstance(yielded, _Async):

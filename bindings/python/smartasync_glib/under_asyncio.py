@@ -59,11 +59,14 @@ _started = set()  # tasks, until they are done
 
 
 def is_in_callback(loop):
-    """Whether this is a source's callback: not a task, and not one of the loop's own callbacks."""
-    if asyncio.current_task(loop) is not None or native.main_depth() == 0:
+    """Whether this is a source's callback: not a task, and not one of the loop's own callbacks.
+
+    Or a GApplication's activate and the like, which its run() calls by itself.
+    """
+    if asyncio.current_task(loop) is not None or not iterates_default(loop):
         return False
-    if not iterates_default(loop):
-        return False
+    if native.main_depth() == 0:
+        return True
     source = GLib.main_current_source()
     own = getattr(loop, '_selector', None)
     return source is not None and all(

@@ -223,13 +223,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
     parser.add_argument('-r', '--rounds', type=int, default=MIN_ROUNDS)
     parser.add_argument('-m', '--match', default='', help='only rows with this in their name')
+    parser.add_argument('-p', '--peer', default='', help='only rows beside this')
     parser.add_argument('-j', '--json', help='write the rows to this file')
     options = parser.parse_args()
 
     cores = os.sched_getaffinity(0)
     rows = []
     for what, name, ours, peer, target, pinned in make_rows():
-        if options.match not in f'{what}: {name}':
+        if options.match not in f'{what}: {name}' or options.peer not in name:
             continue
         set_place(pinned, cores)
         own, theirs, ratio, spread = measure(ours, peer, max(options.rounds, MIN_ROUNDS))

@@ -111,6 +111,37 @@ iterates_for_then (guint n)
 }
 
 static void
+wait_for_two (guint n, SmartFuture *(*combine) (SmartFuture **, guint))
+{
+  for (guint i = 0; i < n; i++)
+    {
+      SmartFuture *both[] = { begin (later), begin (later) };
+
+      wait_for (combine (both, 2));
+      g_object_unref (both[0]);
+      g_object_unref (both[1]);
+    }
+}
+
+static void
+iterates_for_all (guint n)
+{
+  wait_for_two (n, smart_future_allv);
+}
+
+static void
+iterates_for_any (guint n)
+{
+  wait_for_two (n, smart_future_anyv);
+}
+
+static void
+iterates_for_race (guint n)
+{
+  wait_for_two (n, smart_future_racev);
+}
+
+static void
 waits_for_worker (guint n)
 {
   for (guint i = 0; i < n; i++)
@@ -134,6 +165,9 @@ static const struct
   { "iterates", iterates },
   { "iterates-for-future", iterates_for_future },
   { "iterates-for-then", iterates_for_then },
+  { "iterates-for-all", iterates_for_all },
+  { "iterates-for-any", iterates_for_any },
+  { "iterates-for-race", iterates_for_race },
   { "waits-for-worker", waits_for_worker },
   { "worker-waits", worker_waits },
 };

@@ -106,6 +106,8 @@ SMART_AVAILABLE_IN_1_0
 void            smart_async_func_set_interpreted          (SmartAsyncFunc         *func);
 SMART_AVAILABLE_IN_1_0
 void            smart_interpreter_entered                 (void);
+SMART_AVAILABLE_IN_1_0
+gboolean        smart_interpreter_keep                    (void                  (*ended) (void));
 
 SMART_AVAILABLE_IN_1_0
 SmartFuture    *smart_async_func_call           (SmartAsyncFunc       *func,

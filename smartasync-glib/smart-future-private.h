@@ -76,7 +76,6 @@ struct _SmartOutcome
   /* From here on it is as new when it is used again. */
   int            ref_count;    /* atomic; must be the first of these */
   int            status;       /* a SmartFutureStatus; lock to write, atomic to read */
-  int            n_pins;       /* atomic: those who keep the memory, not what is in it */
 
   /* Written once, before the status; immutable after. */
   GValue         value;        /* type 0: none */
@@ -106,6 +105,8 @@ struct _SmartOutcome
   GCancellable  *upstream;     /* immutable; the caller's */
   GCancellable  *own;          /* lock to write, atomic to read; set once */
 
+  int            n_pins;       /* atomic: those who keep the memory, not what is in it;
+                                  0 when it is used again */
   guint          n_blocked;    /* lock: threads that wait for the condition */
 
   /* Immutable. A byte each, which C lets be written without its neighbours. */

@@ -341,7 +341,7 @@ static void
 landed (SmartParcel *parcel, gboolean run)
 {
   SmartListener *base = (SmartListener *) parcel;
-  Flight *flight = (Flight *) ((char *) parcel - G_STRUCT_OFFSET (Flight, base));
+  Flight *flight = (gpointer) ((char *) parcel - G_STRUCT_OFFSET (Flight, base));
 
   flight_land (flight);
   smart_listener_clear (base);

@@ -477,6 +477,46 @@ smart_interpreter_entered (void)
   g_mutex_unlock (&pool->lock);
 }
 
+/* Whether nobody is to be told any more; atomic. */
+static int interpreter_is_gone = FALSE;
+
+/**
+ * smart_interpreter_keep: (skip)
+ * @ended: (nullable): called by this thread at its end
+ *
+ * Says that an interpreter keeps what it knows of this thread from one body to
+ * the next, and has to be told when there will be no more. To make it anew for
+ * each costs CPython more than all else that a short body does.
+ *
+ * With %NULL, no thread calls what it was given any more: the interpreter ends.
+ *
+ * Returns: %FALSE on a thread that is not a worker of this library's
+ *
+ * Since: 1.0
+ */
+gboolean
+smart_interpreter_keep (void (*ended) (void))
+{
+  SmartThread *thread = smart_thread_peek ();
+
+  if (ended == NULL)
+    g_atomic_int_set (&interpreter_is_gone, TRUE);
+
+  if (ended == NULL || thread == NULL || thread->pool == NULL)
+    return FALSE;
+
+  thread->ended = ended;
+
+  return TRUE;
+}
+
+static void
+tell_interpreter (SmartThread *thread)
+{
+  if (thread->ended != NULL && !g_atomic_int_get (&interpreter_is_gone))
+    thread->ended ();
+}
+
 /* What a worker that was summoned does: run calls while there are any. HOLDS:
  * pool->lock, which it gives up meanwhile */
 static void
@@ -713,6 +753,7 @@ thread_main (gpointer data)
   pool->n_threads--;
   g_mutex_unlock (&pool->lock);
 
+  tell_interpreter (thread);
   thread->pool = NULL;
   pool_unref (pool);
 

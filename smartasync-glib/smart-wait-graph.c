@@ -441,65 +441,77 @@ search_clear (Search *search)
   g_string_free (search->chain, TRUE);
 }
 
-/* How far a first look goes from an outcome to the only one that it needs. */
-#define FIRST_LOOK_DEPTH 4
+/* At how many outcomes a first look looks, beside the one that is waited for. */
+#define FIRST_LOOK_MAX 8
 
 /* Of a first look: nothing is freed under the lock. */
 typedef struct
 {
-  SmartOutcome *held[FIRST_LOOK_DEPTH]; /* pinned */
+  SmartOutcome *held[FIRST_LOOK_MAX]; /* pinned */
   guint n_held;
 } FirstLook;
 
-/* What the only one that @outcome needs is; pinned, nullable. HOLDS: outcome->lock */
-static SmartOutcome *
-pin_only_need (SmartOutcome *outcome, FirstLook *look)
+/* Adds what @outcome needs to @look, if there is any and room for all. HOLDS:
+ * outcome->lock */
+static gboolean
+pin_needs (SmartOutcome *outcome, FirstLook *look)
 {
-  if (outcome->need == NULL || get_more_needs (outcome) != NULL || look->n_held == FIRST_LOOK_DEPTH)
-    return NULL;
+  GPtrArray *more = get_more_needs (outcome);
+  guint n_more = more != NULL ? more->len : 0;
 
-  look->held[look->n_held] = smart_outcome_pin (outcome->need);
-  return look->held[look->n_held++];
+  if (outcome->need == NULL || look->n_held + 1 + n_more > FIRST_LOOK_MAX)
+    return FALSE;
+
+  look->held[look->n_held++] = smart_outcome_pin (outcome->need);
+  for (guint i = 0; i < n_more; i++)
+    look->held[look->n_held++] = smart_outcome_pin (g_ptr_array_index (more, i));
+
+  return TRUE;
 }
 
-/* Whether what @wait is for can go on by a first look, which is all that most
- * waits cost. HOLDS: graph_lock */
+/* Whether @outcome, for which @wait is, can go on by a first look, which is all that
+ * most waits cost. HOLDS: graph_lock */
 static gboolean
-is_free (SmartWait *wait, FirstLook *look)
+is_free (SmartWait *wait, SmartOutcome *outcome, FirstLook *look)
 {
-  SmartOutcome *next = wait->outcome;
+  guint first = look->n_held, last;
+  gboolean needs_nothing, any;
+  gboolean has_needs = FALSE;
+  SmartCallNeeds call = { NULL };
 
-  while (next != NULL)
+  g_mutex_lock (&outcome->lock);
+  any = outcome->needs_any;
+  needs_nothing = needs_nobody (outcome);
+  if (!needs_nothing && get_awaited_turns (outcome) == NULL)
     {
-      SmartOutcome *outcome = g_steal_pointer (&next);
-      SmartCallNeeds call = { NULL };
-      gboolean needs_nothing;
+      if (outcome->call != NULL)
+        smart_call_get_needs (outcome->call, &call);
 
-      g_mutex_lock (&outcome->lock);
-      needs_nothing = needs_nobody (outcome);
-      if (!needs_nothing && get_awaited_turns (outcome) == NULL)
+      /* No context, or only that which the waiter iterates meanwhile. */
+      if (call.runner == NULL && call.turns == NULL && call.pool == NULL &&
+          (outcome->call == NULL || outcome->home.context == NULL ||
+           outcome->home.context == wait->context))
         {
-          if (outcome->call != NULL)
-            smart_call_get_needs (outcome->call, &call);
-
-          /* No context, or only that which the waiter iterates meanwhile. */
-          if (call.runner == NULL && call.turns == NULL && call.pool == NULL &&
-              (outcome->call == NULL || outcome->home.context == NULL ||
-               outcome->home.context == wait->context))
-            {
-              needs_nothing = outcome->call != NULL && outcome->need == NULL;
-              next = pin_only_need (outcome, look);
-            }
+          needs_nothing = outcome->call != NULL && outcome->need == NULL;
+          has_needs = pin_needs (outcome, look);
         }
-      g_mutex_unlock (&outcome->lock);
-
-      if (needs_nothing)
-        return TRUE;
-      if (call.runner != NULL)
-        return call.runner != wait->thread && find_wait (call.runner) == NULL;
     }
+  g_mutex_unlock (&outcome->lock);
 
-  return FALSE;
+  if (needs_nothing)
+    return TRUE;
+  if (call.runner != NULL)
+    return call.runner != wait->thread && find_wait (call.runner) == NULL;
+  if (!has_needs)
+    return FALSE;
+
+  /* Of any one suffices, otherwise all must. */
+  last = look->n_held;
+  for (guint i = first; i < last; i++)
+    if (is_free (wait, look->held[i], look) == any)
+      return any;
+
+  return !any;
 }
 
 /* Makes @wait known, or refuses it. */
@@ -514,7 +526,7 @@ smart_wait_graph_enter (SmartWait *wait, GError **error)
   wait->link = (GList) { .data = wait };
 
   g_mutex_lock (&graph_lock);
-  searches = searches && !is_free (wait, &look);
+  searches = searches && !is_free (wait, wait->outcome, &look);
   if (searches)
     {
       search_init (&search, wait);

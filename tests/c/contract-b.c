@@ -1356,6 +1356,7 @@ misuse_func_set_interpreted (gconstpointer data)
 
   /* Nowhere in a body. */
   smart_interpreter_entered ();
+  g_assert_false (smart_interpreter_keep (smart_interpreter_entered));
 }
 
 static void
@@ -1945,7 +1946,7 @@ static const Misuse misuses[] = {
     "smart_async_func_new_for_receivers" },
   { "e/func-bind-to-thread", misuse_func_bind_to_thread, "smart_async_func_bind_to_thread" },
   { "e/func-set-interpreted", misuse_func_set_interpreted,
-    "smart_async_func_set_interpreted smart_interpreter_entered" },
+    "smart_async_func_set_interpreted smart_interpreter_entered smart_interpreter_keep" },
   { "e/future-add-receiver", misuse_future_add_receiver, "smart_future_add_receiver" },
   { "e/receiver-begin", misuse_receiver_begin, "smart_receiver_begin" },
   { "e/future-wait-value", misuse_future_wait_value, "smart_future_wait_value" },

@@ -514,8 +514,10 @@ test_c3_a_owned_elsewhere (void)
 /* It gives the context up, and tells nobody: then the caller iterates it. */
 typedef struct
 {
+  GThread *caller;
   SmartTestGate owned;
   SmartTestGate begun;
+  SmartCall *call;
 } Leaving;
 
 static gpointer
@@ -533,11 +535,11 @@ own_for_a_while (gpointer data)
 static gboolean
 return_after_owner (gpointer data)
 {
-  SmartCall *call = data;
+  Leaving *leaving = data;
+  g_autoptr (SmartCall) call = g_steal_pointer (&leaving->call);
 
-  g_assert_true (smart_test_on_main_thread ());
+  g_assert_true (g_thread_self () == leaving->caller);
   smart_call_return_int (call, 7);
-  g_object_unref (call);
   return G_SOURCE_REMOVE;
 }
 
@@ -546,14 +548,15 @@ begin_before_owner_leaves (SmartCall *call, gpointer data)
 {
   Leaving *leaving = data;
 
-  smart_call_add_timeout (call, 1, return_after_owner, g_object_ref (call), NULL);
+  leaving->call = g_object_ref (call);
+  smart_call_add_timeout (call, 1, return_after_owner, leaving, NULL);
   smart_test_gate_open (&leaving->begun);
 }
 
 static void
 test_c3_a_owner_leaves (void)
 {
-  Leaving leaving;
+  Leaving leaving = { .caller = g_thread_self () };
   g_autoptr (SmartAsyncFunc) func =
       smart_async_func_new (begin_before_owner_leaves, &leaving, NULL);
   GThread *thread;
@@ -1737,7 +1740,7 @@ main (int argc, char **argv)
   smart_test_add ("/contract/C2.a", test_c2_a);
   smart_test_add ("/contract/C3.a", test_c3_a);
   smart_test_add ("/contract/C3.a/owned-elsewhere", test_c3_a_owned_elsewhere);
-  smart_test_add_main ("/contract/C3.a/owner-leaves", test_c3_a_owner_leaves);
+  smart_test_add ("/contract/C3.a/owner-leaves", test_c3_a_owner_leaves);
   smart_test_add ("/contract/C3.b", test_c3_b);
   smart_test_add ("/contract/C4.a", test_c4_a);
   smart_test_add ("/contract/C4.b", test_c4_b);

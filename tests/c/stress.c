@@ -1314,7 +1314,7 @@ watch_drivers (void)
 {
   g_auto (SmartTestGate) never;
   gint64 patience =
-      smart_test_bound (option_plant == PLANT_NONE ? SMART_TEST_DEADLINE_USEC : G_USEC_PER_SEC);
+      smart_test_bound (option_plant == PLANT_LOST ? G_USEC_PER_SEC : SMART_TEST_DEADLINE_USEC);
   gint64 since = g_get_monotonic_time ();
   int n_before = 0;
 

@@ -185,10 +185,21 @@ has_properties (void)
   g_assert_true (smart_executor_get_context (loop) == smart_executor_get_context (loop));
 }
 
+/* Without what GIO starts once, and keeps. */
+static guint
+count_own_threads (void)
+{
+  g_autoptr (SmartAsyncFunc) func = smart_async_func_new (return_body, NULL, NULL);
+
+  assert_call (func);
+
+  return smart_test_count_threads ();
+}
+
 static void
 starts_nothing_unused (void)
 {
-  guint n_threads = smart_test_count_threads ();
+  guint n_threads = count_own_threads ();
   guint n_fds = smart_test_count_fds ();
 
   for (int i = 0; i < 10; i++)
@@ -202,17 +213,6 @@ starts_nothing_unused (void)
 }
 
 /* Ends */
-
-/* Without what GIO starts once, and keeps. */
-static guint
-count_own_threads (void)
-{
-  g_autoptr (SmartAsyncFunc) func = smart_async_func_new (return_body, NULL, NULL);
-
-  assert_call (func);
-
-  return smart_test_count_threads ();
-}
 
 static guint
 used_loop (guint i)

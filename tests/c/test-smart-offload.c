@@ -388,6 +388,53 @@ reset_ends_idle_threads (void)
     }
 }
 
+static int n_kept;  /* atomic: bodies whose thread is to tell */
+static int n_ended; /* atomic: threads that have told */
+static GPrivate is_kept = G_PRIVATE_INIT (NULL);
+
+static void
+count_ended (void)
+{
+  g_atomic_int_inc (&n_ended);
+}
+
+static void
+keep_body (SmartCall *call, gpointer user_data)
+{
+  if (!g_private_get (&is_kept) && smart_interpreter_keep (count_ended))
+    {
+      g_private_set (&is_kept, GINT_TO_POINTER (TRUE));
+      g_atomic_int_inc (&n_kept);
+    }
+  gate_body (call, user_data);
+}
+
+static gboolean
+all_have_told (gpointer unused)
+{
+  return g_atomic_int_get (&n_ended) == g_atomic_int_get (&n_kept);
+}
+
+/* Whoever keeps something for a worker is told once when it ends, and not before. */
+static void
+tells_of_its_end (void)
+{
+  g_auto (Crowd) crowd;
+
+  start_cold ();
+  n_kept = n_ended = 0;
+  crowd_init (&crowd, keep_body, 20);
+  smart_test_in_loop (gather_and_go, crowd_is_back, &crowd);
+  smart_test_wait_until (is_at_rest, NULL);
+  /* Four may run in GTask's pool, whose threads do not tell. */
+  g_assert_cmpint (g_atomic_int_get (&n_kept), >=, 20 - MAX_TICKETS);
+  g_assert_cmpint (g_atomic_int_get (&n_ended), ==, 0);
+
+  smart_async_reset ();
+  smart_test_wait_until (no_thread_is_left, NULL);
+  smart_test_wait_until (all_have_told, NULL);
+}
+
 static gpointer
 assert_apart (gpointer unused)
 {
@@ -419,6 +466,7 @@ main (int argc, char *argv[])
   smart_test_add ("/offload/waiting", counts_those_who_wait);
   smart_test_add ("/offload/batch", delivers_in_batches);
   smart_test_add ("/offload/reset", reset_ends_idle_threads);
+  smart_test_add ("/offload/tells-of-its-end", tells_of_its_end);
   smart_test_add ("/offload/apart", runs_apart);
 
   return g_test_run ();

@@ -146,9 +146,25 @@ const STATES = {
             other.set_executor(executor);
             callAsync(other);
         }`,
-    // Elsewhere, GJS heeds System.exit() when its own loop comes round.
+    // But not in a promise job, where GJS itself goes on: see docs/rationales.md.
     'c/exit-in-private-context': 'AsyncFunc.new(call => call.add_timeout(1, exit)).call_sync(null, [], null);',
     'c/exit-in-continuation': 'inLoop(() => SmartAsync.continuation(later.callv(null, [], null), exit));',
+    'c/exit-in-blocking-body': 'AsyncFunc.new_blocking(exit).call_sync(null, [], null);',
+    'c/exit-in-async-body': 'AsyncFunc.new(exit).call_sync(null, [], null);',
+    'c/exit-in-function': 'smartasync(exit)();',
+    'c/exit-in-async-function': 'smartasync(async () => exit())();',
+    'c/exit-in-loop': 'inLoop(() => smartasync(exit)());',
+    'c/exit-in-loop-async': 'inLoop(() => smartasync(async () => exit())());',
+    'c/exit-in-callback': 'inLoop(() => later.call_async(null, [], null, exit));',
+    'c/exit-in-wait': 'inLoop(() => later.callv(null, [], null).wait_async(null, exit));',
+    'c/exit-in-flight': 'new SmartAsync.SmartLock().run_once(smartasync(exit));',
+    'c/exit-in-progress': `inLoop(() => AsyncFunc.new(call => {
+        call.report_progress(0.5);
+        call.add_timeout(5, () => {
+            call.return_none();
+            return GLib.SOURCE_REMOVE;
+        });
+    }).callv(null, [], null).connect('notify::progress', exit));`,
 };
 
 for (const [name, script] of Object.entries(STATES)) {

@@ -486,7 +486,7 @@ function repeat(func) {
 }
 
 // What there is more of after that many rounds, and their problems.
-function measure({func, large, circles, ...one}) {
+function countLeft({func, large, circles, ...one}) {
     const before = count();
     let rounds = MANY;
     const problems = runOne({...one, seconds: 600}, () => {
@@ -514,7 +514,7 @@ function lookForLeaks(one) {
     });
     let left, more;
     for (let attempt = 0; attempt < 3; attempt++) {
-        [left, more] = measure(one);
+        [left, more] = countLeft(one);
         problems.push(...more);
         if (left.length === 0)
             break;

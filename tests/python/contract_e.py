@@ -994,8 +994,7 @@ def interrupt(wait):
             process.kill()
 
 
-@test('/contract/E7.a', main_only=True, seconds=240,
-      todo='an interrupt in the first step of a body is lost')
+@test('/contract/E7.a', main_only=True, seconds=240)
 def interrupted():
     for wait in WAITS:
         best_of_five(lambda: interrupt(wait), 0.1)

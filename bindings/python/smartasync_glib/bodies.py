@@ -4,7 +4,7 @@
 
 import functools
 
-from . import errors, native
+from . import errors, interrupt, workers
 
 
 _running = {}  # call: whether such a body, which is running, has settled it
@@ -20,12 +20,13 @@ def guard(body):
     if body is None:
         return None
 
+    @interrupt.entry
     @functools.wraps(body)
     def guarded(call, *args):
-        native.interpreter_entered()
         _running[hash(call)] = False
         try:
-            body(call, *args)
+            interrupt.check()
+            workers.run(body, call, *args)
         except BaseException as error:
             if _running[hash(call)]:
                 # Its caller hears nothing of it any more.

@@ -60,7 +60,9 @@ def borrow_current():
 
 
 def borrow_from(call):
-    return Borrowed(native.call_get_cancellable(hash(call)), call.get_cancellable)
+    """That of the call at this address, whose body this is part of."""
+    return Borrowed(native.call_get_cancellable(call),
+                    lambda: SmartAsync.Call._get_current().get_cancellable())
 
 
 class Echo:

@@ -8,8 +8,8 @@ from asyncio import _get_running_loop, _set_running_loop
 import gi
 from gi.repository import GLib, GObject, SmartAsync
 
-from . import detect, errors, under_asyncio
-from .work import fail, finish, get_work
+from . import detect, errors, interrupt, raw, under_asyncio
+from .work import fail, finish, get_current, get_work
 
 _Async = getattr(gi._gi, 'Async', None)  # Gio's awaitables, in PyGObject 3.50 and newer
 
@@ -77,6 +77,7 @@ class Driver:
         self.handler = 0
         self.has_cancelled = False
 
+    @interrupt.entry
     def step(self, error=None):
         """Runs it until it suspends or ends; whether it has ended."""
         outer = _get_running_loop()
@@ -170,9 +171,11 @@ class Driver:
         self.call = self.work = self.coroutine = None
 
 
-def begin_coroutine(call, *_):
+@raw.Body
+@interrupt.entry
+def begin_coroutine(address, _):
     """The asynchronous body of every coroutine function."""
-    work = get_work(call)
+    work, call = get_work(address), get_current()
     if work.granted is not None:
         under_asyncio.begin_here(call, work)
         return

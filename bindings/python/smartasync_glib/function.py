@@ -336,7 +336,7 @@ class PlainFunction(SmartFunction):
         return under_asyncio.call_in_library(self, args, kwargs)
 
     def _make_func(self):
-        return SmartAsync.AsyncFunc._new_blocking(run_blocking)
+        return raw.new_func(None, run_blocking)
 
 
 def _get_cancellable_of_current_call():
@@ -397,11 +397,11 @@ class CoroutineFunction(SmartFunction):
         executor = self._options.get('executor')
         if executor is not None and executor.get_context() is None:
             # A pool's threads have no loop: there it is run to its end, by a loop of theirs.
-            return SmartAsync.AsyncFunc._new_blocking(run_blocking)
+            return raw.new_func(None, run_blocking)
         if executor is not None or self._options.get('context') is not None:
             # Whoever iterates that context is to drive it there.
-            return SmartAsync.AsyncFunc._new(driver.begin_coroutine)
-        return SmartAsync.AsyncFunc._new_dual(driver.begin_coroutine, (), run_blocking)
+            return raw.new_func(driver.begin_coroutine, None)
+        return raw.new_func(driver.begin_coroutine, run_blocking)
 
 
 class BoundFunction:

@@ -15,6 +15,9 @@ from gi.repository import Gio, GLib
 
 from . import native
 
+# A source that only ever becomes ready when it is told to gives a time so far away.
+_NEVER = GLib.MAXINT
+
 _homes = weakref.WeakKeyDictionary()  # loop: _Home
 _NOTHING_TO_DO = contextlib.nullcontext()
 
@@ -68,11 +71,12 @@ class _Home:
         if timer is not None:
             timer.cancel()
         with self:
-            while native.context_iteration(self.address, False):
-                pass
-            milliseconds = self.query()
+            milliseconds = 0
+            while milliseconds == 0:
+                native.context_iteration(self.address, False)
+                milliseconds = self.query()
         loop = self.loop()
-        if milliseconds >= 0 and loop is not None:
+        if 0 < milliseconds < _NEVER and loop is not None:
             self.timer = weakref.ref(loop.call_later(milliseconds / 1000, self.iterate))
 
 

@@ -4,8 +4,9 @@
 
 Python runs signal handlers between its own instructions only. So while the main
 thread is in the library, signals are written to a descriptor that its waits
-watch, and which has Python's code run. A handler that raises there would raise
-into the library, where nobody catches it: it is kept, and raised afterwards.
+watch, and which has Python's code run. What a handler raises in a body is the
+body's. Elsewhere it would be raised into the library, where nobody catches it:
+there it is kept, ends the wait, and is raised afterwards.
 """
 
 import os
@@ -37,6 +38,35 @@ class _Pipe:
             pass
 
 
+_entries = set()    # the code that C calls, and that does not catch what is raised in its own frame
+_protected = set()  # our own code that is only called where everything is caught
+
+
+def entry(function):
+    """A decorator of what C calls to run a body: what the body raises is seen to."""
+    _entries.add(function.__code__)
+    return function
+
+
+def protected(function):
+    """A decorator of our own part of a body."""
+    _protected.add(function.__code__)
+    return function
+
+
+def _is_in_body(frame):
+    called = None
+    while frame is not None and frame.f_code is not call.__code__:
+        if frame.f_code in _entries:
+            return called is not None and (called.f_code in _protected or not _is_ours(called))
+        called, frame = frame, frame.f_back
+    return False
+
+
+def _is_ours(frame):
+    return frame.f_globals.get('__name__', '').startswith('smartasync_glib.')
+
+
 class _Relay:
     """Stands in for the handler of SIGINT."""
 
@@ -46,12 +76,19 @@ class _Relay:
         self.wakeup_fd = -1  # what was in use before
 
     def __call__(self, number, frame):
-        if frame is None or frame.f_code is not _check.__code__:
-            return self.handler(number, frame)
         try:
             self.handler(number, frame)
         except BaseException as error:
+            if _is_in_body(frame):
+                raise
             self.raised = error
+
+
+def check():
+    """To be called in a body, before what may last: raises what is kept."""
+    if _relay is not None and _relay.raised is not None and _get_ident() == _main:
+        error, _relay.raised = _relay.raised, None
+        raise error
 
 
 _pipe = _Pipe()
@@ -79,7 +116,9 @@ def call(function, *args):
     """Calls a function of the library's that may wait."""
     relay = _begin()
     try:
-        return function(*args)
+        # What came before the descriptor was set nothing tells the library of.
+        if relay is None or relay.raised is None:
+            return function(*args)
     finally:
         # What is raised holds this frame; and what these hold in C, the collector does not see.
         function = args = None

@@ -238,7 +238,9 @@ class ThreadLoop(asyncio.SelectorEventLoop):
             super()._make_self_pipe()
 
     def _write_to_self(self):
-        native.context_wakeup(self._context_address)
+        context = self._context  # not to be freed meanwhile
+        if context is not None:
+            native.context_wakeup(hash(context))
 
     def add_signal_handler(self, *args):
         self._need_self_pipe()
@@ -315,9 +317,9 @@ class ThreadLoop(asyncio.SelectorEventLoop):
 
     def drives_here(self):
         """Whether this is the coroutine that is driven without the loop, which has nothing to do."""
-        return self._root is not None and self._is_idle() and current_task(self) is self._root
+        return self._root is not None and self._has_nothing_to_do() and current_task(self) is self._root
 
-    def _is_idle(self):
+    def _has_nothing_to_do(self):
         return not (self._ready or self._scheduled or self._selector.has_files())
 
     def _wait_outside(self, task, future, cancellable):
@@ -327,7 +329,7 @@ class ThreadLoop(asyncio.SelectorEventLoop):
         _leave_task(self, task)
         try:
             future._wait_quietly(_nothing)  # where it is settled, the context is woken up
-            while not (future.done() or cancellable.is_cancelled()) and self._is_idle():
+            while not (future.done() or cancellable.is_cancelled()) and self._has_nothing_to_do():
                 native.context_iteration(address, True)
         finally:
             _enter_task(self, task)
@@ -450,7 +452,7 @@ class ThreadLoop(asyncio.SelectorEventLoop):
 
     def is_clean(self):
         """Whether nothing is left in it, but for what only waits for others."""
-        return self._is_idle() and not (self._asyncgens or self._default_executor)
+        return self._has_nothing_to_do() and not (self._asyncgens or self._default_executor)
 
 
 class _Loops:

@@ -64,11 +64,19 @@ context_wakeup = _bind('g_main_context_wakeup', None, ctypes.c_void_p)
 # interpreter's lock, too.
 set_interpreted = _bind('smart_async_func_set_interpreted', None, ctypes.c_void_p)
 interpreter_entered = _bind('smart_interpreter_entered', None)
+interpreter_keep = _bind('smart_interpreter_keep', ctypes.c_int, ctypes.c_void_p)
+
+# To make a function of C's callbacks, and PyGObject's object for it.
+func_new = _bind('smart_async_func_new', ctypes.c_void_p, *[ctypes.c_void_p] * 3)
+func_new_blocking = _bind('smart_async_func_new_blocking', ctypes.c_void_p, *[ctypes.c_void_p] * 3)
+func_new_dual = _bind('smart_async_func_new_dual', ctypes.c_void_p, *[ctypes.c_void_p] * 6)
+value_take_object = _bind('g_value_take_object', None, ctypes.c_void_p, ctypes.c_void_p)
 
 # A call whose future nobody sees: see raw.py. To begin one neither blocks nor calls back; and to give
 # up the interpreter's lock would hand it to the worker that is woken up, call by call.
 func_callv = _bind('smart_async_func_callv', ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p,
                    ctypes.c_void_p, ctypes.c_uint, ctypes.c_void_p)
+call_return_none = _bind('smart_call_return_none', None, ctypes.c_void_p)
 call_get_args = _bind('smart_call_get_args', ctypes.c_void_p, ctypes.c_void_p)
 value_dup_boxed = _bind('g_value_dup_boxed', ctypes.py_object, ctypes.c_void_p)
 future_get_status = _bind('smart_future_get_status', ctypes.c_int, ctypes.c_void_p)

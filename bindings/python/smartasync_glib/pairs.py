@@ -18,11 +18,11 @@ import types
 import gi
 from gi.repository import GLib, GObject, SmartAsync
 
-from . import detect, errors, interrupt, native, under_asyncio, values
+from . import detect, errors, interrupt, native, raw, under_asyncio, values, workers
 from .cancellation import Echo
 from .function import SmartFunction
 from .homes import iterates_default, make_singletons
-from .work import Work, fail, finish, get_work
+from .work import Work, fail, finish, get_current, get_work
 
 # Their objects belong to the default context, and wait for what happens there.
 NAMESPACES_OF_CURRENT = {'Gtk', 'Gdk', 'Adw', 'WebKit', 'WebKit2', 'Xdp'}
@@ -320,6 +320,7 @@ class _PairWork(Work):
 
     __slots__ = ('instance', 'given')
 
+    @interrupt.protected
     def begin_in(self, call):
         pair = self.function
         echo = Echo(call.get_cancellable())
@@ -337,22 +338,27 @@ class _PairWork(Work):
                          {**self.given, 'cancellable': echo.cancellable}, on_ready)
         echo.begin()
 
+    @interrupt.protected
     def run_in(self, call):
         return self.context.run(self.function.call_blocking, self.instance,
                                 {**self.given, 'cancellable': call.get_cancellable()})
 
 
-def _begin_pair(call, *_):
-    work = get_work(call)
+@raw.Body
+@interrupt.entry
+def _begin_pair(address, _):
+    work, call = get_work(address), get_current()
     try:
         work.begin_in(call)
     except BaseException as error:
         fail(call, work, error)
 
 
-def _block_pair(call, *_):
-    native.interpreter_entered()
-    work = get_work(call)
+@raw.Body
+@interrupt.entry
+def _block_pair(address, _):
+    workers.enter()
+    work, call = get_work(address), get_current()
     try:
         value = work.run_in(call)
     except BaseException as error:
@@ -380,8 +386,8 @@ class PairFunction(LibraryFunction):
 
     def _make_func(self):
         if self._pair.blocking is None:
-            return SmartAsync.AsyncFunc._new(_begin_pair)
-        return SmartAsync.AsyncFunc._new_dual(_begin_pair, (), _block_pair)
+            return raw.new_func(_begin_pair, None)
+        return raw.new_func(_begin_pair, _block_pair)
 
     def _bind(self, args, kwargs):
         instance = self._instance

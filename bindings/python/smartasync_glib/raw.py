@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""The future of a call that an asyncio loop awaits and nobody else sees.
+"""What every call needs, without PyGObject's objects around it.
 
-It is a SmartFuture without PyGObject's object around it, which would cost as
-much as all the rest.
+For a short call they would cost as much as all the rest: one of the SmartCall,
+where the body is Python's own and takes none, and one of the future, where
+nobody but an asyncio loop sees it.
 """
 
 import ctypes
 import itertools
 
-from gi.repository import GLib, GObject
+from gi.repository import GLib, GObject, SmartAsync
 
 from . import detect, errors, native
 
@@ -32,6 +33,23 @@ _on_settled_address = ctypes.cast(_on_settled, ctypes.c_void_p)
 def _get_address(gobject):
     # A subclass may have a hash of its own.
     return None if gobject is None else GObject.Object.__hash__(gobject)
+
+
+# What C calls as a body, with the call's address.
+Body = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)
+
+
+def new_func(begin, block):
+    """A function with these bodies, of which one may be None. They are never freed."""
+    if begin is None:
+        address = native.func_new_blocking(block, None, None)
+    elif block is None:
+        address = native.func_new(begin, None, None)
+    else:
+        address = native.func_new_dual(begin, None, None, block, None, None)
+    value = GObject.Value(SmartAsync.AsyncFunc)
+    native.value_take_object(hash(value), address)
+    return value.get_object()
 
 
 def _take_error(found):

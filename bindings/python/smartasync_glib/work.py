@@ -13,8 +13,12 @@ import contextvars
 import weakref
 from types import CoroutineType
 
-from . import detect, errors, loops, native, values
+from gi.repository import SmartAsync
+
+from . import detect, errors, interrupt, loops, native, raw, values, workers
 from .cancellation import borrow_from
+
+get_current = SmartAsync.Call._get_current
 
 
 class Work:
@@ -35,10 +39,12 @@ class Work:
         if waiter is not None:
             waiter.work, self.waiters = self, waiter.others
 
+    @interrupt.protected
     def begin(self, call):
         """What the function returns, called in the caller's context variables."""
-        return self.context.run(self._call, call, detect.COROUTINE_BODY)
+        return self.context.run(self._call, detect.COROUTINE_BODY, weakref.ref(call))
 
+    @interrupt.protected
     def run(self, call):
         """What comes of it in the end, for a body that blocks."""
         return self.context.run(self._call_and_finish, call)
@@ -50,21 +56,23 @@ class Work:
         """
         self.function = self.args = self.kwargs = self.context = self.call = self.granted = None
 
-    def _call(self, call, kind):
+    def _call(self, kind, owner):
         frame = detect.Frame(kind, None, detect.get_asyncio_loop())
-        frame.owner = weakref.ref(call)
+        frame.owner = owner
         detect.top.set(frame)
+        interrupt.check()
         return self.function(*self.args, **self.kwargs)
 
     def _call_and_finish(self, call):
-        result = self._call(call, detect.BLOCKING_BODY)
+        result = self._call(detect.BLOCKING_BODY, None)
         if type(result) is CoroutineType:
             result = loops.run_coroutine(result, borrow_from(call), self.deadline)
         return result
 
 
 def get_work(call):
-    return native.value_dup_boxed(native.call_get_args(hash(call)))
+    """Of the call at this address."""
+    return native.value_dup_boxed(native.call_get_args(call))
 
 
 def take_outcome(work):
@@ -100,13 +108,19 @@ def fail(call, work, error):
     call.return_error(errors.to_gerror(error, outcome))
 
 
-def run_blocking(call, *_):
+@raw.Body
+@interrupt.entry
+def run_blocking(call, _):
     """The blocking body of every Python function."""
-    native.interpreter_entered()
+    workers.enter()
     work = get_work(call)
     try:
         value = work.run(call)
     except BaseException as error:
-        fail(call, work, error)
+        fail(get_current(), work, error)
     else:
-        finish(call, work, value)
+        if work.plain and work.waiters is None:
+            take_outcome(work).resolve(value)
+            native.call_return_none(call)
+        else:
+            finish(get_current(), work, value)

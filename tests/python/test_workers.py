@@ -1,0 +1,78 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+"""What Python knows of a worker, from one body to the next."""
+
+import contextvars
+import threading
+
+import harness
+from harness import Gate, Home, test
+
+from gi.repository import SmartAsync
+
+smartasync = SmartAsync.smartasync
+
+
+class Told:
+    """Tells when it is freed."""
+
+    def __init__(self, freed):
+        self.freed = freed
+
+    def __del__(self):
+        self.freed.append(threading.get_ident())
+
+
+@test('/python/workers/kept-and-freed')
+def kept():
+    local = threading.local()
+    idents, freed = set(), []
+
+    @smartasync
+    def body():
+        if not hasattr(local, 'told'):
+            local.told = Told(freed)
+            idents.add(threading.get_ident())
+        return threading.get_ident()
+
+    pool = SmartAsync.Executor.new_pool('kept', 1)
+    function = body.options(executor=pool)
+    home = Home()
+    assert {home.run(function) for _ in range(10)} == idents and len(idents) == 1
+    assert freed == []
+
+    # With the thread it ends, on it.
+    pool.close()
+    harness.wait_until(lambda: freed, 'what the thread has kept was not freed')
+    assert freed == list(idents)
+
+
+@test('/python/workers/bare')
+def bare():
+    # A body does not see what an earlier one has set.
+    variable = contextvars.ContextVar('variable', default=0)
+    seen = []
+
+    def body():
+        seen.append(variable.get())
+        variable.set(1)
+
+    def raw_body(call):
+        body()
+        call.return_none()
+
+    pool = SmartAsync.Executor.new_pool('bare', 1)
+    raw = SmartAsync.AsyncFunc.new_blocking(raw_body)
+    raw.set_executor(pool)
+    home = Home()
+    for function in (smartasync(raw), smartasync(body).options(executor=pool)):
+        seen.clear()
+        for _ in range(3):
+            home.run(function)
+        assert seen == [0] * 3
+    pool.close()
+
+
+if __name__ == '__main__':
+    harness.main()

@@ -91,7 +91,11 @@ def call_in_sync(function, *args):
 
 
 def call_in_glib(function, *args):
-    return Home().run(function, *args)
+    home = Home()
+    try:
+        return home.run(function, *args)
+    finally:
+        home.drain()
 
 
 def call_in_asyncio(loop, function, *args):

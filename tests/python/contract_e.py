@@ -328,7 +328,7 @@ def current_in_sync_part():
 
         cancellable = Gio.Cancellable()
         caller(make(look).options(cancellable=cancellable), 7)
-        call, current = seen[0]
+        call, current = seen.pop(0)
         assert isinstance(call, Call), name
         assert current is not None and current == call.get_cancellable(), name
         assert_none_is_current()
@@ -401,7 +401,7 @@ def current_between_enter_and_leave():
     cancellable = Gio.Cancellable()
     future = home.call(Func.new(begin).callv, None, [], cancellable)
     assert home.settle(future) == 7
-    call, current, own = seen[0]
+    call, current, own = seen.pop()
     assert current == call and own == call.get_cancellable()
 
 
@@ -423,13 +423,13 @@ def current_is_the_calls():
     for loop in harness.LOOPS:
         calls = {}
         assert run_asyncio(both, loop=loop) == [1, 2]
-        assert calls[1] != calls[2]
+        assert calls.pop(1) != calls.pop(2)
 
     calls = {}
     home = Home()
     tasks = home.call(lambda: [body(1), body(2)])
     assert [home.settle(task) for task in tasks] == [1, 2]
-    assert calls[1] != calls[2]
+    assert calls.pop(1) != calls.pop(2)
 
 
 def call_nested(inner_make, inherit, caller, outers=('async def', 'def')):
@@ -752,9 +752,10 @@ def no_disconnect_in_handler():
 
     cancellable = Gio.Cancellable()
     by_hand = SmartAsync.Future.new(cancellable)
-    cancellable.connect(lambda *_: by_hand.resolve(7))
+    handler = cancellable.connect(lambda *_: by_hand.resolve(7))
     cancel_elsewhere(cancellable)
     assert harness.is_done(by_hand)
+    GObject.Object.disconnect(cancellable, handler)
     gc.collect()
 
 

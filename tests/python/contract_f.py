@@ -691,7 +691,7 @@ class Reports:
     def __init__(self, home):
         self.home = home
         self.future, calls = begin_pending(home)
-        self.call = calls[0]
+        self.call = calls.pop()
         self.seen = []
         self.future.connect('notify::progress', self.on_progress)
         self.future.wait_async(None, lambda *_: self.seen.append('callback')) \
@@ -735,7 +735,9 @@ def progress_is_notified():
         home.until(lambda: reports.seen[-1] == value)
     assert all(0 <= value <= 1 for value in reports.seen)
     reports.call.return_int(7)
+    reports.call = None
     home.settle(reports.future)
+    home.drain()
 
 
 @test('/contract/F7.b')
@@ -745,7 +747,9 @@ def progress_is_coalesced():
     home.call(lambda: None)
     assert reports.seen == [0.999], reports.seen
     reports.call.return_int(7)
+    reports.call = None
     home.settle(reports.future)
+    home.drain()
 
 
 @test('/contract/F7.c')

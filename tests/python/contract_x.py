@@ -190,7 +190,7 @@ def run_slots(options, make):
                 functions[1 - n](1 - n)
             except GLib.Error as error:
                 assert is_refusal(error), error
-                refused.append(error)
+                refused.append(error.message)
         return n
 
     functions = [smartasync(make(act)).options(name=name, **options())
@@ -198,6 +198,7 @@ def run_slots(options, make):
     threads = [start_thread(functions[n], n) for n in range(2)]
     assert [thread.join() for thread in threads] == [0, 1]
     assert len(refused) == 1, refused
+    functions.clear()
 
 
 def plain_def(act):

@@ -278,6 +278,13 @@ class Home:
         self.until(lambda: is_done(awaitable), 'it never settled')
         return get_result(awaitable)
 
+    def drain(self):
+        """What is on its way here arrives, such as a cancellation."""
+        with self.pushed():
+            for _ in range(20):
+                if not self.context.iteration(False):
+                    break
+
     def run(self, function, *args):
         """What comes of a smart call made in a callback here."""
         return self.settle(self.call(function, *args))

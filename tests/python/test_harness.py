@@ -27,14 +27,8 @@ def run_case(name):
     return done.stderr
 
 
-TODO = {'/broken/body': 'what a raw body raises after it has settled is lost',
-        '/broken/glib-task': 'nobody is told of what a dropped coroutine raised'}
-
-
 def add_case(name):
-    broken, _, thread = name.rpartition('/')
-
-    @test(f'/python/harness{broken}/{thread}', main_only=True, todo=TODO.get(broken))
+    @test(f'/python/harness{name}', main_only=True)
     def fails():
         # And it says why.
         text = run_case(name)

@@ -50,4 +50,4 @@ def _make():
     func.set_inherit_cancellable(False)
     with detect.in_c(True):
         func._callv(None, [], Gio.Cancellable.get_current())
-    return made[0]
+    return made.pop()  # what holds the list is held by the call

@@ -79,7 +79,7 @@ class Driver:
 
     @interrupt.entry
     def step(self, error=None):
-        """Runs it until it suspends or ends."""
+        """Runs it until it suspends or ends; whether it has ended."""
         outer = _get_running_loop()
         _set_running_loop(self.loop)
         try:
@@ -95,8 +95,10 @@ class Driver:
             fail(self.call, self.work, raised)
         else:
             self.suspend(yielded)
+            return False
         finally:
             _set_running_loop(outer)
+        return True
 
     def resume(self, error=None):
         """The same, after a suspension: in its call again."""
@@ -107,16 +109,23 @@ class Driver:
             error = asyncio.CancelledError()
         self.call.enter()
         try:
-            self.step(error)
+            has_ended = self.step(error)
         finally:
             self.call.leave()
+        if has_ended:
+            self.clear()
+
+    def on_settled(self, *arguments):
+        # What is raised has frames that hold this one, and C's result holds the future.
+        arguments = None
+        self.resume()
 
     def suspend(self, yielded):
         if not self.handler:
             self.watch_cancellable()
         if isinstance(yielded, SmartAsync.Future):
             self.waits_for = yielded
-            yielded._wait_quietly(lambda *_: self.resume())
+            yielded._wait_quietly(self.on_settled)
         elif yielded is None:
             run_soon(self.main_context, self.resume)
         elif _Async is not None and isinstance(yielded, _Async):
@@ -157,6 +166,10 @@ class Driver:
             GObject.Object.disconnect(self.call.get_cancellable(), self.handler)
             self.handler = 0
 
+    def clear(self):
+        """What it has raised has frames that hold this: they are not to hold the call."""
+        self.call = self.work = self.coroutine = None
+
 
 @raw.Body
 @interrupt.entry
@@ -175,4 +188,7 @@ def begin_coroutine(address, _):
     except BaseException as error:
         fail(call, work, error)
         return
-    Driver(call, work, coroutine).step()
+    driver = Driver(call, work, coroutine)
+    call = work = coroutine = None
+    if driver.step():
+        driver.clear()

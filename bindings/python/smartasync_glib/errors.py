@@ -107,6 +107,11 @@ def keep(outcome):
     _recent.append(outcome)
 
 
+def reset():
+    """Nobody asks for what has been kept for a while."""
+    _recent.clear()
+
+
 def unbox(value):
     """What `value` stands for, if it is the outcome that those who waited for a flight share."""
     return value.value if isinstance(value, Outcome) else value

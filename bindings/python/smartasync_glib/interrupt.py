@@ -73,6 +73,7 @@ class _Relay:
     def __init__(self, handler):
         self.handler = handler
         self.raised = None
+        self.wakeup_fd = -1  # what was in use before
 
     def __call__(self, number, frame):
         try:
@@ -113,27 +114,40 @@ os.register_at_fork(after_in_child=_renew)
 
 def call(function, *args):
     """Calls a function of the library's that may wait."""
+    relay = _begin()
+    try:
+        # What came before the descriptor was set nothing tells the library of.
+        if relay is None or relay.raised is None:
+            return function(*args)
+    finally:
+        # What is raised holds this frame; and what these hold in C, the collector does not see.
+        function = args = None
+        if relay is not None:
+            _end(relay)
+
+
+def _begin():
     global _relay
 
     if _get_ident() != _main or _relay is not None:
-        return function(*args)
+        return None
     handler = signal.getsignal(signal.SIGINT)
     if not callable(handler):
-        return function(*args)
-
+        return None
     if not _pipe.hooked:
         _pipe.hook()
     relay = _relay = _Relay(handler)
     signal.signal(signal.SIGINT, relay)
-    wakeup_fd = signal.set_wakeup_fd(_pipe.writing, warn_on_full_buffer=False)
-    try:
-        # What came before the descriptor was set nothing tells the library of.
-        if relay.raised is None:
-            return function(*args)
-    finally:
-        signal.set_wakeup_fd(wakeup_fd)
-        if signal.getsignal(signal.SIGINT) is relay:
-            signal.signal(signal.SIGINT, handler)
-        _relay = None
-        if relay.raised is not None:
-            raise relay.raised
+    relay.wakeup_fd = signal.set_wakeup_fd(_pipe.writing, warn_on_full_buffer=False)
+    return relay
+
+
+def _end(relay):
+    global _relay
+
+    signal.set_wakeup_fd(relay.wakeup_fd)
+    if signal.getsignal(signal.SIGINT) is relay:
+        signal.signal(signal.SIGINT, relay.handler)
+    _relay = None
+    if relay.raised is not None:
+        raise relay.raised

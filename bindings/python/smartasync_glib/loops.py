@@ -451,7 +451,7 @@ class ThreadLoop(asyncio.SelectorEventLoop):
             # The context, which has a descriptor, is not to wait for the collector.
             self._context = self._spare = self._spare_run = self._spare_step = None
 
-    def is_idle(self):
+    def is_clean(self):
         """Whether nothing is left in it, but for what only waits for others."""
         return self._has_nothing_to_do() and not (self._asyncgens or self._default_executor)
 
@@ -501,7 +501,7 @@ class _SharedLoops(_Loops):
         return loop
 
     def give_back(self, loop):
-        if len(self.free) < MAX_SHARED and loop.is_idle():
+        if len(self.free) < MAX_SHARED and loop.is_clean():
             self.free.append(loop)
         else:
             loop.end()

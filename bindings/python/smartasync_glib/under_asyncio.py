@@ -59,11 +59,14 @@ _started = set()  # tasks, until they are done
 
 
 def is_in_callback(loop):
-    """Whether this is a source's callback: not a task, and not one of the loop's own callbacks."""
-    if asyncio.current_task(loop) is not None or native.main_depth() == 0:
+    """Whether this is a source's callback: not a task, and not one of the loop's own callbacks.
+
+    Or a GApplication's activate and the like, which its run() calls by itself.
+    """
+    if asyncio.current_task(loop) is not None or not iterates_default(loop):
         return False
-    if not iterates_default(loop):
-        return False
+    if native.main_depth() == 0:
+        return True
     source = GLib.main_current_source()
     own = getattr(loop, '_selector', None)
     return source is not None and all(
@@ -132,7 +135,7 @@ async def _run_here(loop, work, future):
     try:
         value = await within_call(call, work.function(*work.args, **work.kwargs), watch_)
     except BaseException as error:
-        call.return_none()
+        call._return_none()
         if watch_.end():
             # What comes of a call that was cancelled, or took too long, is that.
             with errors.because_of(error):
@@ -140,7 +143,7 @@ async def _run_here(loop, work, future):
         raise
     finally:
         detect.top.set(previous)
-    call.return_none()
+    call._return_none()
     if watch_.end():
         future.result()
     return value

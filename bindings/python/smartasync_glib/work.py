@@ -89,11 +89,11 @@ def finish(call, work, value):
     outcome = take_outcome(work)
     outcome.resolve(value)
     if work.waiters is not None:
-        call.return_value(values.box(outcome))
+        call._return_value(values.box(outcome))
     elif work.plain or value is None:
-        call.return_none()
+        call._return_none()
     else:
-        call.return_value(values.to_gvalue(value))
+        call._return_value(values.to_gvalue(value))
 
 
 def fail(call, work, error):
@@ -103,7 +103,8 @@ def fail(call, work, error):
     if work.waiters is not None:
         for told in tuple(work.waiters.values()):
             told.append(outcome)
-    outcome.unseen = not work.plain and not isinstance(error, asyncio.CancelledError)
+    outcome.unseen = not (work.plain or isinstance(error, asyncio.CancelledError)
+                          or errors.is_cancelled(error))
     call.return_error(errors.to_gerror(error, outcome))
 
 

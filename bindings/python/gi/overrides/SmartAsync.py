@@ -29,6 +29,30 @@ class Call(SmartAsync.Call):
     def get_current():
         return calls.get_current()
 
+    _return_none = SmartAsync.Call.return_none
+    _return_value = SmartAsync.Call.return_value
+
+    def return_error_if_cancelled(self):
+        is_cancelled = super().return_error_if_cancelled()
+        if is_cancelled:
+            bodies.note_returned(self)
+        return is_cancelled
+
+
+def _add_return(name):
+    base = getattr(SmartAsync.Call, name)
+
+    def return_(self, *args):
+        base(self, *args)
+        bodies.note_returned(self)
+
+    return_.__name__ = name
+    setattr(Call, name, return_)
+
+
+for _name in ('none', 'boolean', 'int', 'uint', 'int64', 'uint64', 'double', 'string', 'object',
+              'variant', 'value', 'error', 'new_error_literal', 'future'):
+    _add_return(f'return_{_name}')
 
 Call = override(Call)
 __all__.append('Call')
@@ -77,6 +101,9 @@ class AsyncFunc(SmartAsync.AsyncFunc):
 
 AsyncFunc = override(AsyncFunc)
 __all__.append('AsyncFunc')
+
+
+_wait = SmartAsync.Future.wait
 
 
 def _unboxed(result):
@@ -156,7 +183,8 @@ class Future(SmartAsync.Future):
 
     def wait(self, timeout_usec=-1, cancellable=None):
         with errors.translated(*self._get_outcomes()):
-            return _unboxed(interrupt.call(super().wait, timeout_usec, cancellable))
+            # Unbound: the collector does not see what a bound function of PyGObject's is bound to.
+            return _unboxed(interrupt.call(_wait, self, timeout_usec, cancellable))
 
     def wait_finish(self, result):
         with errors.translated(*self._get_outcomes()):
@@ -294,8 +322,12 @@ __all__ += ['context_is_async', 'context_describe', 'context_push_mode', 'contex
 
 
 def reset_smartasync_cache():
-    """Frees what is kept for this thread's next calls: loops and contexts that are not in use."""
+    """Frees what is kept for this thread's next calls: loops and contexts that are not in use.
+
+    And the errors that nobody has asked for.
+    """
     loops.reset()
+    errors.reset()
     SmartAsync.async_reset()
 
 

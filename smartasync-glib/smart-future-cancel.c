@@ -167,7 +167,8 @@ cancel_with (SmartOutcome *outcome, GPtrArray *depends)
   g_ptr_array_unref (depends);
 }
 
-/* Whether it waits to begin: then it does so no more. */
+/* Whether it waits to begin: then it does so no more, and not even where it would
+ * have waited next, until it has settled. */
 static gboolean
 leave_queue (SmartOutcome *outcome)
 {
@@ -175,7 +176,11 @@ leave_queue (SmartOutcome *outcome)
 
   g_mutex_lock (&outcome->lock);
   was_queued = outcome->queued;
-  outcome->queued = FALSE;
+  if (was_queued)
+    {
+      outcome->queued = FALSE;
+      outcome->begun = TRUE;
+    }
   g_mutex_unlock (&outcome->lock);
 
   return was_queued;

@@ -35,7 +35,7 @@ from sys import get_asyncgen_hooks, set_asyncgen_hooks
 
 from gi.repository import Gio, GLib
 
-from . import errors, native
+from . import errors, interrupt, native
 from .cancellation import NO_CANCELLABLE, Watch
 from .homes import make_singletons
 from .native import pop_thread_default, push_thread_default
@@ -209,7 +209,7 @@ class ThreadLoop(asyncio.SelectorEventLoop):
     """See above."""
 
     def __init__(self):
-        make_singletons()
+        interrupt.call(make_singletons)  # which makes types of PyGObject's
         self._context = GLib.MainContext.new()
         self._context_address = hash(self._context)
         super().__init__(_Selector(self._context))
@@ -358,6 +358,8 @@ class ThreadLoop(asyncio.SelectorEventLoop):
         timer = None if deadline is None else self.call_at(deadline.time, self._on_deadline,
                                                            deadline, task)
         try:
+            # What was kept before signals woke this loop up.
+            interrupt.check()
             self.run_forever()
         except BaseException:
             if not task.done():

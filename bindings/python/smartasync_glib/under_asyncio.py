@@ -10,7 +10,7 @@ from asyncio import _get_running_loop
 
 from gi.repository import GLib
 
-from . import detect, errors, native
+from . import detect, errors, interrupt, native
 from .cancellation import CallWatch, Watch, is_task_cancelled
 from .future import watch
 from .homes import home_of, iterates_default
@@ -95,7 +95,8 @@ async def call_coroutine(function, args, kwargs):
     work = Work(function._function, args, kwargs, plain=True)
     work.granted = loop.create_future()
     with home_of(loop):
-        future = function._start(work)
+        # C calls back in it, where nobody would catch what a signal's handler raises.
+        future = interrupt.call(function._start, work)
     if work.call is None:
         await _wait_for_turn(loop, work, future)
     try:

@@ -322,6 +322,8 @@ flight_land (Flight *flight)
 {
   SmartLock *lock = flight->lock;
 
+  /* Without the lock: it ends once, as the last of what is done below under it. So who
+   * finds that it has ended has nothing left to do; who does not looks again. */
   if (smart_lineage_has_ended (&flight->lineage))
     return;
 

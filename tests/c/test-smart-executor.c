@@ -375,7 +375,7 @@ typedef struct
   SmartAsyncFunc *func;   /* asynchronous */
   SmartAsyncFunc *last;   /* that the chain ends with */
   SmartAsyncFunc *waiter; /* blocking: waits for what it has begun */
-  GThread *threads[16];
+  GThread *threads[16];   /* atomic: several chains run at once */
   guint n_threads;
 } Chain;
 
@@ -400,7 +400,7 @@ chain_body (SmartCall *call, gpointer data)
   int depth = smart_call_get_int (call, 0);
   GValue inner = G_VALUE_INIT;
 
-  chain->threads[depth] = g_thread_self ();
+  g_atomic_pointer_set (&chain->threads[depth], g_thread_self ());
   g_value_init (&inner, G_TYPE_INT);
   g_value_set_int (&inner, depth - 1);
   smart_async_func_call_async (depth > 1 ? chain->func : chain->last, NULL, &inner, 1, NULL,
@@ -412,7 +412,7 @@ chain_last_body (SmartCall *call, gpointer data)
 {
   Chain *chain = data;
 
-  chain->threads[0] = g_thread_self ();
+  g_atomic_pointer_set (&chain->threads[0], g_thread_self ());
   smart_call_return_int (call, 0);
 }
 

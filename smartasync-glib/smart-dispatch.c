@@ -143,6 +143,7 @@ dispatch_async (SmartAsyncFunc *func, SmartCall *call, SmartOutcome *outcome, GM
       if (func->priority > G_PRIORITY_DEFAULT)
         smart_outcome_set_progress_inbox (outcome, smart_inbox_get (home, G_PRIORITY_DEFAULT));
     }
+
   if (func->timeout > 0)
     smart_outcome_set_deadline (outcome, home, func->timeout);
 

@@ -75,15 +75,23 @@ get_waiting (Turn *turn)
   return turn->turn != NULL ? turn->turn : turn->outcome;
 }
 
-/* @turn (taken) has to wait. FALSE: its executor is closed, and @turn is left.
- * HOLDS: turns->lock, and takes the executor's */
+/* Whether some have got a turn that were not placed yet: who comes now and finds a
+ * free one must not overtake them. HOLDS: turns->lock */
 static gboolean
-enqueue (SmartTurns *turns, Turn *turn)
+is_placing (SmartTurns *turns)
+{
+  return turns->granting || !g_queue_is_empty (&turns->granted);
+}
+
+/* @turn (taken) has to wait in @queue. FALSE: its executor is closed, and @turn is
+ * left. HOLDS: turns->lock, and takes the executor's */
+static gboolean
+enqueue (GQueue *queue, Turn *turn)
 {
   if (turn->executor != NULL && !smart_executor_watch (turn->executor, get_waiting (turn)))
     return FALSE;
 
-  g_queue_push_tail (&turns->waiting, turn);
+  g_queue_push_tail (queue, turn);
   return TRUE;
 }
 
@@ -106,7 +114,7 @@ smart_turns_take (SmartTurns *turns, SmartCall *call)
 {
   SmartOutcome *outcome;
   Turn *refused = NULL;
-  gboolean taken;
+  gboolean has_turn, taken;
 
   if (is_within (call))
     return TRUE;
@@ -115,7 +123,8 @@ smart_turns_take (SmartTurns *turns, SmartCall *call)
   outcome = smart_outcome_ref (smart_call_get_outcome (call));
 
   g_mutex_lock (&turns->lock);
-  taken = take_free (turns, call);
+  has_turn = take_free (turns, call);
+  taken = has_turn && !is_placing (turns);
   if (!taken)
     {
       Turn *turn = g_new0 (Turn, 1);
@@ -124,7 +133,7 @@ smart_turns_take (SmartTurns *turns, SmartCall *call)
       turn->outcome = smart_outcome_ref (outcome);
       turn->executor = smart_call_get_func (call)->executor;
       smart_call_set_awaits_turn (call, TRUE);
-      if (!enqueue (turns, turn))
+      if (!enqueue (has_turn ? &turns->granted : &turns->waiting, turn))
         refused = turn;
     }
   g_mutex_unlock (&turns->lock);
@@ -133,7 +142,8 @@ smart_turns_take (SmartTurns *turns, SmartCall *call)
     {
       turn_free (refused);
       smart_call_set_awaits_turn (call, FALSE);
-      smart_call_forget_turn (call);
+      if (!has_turn)
+        smart_call_forget_turn (call);
       smart_executor_refuse (call, smart_executor_new_closed_error ());
     }
   else if (!taken)
@@ -210,7 +220,7 @@ smart_turns_wait (SmartTurns *turns, SmartCall *call)
   turn->turn = smart_outcome_ref (mine);
   turn->outcome = smart_outcome_ref (outcome);
   turn->executor = smart_call_get_func (call)->executor;
-  if (!enqueue (turns, turn))
+  if (!enqueue (&turns->waiting, turn))
     {
       g_mutex_unlock (&turns->lock);
       turn_free (turn);

@@ -196,22 +196,23 @@ count_own_threads (void)
   return smart_test_count_threads ();
 }
 
+#define N_UNUSED 10
+
+/* GIO may be about to start a thread of its own: but not one for each. */
 static void
 starts_nothing_unused (void)
 {
   guint n_threads = count_own_threads ();
   guint n_fds = smart_test_count_fds ();
+  g_autoptr (GPtrArray) unused = g_ptr_array_new_with_free_func (g_object_unref);
 
-  for (int i = 0; i < 10; i++)
+  for (int i = 0; i < N_UNUSED; i++)
     {
-      g_autoptr (SmartExecutor) pool = smart_executor_new_pool ("unused", 2);
-      g_autoptr (SmartExecutor) loop = smart_executor_new_loop ("unused");
-
-      g_assert_nonnull (pool);
-      g_assert_nonnull (loop);
-      g_assert_cmpuint (smart_test_count_threads (), <=, n_threads);
-      g_assert_cmpuint (smart_test_count_fds (), <=, n_fds);
+      g_ptr_array_add (unused, smart_executor_new_pool ("unused", 2));
+      g_ptr_array_add (unused, smart_executor_new_loop ("unused"));
     }
+  g_assert_cmpuint (smart_test_count_threads (), <, n_threads + N_UNUSED);
+  g_assert_cmpuint (smart_test_count_fds (), <, n_fds + N_UNUSED);
 }
 
 /* Ends */

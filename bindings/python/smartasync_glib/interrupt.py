@@ -13,6 +13,7 @@ import os
 import signal
 import threading
 
+import _smartasync_glib as native
 from gi.repository import SmartAsync
 
 _main = threading.main_thread().ident
@@ -58,9 +59,14 @@ def _is_in_body(frame):
     called = None
     while frame is not None and frame.f_code is not call.__code__:
         if frame.f_code in _entries:
-            return called is not None and (called.f_code in _protected or not _is_ours(called))
+            return _is_caught(called)
         called, frame = frame, frame.f_back
-    return False
+    # A body that blocks is called from C, which catches everything.
+    return frame is not None and native.is_caller(frame) and _is_caught(called)
+
+
+def _is_caught(called):
+    return called is not None and (called.f_code in _protected or not _is_ours(called))
 
 
 def _is_ours(frame):
@@ -90,6 +96,8 @@ def check():
         error, _relay.raised = _relay.raised, None
         raise error
 
+
+native.set_hooks(check=check)
 
 _pipe = _Pipe()
 _relay = None

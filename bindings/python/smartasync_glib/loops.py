@@ -168,6 +168,8 @@ class ThreadLoop(native.Loop, asyncio.SelectorEventLoop):
         self._thread = threading.get_ident()
         self._is_main = self._thread == threading.main_thread().ident
         self._outer = None  # the loop that waits for this one to come to an end
+        self._outer_task = None  # the task of that one which does
+        self._task = None   # what runs meanwhile on the main thread
 
     # Waking it up: its context is, and only signals need what is written to
 
@@ -202,11 +204,11 @@ class ThreadLoop(native.Loop, asyncio.SelectorEventLoop):
         if outer_task is not None:
             _leave_task(outer, outer_task)
         _set_running_loop(None)
-        self._outer = outer
+        self._outer, self._outer_task = outer, outer_task
         try:
             return self._run(coroutine, cancellable, deadline)
         finally:
-            self._outer = None
+            self._outer = self._outer_task = None
             _set_running_loop(outer)
             if outer_task is not None:
                 _enter_task(outer, outer_task)
@@ -258,6 +260,9 @@ class ThreadLoop(native.Loop, asyncio.SelectorEventLoop):
         try:
             # What was kept before signals woke this loop up.
             interrupt.check()
+            if self._is_main:
+                self._task = task
+                self._look_at_outer_task()
             self.run_forever()
         except BaseException:
             if not task.done():
@@ -268,6 +273,7 @@ class ThreadLoop(native.Loop, asyncio.SelectorEventLoop):
                     task.exception()  # seen
             raise
         finally:
+            self._task = None
             self._end_watch()
             if timer is not None:
                 timer.cancel()
@@ -333,6 +339,16 @@ class ThreadLoop(native.Loop, asyncio.SelectorEventLoop):
             return None
         self._need_self_pipe()
         return signal.set_wakeup_fd(self._csock.fileno(), warn_on_full_buffer=False)
+
+    def _process_self_data(self, data):
+        """Signals have come, and their handlers have run."""
+        super()._process_self_data(data)
+        self._look_at_outer_task()
+
+    def _look_at_outer_task(self):
+        """On Ctrl-C asyncio.run() cancels its task, which cannot be told as long as it waits here."""
+        if self._task is not None and interrupt.has_to_cancel(self._outer_task):
+            self._task.cancel()
 
     def _drain(self):
         """Lets what is ready go on for a while."""

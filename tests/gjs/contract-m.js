@@ -75,7 +75,8 @@ contract('M2.b', () => {
         h.valueOf(h.call(func, [i]));
         smart(i);
     }
-    h.assertList(look(), before);
+    // Others may end meanwhile.
+    assert(look().every((n, i) => n <= before[i]), `${look()}, and it was ${before}`);
 });
 
 // Those that have to wait elsewhere: where their body ran, and what came back.

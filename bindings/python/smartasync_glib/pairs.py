@@ -74,8 +74,8 @@ class LibraryFunction(SmartFunction):
                 or func.get_kind() == SmartAsync.AsyncFuncKind.BLOCKING):
             return func
         if self._elsewhere is None:
-            self._elsewhere = func.derivev(['executor'],
-                                           [GObject.Value(SmartAsync.Executor, get_loop_thread())])
+            self._elsewhere = func.derivev([], [])
+            self._elsewhere.set_executor(get_loop_thread())
         return self._elsewhere
 
     def _begin(self, args, kwargs, plain=False):

@@ -64,8 +64,16 @@ class AsyncFunc(SmartAsync.AsyncFunc):
     _new = SmartAsync.AsyncFunc.new
     _new_blocking = SmartAsync.AsyncFunc.new_blocking
     _new_dual = SmartAsync.AsyncFunc.new_dual
-    _callv = SmartAsync.AsyncFunc.callv
-    _call_sync = SmartAsync.AsyncFunc.call_sync
+
+    # As of C, with GValues
+
+    def _callv(self, source, args, cancellable):
+        return arguments.callv(self, source, args, cancellable)
+
+    def _call_sync(self, source, args, cancellable):
+        return arguments.call_sync(self, source, args, cancellable)
+
+    # As of Python
 
     @staticmethod
     def new(begin, *begin_data):
@@ -85,14 +93,15 @@ class AsyncFunc(SmartAsync.AsyncFunc):
 
     def callv(self, source=None, args=None, cancellable=None):
         with detect.in_c(detect.is_async_context()):
-            return super().callv(source, values.to_gvalues(args), cancellable)
+            return self._callv(source, values.to_gvalues(args), cancellable)
 
     def call_sync(self, source=None, args=None, cancellable=None):
         with errors.translated():
-            return interrupt.call(super().call_sync, source, values.to_gvalues(args), cancellable)
+            return interrupt.call(self._call_sync, source, values.to_gvalues(args), cancellable)
 
     def call_async(self, source=None, args=None, cancellable=None, callback=None, *user_data):
-        super().call_async(source, values.to_gvalues(args), cancellable, callback, *user_data)
+        arguments.call_async(self, source, values.to_gvalues(args), cancellable, callback,
+                             *user_data)
 
     def call_finish(self, async_result):
         with errors.translated():
@@ -273,8 +282,11 @@ class Lock(SmartAsync.Lock):
     any function: the value in a sync context, something to await in an async one.
     """
 
-    _run_once = SmartAsync.Lock.run_once
-    _run_once_sync = SmartAsync.Lock.run_once_sync
+    def _run_once(self, key, func, source, args, cancellable):
+        return arguments.run_once(self, key, func, source, args, cancellable)
+
+    def _run_once_sync(self, key, func, source, args, cancellable):
+        return arguments.run_once_sync(self, key, func, source, args, cancellable)
 
     def __getitem__(self, key):
         return lock.Flights(self, key)
@@ -285,12 +297,12 @@ class Lock(SmartAsync.Lock):
 
     def run_once_sync(self, key, func, source, args, cancellable):
         with errors.translated():
-            return interrupt.call(super().run_once_sync, key, func, source,
+            return interrupt.call(self._run_once_sync, key, func, source,
                                   values.to_gvalues(args), cancellable)
 
     def run_once_async(self, key, func, source, args, cancellable, callback=None, *user_data):
-        super().run_once_async(key, func, source, values.to_gvalues(args), cancellable, callback,
-                               *user_data)
+        arguments.run_once_async(self, key, func, source, values.to_gvalues(args), cancellable,
+                                 callback, *user_data)
 
     def run_once_finish(self, async_result):
         with errors.translated():
@@ -301,8 +313,8 @@ SmartLock = Lock = override(Lock)
 __all__ += ['Lock', 'SmartLock']
 
 # These look at the classes above.
-from smartasync_glib import (bodies, calls, detect, errors, future, interrupt, lock,  # noqa: E402
-                             loops, values)
+from smartasync_glib import (arguments, bodies, calls, detect, errors, future,  # noqa: E402
+                             interrupt, lock, loops, values)
 from smartasync_glib.detect import (async_mode, is_async_context, set_async, set_sync,  # noqa: E402
                                     sync_mode)
 from smartasync_glib.function import smartasync  # noqa: E402

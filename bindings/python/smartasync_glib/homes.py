@@ -18,7 +18,7 @@ from . import native
 # A source that only ever becomes ready when it is told to gives a time so far away.
 _NEVER = GLib.MAXINT
 
-_homes = weakref.WeakKeyDictionary()  # loop: _Home
+_homes = weakref.WeakKeyDictionary()  # loop: a weak reference to its _Home
 _NOTHING_TO_DO = contextlib.nullcontext()
 
 
@@ -34,19 +34,25 @@ def home_of(loop):
     """A context manager: what is called within has its results come where `loop` sees to them."""
     if iterates_default(loop):
         return _NOTHING_TO_DO
-    home = _homes.get(loop)
+    home = _homes.get(loop, _nothing)()
     if home is None:
-        home = _homes[loop] = _Home(loop)
+        home = _Home(loop)
+        _homes[loop] = weakref.ref(home)
     return home
 
 
 class _Home:
+    """It is the loop's reader, and nobody else's: when the loop is closed, it goes, and the context.
+
+    What is still on its way there may hold the loop, and would never be fetched.
+    """
+
     def __init__(self, loop):
         self.loop = weakref.ref(loop)
         # Its descriptor becomes readable whoever adds something, and though nobody owns it.
         self.context = GLib.MainContext.new_with_flags(GLib.MainContextFlags.OWNERLESS_POLLING)
         self.address = hash(self.context)
-        self.timer = _no_timer  # weakly: it holds the loop, for which this is kept
+        self.timer = _nothing  # weakly: it holds the loop, for which this is kept
         self.timeout = ctypes.c_int()
         self.fds = (native.PollFD * 8)()
         self.query()
@@ -67,7 +73,7 @@ class _Home:
         return self.timeout.value
 
     def iterate(self):
-        timer, self.timer = self.timer(), _no_timer
+        timer, self.timer = self.timer(), _nothing
         if timer is not None:
             timer.cancel()
         with self:
@@ -80,8 +86,8 @@ class _Home:
             self.timer = weakref.ref(loop.call_later(milliseconds / 1000, self.iterate))
 
 
-def _no_timer():
-    return None
+def _nothing():
+    """What a dead reference gives."""
 
 
 # GIO binds its network monitor, for good, to the context that is the thread default when a socket

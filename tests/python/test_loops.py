@@ -229,6 +229,23 @@ def closed_takes_all_along():
                            and harness.count_fds() <= n)
 
 
+@test('/python/loops/kept-error')
+def kept_error():
+    # An error that is kept does not keep the loops of the thread that it comes from.
+    @smartasync
+    async def fail():
+        await asyncio.sleep(0)
+        raise LookupError
+
+    errors = []
+    start_thread(expect, LookupError, fail).join()  # what the process needs once
+    n = harness.count_fds()
+    for _ in range(3):
+        start_thread(lambda: errors.append(expect(LookupError, fail))).join()
+    assert len(errors) == 3
+    harness.wait_until(lambda: harness.count_fds() <= n)
+
+
 # A call in the body of another one
 
 @test('/python/loops/nested/call')

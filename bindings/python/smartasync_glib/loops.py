@@ -549,3 +549,5 @@ def run_coroutine(coroutine, cancellable=NO_CANCELLABLE, deadline=None):
         return loop.run_within(coroutine, cancellable, deadline)
     finally:
         loops.give_back(loop)
+        # What is raised has this frame: a thread's loops are to end with it, whoever keeps the error.
+        del loops, loop

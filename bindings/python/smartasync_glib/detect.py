@@ -90,6 +90,19 @@ class LoopOfGLib:
     """What stands for asyncio's loop where GLib alone drives a coroutine: see driver.py."""
 
 
+class LoopOfCaller:
+    """A loop that runs a coroutine for a sync caller: see loops.py."""
+
+    body = None  # the coroutine's frame, once somebody asks, if there was nothing else around it
+
+    def find_body(self):
+        if native.main_depth() or native.current_call() is not None:
+            return None
+        if self.body is None:
+            self.body = Frame(COROUTINE_BODY, None, self)
+        return self.body
+
+
 def get_asyncio_loop():
     """The asyncio loop that runs here, or None."""
     loop = _get_running_loop()
@@ -128,14 +141,19 @@ def find_body():
     frame = top.get()
     if frame is not None and not frame.is_here():
         return None
-    frame = _find_body(frame)
-    if frame is None and not is_run(_get_running_loop()):
-        return None
-    if frame is None or frame is PLAIN_BODY:
-        loop = get_asyncio_loop()
-        frame = Frame(COROUTINE_BODY if loop is not None else BLOCKING_BODY, None, loop)
-        top.set(frame)
-    return frame
+    body = _find_body(frame)
+    if body is None:
+        loop = _get_running_loop()
+        return loop.find_body() if isinstance(loop, LoopOfCaller) else None
+    if body is PLAIN_BODY:
+        body = Frame(BLOCKING_BODY)
+        top.set(body)
+    return body
+
+
+def enter_coroutine():
+    """Its frame, where a sync caller with something around him has one run."""
+    return top.set(Frame(COROUTINE_BODY))
 
 
 def enter_nested_body():
@@ -149,11 +167,6 @@ def find_nested_body():
     """The frame of one that this is part of, or None."""
     frame = _find_body(top.get())
     return frame if frame is not None and frame.is_nested and frame.is_here() else None
-
-
-def is_run(loop):
-    """Whether the loop runs a coroutine for a sync caller; loops.py says."""
-    return False
 
 
 def find_context():

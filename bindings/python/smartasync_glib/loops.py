@@ -35,7 +35,7 @@ from sys import get_asyncgen_hooks, set_asyncgen_hooks
 
 from gi.repository import Gio, GLib
 
-from . import errors, interrupt, native
+from . import detect, errors, interrupt, native
 from .cancellation import NO_CANCELLABLE, Watch
 from .homes import make_singletons
 from .native import pop_thread_default, push_thread_default
@@ -205,7 +205,7 @@ def _nothing(*_):
     pass
 
 
-class ThreadLoop(asyncio.SelectorEventLoop):
+class ThreadLoop(detect.LoopOfCaller, asyncio.SelectorEventLoop):
     """See above."""
 
     def __init__(self):
@@ -548,6 +548,7 @@ def run_coroutine(coroutine, cancellable=NO_CANCELLABLE, deadline=None):
             return loop._run(coroutine, cancellable, deadline)
         return loop.run_within(coroutine, cancellable, deadline)
     finally:
+        loop.body = None
         loops.give_back(loop)
         # What is raised has this frame: a thread's loops are to end with it, whoever keeps the error.
         del loops, loop

@@ -236,6 +236,7 @@ loop_traverse (Loop *self, visitproc visit, void *arg)
   Py_VISIT (self->spare);
   Py_VISIT (self->root);
   Py_VISIT (self->watch);
+  Py_VISIT (self->body);
   Py_VISIT (self->first_iteration);
   Py_VISIT (self->finalizer);
   return 0;
@@ -251,6 +252,7 @@ loop_clear (Loop *self)
   Py_CLEAR (self->spare);
   Py_CLEAR (self->root);
   Py_CLEAR (self->watch);
+  Py_CLEAR (self->body);
   Py_CLEAR (self->first_iteration);
   Py_CLEAR (self->finalizer);
   return 0;
@@ -272,6 +274,7 @@ static PyMemberDef loop_members[] = {
   { "_spare", T_OBJECT, offsetof (Loop, spare) },
   { "_root", T_OBJECT, offsetof (Loop, root) },
   { "_watch", T_OBJECT, offsetof (Loop, watch) },
+  { "_body", T_OBJECT, offsetof (Loop, body) },
   { "_firstiter", T_OBJECT, offsetof (Loop, first_iteration) },
   { "_finalizer", T_OBJECT, offsetof (Loop, finalizer) },
   { "_is_main", T_BOOL, offsetof (Loop, is_main) },
@@ -380,6 +383,7 @@ give_loop_back (PyObject *loops, PyObject *loop)
 {
   PyObject *raised = smart_py_take_raised ();
 
+  set (&((Loop *) loop)->body, Py_None);
   if (Py_IS_TYPE (loops, smart_py_hooks.loops))
     {
       PyObject *list = PyObject_GetAttr (loops, name_free);

@@ -7,7 +7,8 @@
 /* A call in flight that nobody but an asyncio loop sees. */
 typedef struct
 {
-  PyObject_HEAD SmartFuture *future;
+  PyObject_HEAD
+  SmartFuture *future;
   PyObject *outcome;
   PyObject *work;
 } Started;
@@ -57,9 +58,11 @@ call_sync (PyObject *module, PyObject *const *args, Py_ssize_t n)
     return NULL;
 
   init_argument (&argument, args[2]);
-  Py_BEGIN_ALLOW_THREADS done =
-      smart_async_func_call_sync (func, source, &argument, 1, cancellable, NULL, &error);
-  Py_END_ALLOW_THREADS if (!done) return raise_error (error);
+  Py_BEGIN_ALLOW_THREADS
+    done = smart_async_func_call_sync (func, source, &argument, 1, cancellable, NULL, &error);
+  Py_END_ALLOW_THREADS
+  if (!done)
+    return raise_error (error);
   Py_RETURN_NONE;
 }
 
@@ -253,8 +256,10 @@ smart_py_iterate (GMainContext *context, bool may_block)
   SmartPyTold *first = NULL, **end = &first, ***outer = gathering;
 
   gathering = &end;
-  Py_BEGIN_ALLOW_THREADS g_main_context_iteration (context, may_block);
-  Py_END_ALLOW_THREADS gathering = outer;
+  Py_BEGIN_ALLOW_THREADS
+    g_main_context_iteration (context, may_block);
+  Py_END_ALLOW_THREADS
+  gathering = outer;
 
   *end = NULL;
   while (first != NULL)

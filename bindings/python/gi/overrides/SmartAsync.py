@@ -10,6 +10,7 @@ that it was.
 import asyncio
 import contextvars
 
+import _smartasync_glib as native
 from gi.repository import GLib
 
 from ..module import get_introspection_module
@@ -68,10 +69,10 @@ class AsyncFunc(SmartAsync.AsyncFunc):
     # As of C, with GValues
 
     def _callv(self, source, args, cancellable):
-        return arguments.callv(self, source, args, cancellable)
+        return native.callv(self, source, args, cancellable)
 
     def _call_sync(self, source, args, cancellable):
-        return arguments.call_sync(self, source, args, cancellable)
+        return native.callv_sync(self, source, args, cancellable)
 
     # As of Python
 
@@ -100,8 +101,7 @@ class AsyncFunc(SmartAsync.AsyncFunc):
             return interrupt.call(self._call_sync, source, values.to_gvalues(args), cancellable)
 
     def call_async(self, source=None, args=None, cancellable=None, callback=None, *user_data):
-        arguments.call_async(self, source, values.to_gvalues(args), cancellable, callback,
-                             *user_data)
+        native.callv_async(self, source, values.to_gvalues(args), cancellable, callback, user_data)
 
     def call_finish(self, async_result):
         with errors.translated():
@@ -283,10 +283,10 @@ class Lock(SmartAsync.Lock):
     """
 
     def _run_once(self, key, func, source, args, cancellable):
-        return arguments.run_once(self, key, func, source, args, cancellable)
+        return native.run_once(self, key, func, source, args, cancellable)
 
     def _run_once_sync(self, key, func, source, args, cancellable):
-        return arguments.run_once_sync(self, key, func, source, args, cancellable)
+        return native.run_once_sync(self, key, func, source, args, cancellable)
 
     def __getitem__(self, key):
         return lock.Flights(self, key)
@@ -301,8 +301,8 @@ class Lock(SmartAsync.Lock):
                                   values.to_gvalues(args), cancellable)
 
     def run_once_async(self, key, func, source, args, cancellable, callback=None, *user_data):
-        arguments.run_once_async(self, key, func, source, values.to_gvalues(args), cancellable,
-                                 callback, *user_data)
+        native.run_once_async(self, key, func, source, values.to_gvalues(args), cancellable,
+                              callback, user_data)
 
     def run_once_finish(self, async_result):
         with errors.translated():
@@ -313,8 +313,8 @@ SmartLock = Lock = override(Lock)
 __all__ += ['Lock', 'SmartLock']
 
 # These look at the classes above.
-from smartasync_glib import (arguments, bodies, calls, detect, errors, future,  # noqa: E402
-                             interrupt, lock, loops, values)
+from smartasync_glib import (bodies, calls, detect, errors, future, interrupt, lock,  # noqa: E402
+                             loops, values)
 from smartasync_glib.detect import (async_mode, is_async_context, set_async, set_sync,  # noqa: E402
                                     sync_mode)
 from smartasync_glib.function import smartasync  # noqa: E402

@@ -104,7 +104,13 @@ bool smart_py_add_loop (PyObject *module);
 PyObject *smart_py_get_running_loop (void);
 PyObject *smart_py_run_coroutine (PyObject *coroutine);      /* steals it */
 
+/* arguments.c: calls with arguments of any kind */
+
+bool smart_py_add_arguments (PyObject *module);
+
 /* native.c */
+
+PyGILState_STATE smart_py_ensure (void);                     /* PyGILState_Ensure(), on any thread */
 
 typedef struct
 {

@@ -68,10 +68,14 @@ class AsyncFunc(SmartAsync.AsyncFunc):
     # As of C, with GValues
 
     def _callv(self, source, args, cancellable):
-        return arguments.callv(self, source, args, cancellable)
+        return native.callv(self, source, args, cancellable)
 
     def _call_sync(self, source, args, cancellable):
-        return arguments.call_sync(self, source, args, cancellable)
+        with detect.in_c(False):
+            future = self._callv(source, args, cancellable)
+        # What is raised holds this frame; and what these hold in C, the collector does not see.
+        self = source = args = None
+        return _get_value(future)
 
     # As of Python
 
@@ -100,8 +104,7 @@ class AsyncFunc(SmartAsync.AsyncFunc):
             return interrupt.call(self._call_sync, source, values.to_gvalues(args), cancellable)
 
     def call_async(self, source=None, args=None, cancellable=None, callback=None, *user_data):
-        arguments.call_async(self, source, values.to_gvalues(args), cancellable, callback,
-                             *user_data)
+        native.call_async(self, source, values.to_gvalues(args), cancellable, callback, user_data)
 
     def call_finish(self, async_result):
         with errors.translated():
@@ -113,6 +116,7 @@ __all__.append('AsyncFunc')
 
 
 _wait = SmartAsync.Future.wait
+_get_value = SmartAsync.Future.get_value
 
 
 def _unboxed(result):
@@ -283,10 +287,13 @@ class Lock(SmartAsync.Lock):
     """
 
     def _run_once(self, key, func, source, args, cancellable):
-        return arguments.run_once(self, key, func, source, args, cancellable)
+        return native.run_once(self, key, func, source, args, cancellable)
 
     def _run_once_sync(self, key, func, source, args, cancellable):
-        return arguments.run_once_sync(self, key, func, source, args, cancellable)
+        with detect.in_c(False):
+            future = self._run_once(key, func, source, args, cancellable)
+        self = func = source = args = None  # as in AsyncFunc
+        return _get_value(future)
 
     def __getitem__(self, key):
         return lock.Flights(self, key)
@@ -301,8 +308,8 @@ class Lock(SmartAsync.Lock):
                                   values.to_gvalues(args), cancellable)
 
     def run_once_async(self, key, func, source, args, cancellable, callback=None, *user_data):
-        arguments.run_once_async(self, key, func, source, values.to_gvalues(args), cancellable,
-                                 callback, *user_data)
+        native.run_once_async(self, key, func, source, values.to_gvalues(args), cancellable, callback,
+                              user_data)
 
     def run_once_finish(self, async_result):
         with errors.translated():
@@ -313,8 +320,9 @@ SmartLock = Lock = override(Lock)
 __all__ += ['Lock', 'SmartLock']
 
 # These look at the classes above.
-from smartasync_glib import (arguments, bodies, calls, detect, errors, future,  # noqa: E402
-                             interrupt, lock, loops, values)
+import _smartasync_glib as native  # noqa: E402
+from smartasync_glib import (bodies, calls, detect, errors, future, interrupt, lock,  # noqa: E402
+                             loops, values)
 from smartasync_glib.detect import (async_mode, is_async_context, set_async, set_sync,  # noqa: E402
                                     sync_mode)
 from smartasync_glib.function import smartasync  # noqa: E402

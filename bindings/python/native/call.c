@@ -69,7 +69,7 @@ init_call (Call *call, PyObject *func, PyObject *source, PyObject *values, PyObj
 static void
 on_ready (GObject *source, GAsyncResult *result, gpointer data)
 {
-  PyGILState_STATE state = PyGILState_Ensure ();
+  PyGILState_STATE state = smart_py_ensure ();
   Ready *ready = data;
   PyObject *args = PyTuple_New (2), *all, *told = NULL;
 

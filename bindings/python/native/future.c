@@ -252,7 +252,7 @@ on_settled (GObject *source, GAsyncResult *result, gpointer data)
       return;
     }
 
-  state = PyGILState_Ensure ();
+  state = smart_py_ensure ();
   tell (told);
   PyGILState_Release (state);
 }

@@ -110,6 +110,8 @@ PyObject *smart_py_run_coroutine (PyObject *coroutine);      /* steals it */
 
 /* native.c */
 
+PyGILState_STATE smart_py_ensure (void);                     /* PyGILState_Ensure(), on any thread */
+
 typedef struct
 {
   PyObject *local;         /* has the thread's loops */

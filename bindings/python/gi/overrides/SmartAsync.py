@@ -66,16 +66,6 @@ class AsyncFunc(SmartAsync.AsyncFunc):
     _new_blocking = SmartAsync.AsyncFunc.new_blocking
     _new_dual = SmartAsync.AsyncFunc.new_dual
 
-    # As of C, with GValues
-
-    def _callv(self, source, args, cancellable):
-        return native.callv(self, source, args, cancellable)
-
-    def _call_sync(self, source, args, cancellable):
-        return native.callv_sync(self, source, args, cancellable)
-
-    # As of Python
-
     @staticmethod
     def new(begin, *begin_data):
         return SmartAsync.AsyncFunc.new(bodies.guard(begin), *begin_data)
@@ -94,11 +84,12 @@ class AsyncFunc(SmartAsync.AsyncFunc):
 
     def callv(self, source=None, args=None, cancellable=None):
         with detect.in_c(detect.is_async_context()):
-            return self._callv(source, values.to_gvalues(args), cancellable)
+            return native.callv(self, source, values.to_gvalues(args), cancellable)
 
     def call_sync(self, source=None, args=None, cancellable=None):
         with errors.translated():
-            return interrupt.call(self._call_sync, source, values.to_gvalues(args), cancellable)
+            return interrupt.call(native.callv_sync, self, source, values.to_gvalues(args),
+                                  cancellable)
 
     def call_async(self, source=None, args=None, cancellable=None, callback=None, *user_data):
         native.callv_async(self, source, values.to_gvalues(args), cancellable, callback, user_data)
@@ -282,12 +273,6 @@ class Lock(SmartAsync.Lock):
     any function: the value in a sync context, something to await in an async one.
     """
 
-    def _run_once(self, key, func, source, args, cancellable):
-        return native.run_once(self, key, func, source, args, cancellable)
-
-    def _run_once_sync(self, key, func, source, args, cancellable):
-        return native.run_once_sync(self, key, func, source, args, cancellable)
-
     def __getitem__(self, key):
         return lock.Flights(self, key)
 
@@ -297,7 +282,7 @@ class Lock(SmartAsync.Lock):
 
     def run_once_sync(self, key, func, source, args, cancellable):
         with errors.translated():
-            return interrupt.call(self._run_once_sync, key, func, source,
+            return interrupt.call(native.run_once_sync, self, key, func, source,
                                   values.to_gvalues(args), cancellable)
 
     def run_once_async(self, key, func, source, args, cancellable, callback=None, *user_data):

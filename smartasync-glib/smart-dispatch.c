@@ -248,6 +248,9 @@ smart_dispatch (SmartAsyncFunc *func,
       return;
     }
 
+  if (!blocking && bodies->shielded)
+    smart_outcome_shield (outcome);
+
   if (smart_outcome_is_cancelled (outcome))
     {
       smart_outcome_settle_cancelled (outcome);

@@ -103,7 +103,7 @@ struct _SmartOutcome
   /* Cancellation: by the caller's cancellable or, where something else can
    * cancel, too, by an own one that follows the caller's. */
   GCancellable  *upstream;     /* immutable; the caller's */
-  GCancellable  *own;          /* lock to write, atomic to read; set once */
+  GCancellable  *own;          /* atomic; set once; lock to write if there is an upstream */
 
   int            n_pins;       /* atomic: those who keep the memory, not what is in it;
                                   0 when it is used again */

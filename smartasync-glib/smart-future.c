@@ -77,6 +77,9 @@ smart_outcome_new (GCancellable *upstream, gboolean wants_own)
   outcome->ref_count = 1;
   outcome->upstream = upstream != NULL ? g_object_ref (upstream) : NULL;
   outcome->wants_own = wants_own;
+  /* Nearly always it will be asked for, and so far that takes no lock. */
+  if (wants_own && upstream == NULL)
+    outcome->own = smart_spares_take (&thread->spare_cancellables);
 
   return outcome;
 }

@@ -285,13 +285,9 @@ call_new (SmartOutcome *outcome, SmartLineage *flight)
 
   if (flight != NULL)
     {
-      /* The lock's reset may settle it at any time. */
-      g_mutex_lock (&outcome->lock);
-      if (smart_outcome_is_pending (outcome))
-        outcome->call = call;
-      g_mutex_unlock (&outcome->lock);
-      smart_lineage_set_above (flight, above != NULL ? above->lineage : NULL);
-      call->lineage = smart_lineage_ref (flight);
+      /* Who waits for it may be looking already. */
+      g_atomic_pointer_set (&outcome->call, call);
+      call->lineage = smart_lineage_fly (flight, above != NULL ? above->lineage : NULL);
     }
   else
     {

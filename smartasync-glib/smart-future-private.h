@@ -29,7 +29,7 @@ struct _SmartListener
   SmartParcel    parcel;  /* must be the first; until it is told, its next is the one of
                              the outcome that came before; the outcome's lock */
   SmartInbox    *inbox;   /* immutable; a use, nullable */
-  SmartOutcome  *outcome; /* set when it is told; a reference */
+  SmartOutcome  *outcome; /* set when it is told, if it was not before; a reference */
   SmartCall     *spent;   /* set when it is told; a call to release there, nullable */
 };
 
@@ -90,7 +90,8 @@ struct _SmartOutcome
   SmartRare     *rare;         /* lock to write, atomic to read; set once; nullable */
 
   /* What it needs to settle, for smart-wait-graph.c. */
-  SmartCall     *call;         /* lock: whose outcome it is, while it is pending; identity */
+  SmartCall     *call;         /* atomic; set once: whose outcome it is; to be looked at
+                                  with the lock and while it is pending */
   SmartOutcome  *need;         /* lock: another outcome; a reference */
 
   /* An asynchronous call that was begun and is pending cannot go on unless its

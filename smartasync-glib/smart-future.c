@@ -291,7 +291,7 @@ smart_outcome_listen_first (SmartOutcome *outcome, SmartListener *listener)
 }
 
 /* In the order in which they came, those without an inbox first; each with a
- * reference to @outcome. */
+ * reference to @outcome, if it had none. */
 static SmartListener *
 in_order (SmartListener *newest, SmartOutcome *outcome)
 {
@@ -305,7 +305,8 @@ in_order (SmartListener *newest, SmartOutcome *outcome)
       SmartListener **list = listener->inbox == NULL ? &at_once : &later;
 
       newest = get_next (listener);
-      listener->outcome = smart_outcome_ref (outcome);
+      if (listener->outcome == NULL)
+        listener->outcome = smart_outcome_ref (outcome);
       set_next (listener, *list);
       /* The first that is put there ends it. */
       if (list == &at_once && *list == NULL)
@@ -524,7 +525,6 @@ settle (SmartOutcome *outcome, GValue *value, SmartOutcome *like, GError *error,
   home = outcome->home;
   outcome->home = (SmartHome) { NULL };
   need = g_steal_pointer (&outcome->need);
-  outcome->call = NULL;
   has_ties = outcome->rare != NULL;
   if (has_ties)
     {

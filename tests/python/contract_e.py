@@ -969,11 +969,16 @@ WAITS = {
     'lock': lambda: SmartAsync.Lock().run_once(later),
     'follower': follow,
     'forced': lambda: harness.Home().call(later.sync),
-    'in asyncio': lambda: harness.run_asyncio(in_loop),
+    'in asyncio': lambda: asyncio.run(in_loop()),
+    'in asyncio, in C': lambda: asyncio.run(in_loop_in_c()),
 }
 
 async def in_loop():
     return later.sync()
+
+async def in_loop_in_c():
+    ready()
+    return SmartAsync.Future.new(None).wait(-1, None)
 
 def ready():
     print('ready', flush=True)
@@ -989,7 +994,7 @@ else:
 '''
 
 WAITS = ['future', 'async def', 'asyncio', 'worker', 'executor', 'directly', 'raw', 'smartawait',
-         'lock', 'follower', 'forced']
+         'lock', 'follower', 'forced', 'in asyncio', 'in asyncio, in C']
 
 
 def interrupt(wait):

@@ -2,9 +2,10 @@
 
 """SmartAsync.Call.get_current(), where a body was called without the library."""
 
+from _smartasync_glib import has_current_call
 from gi.repository import Gio, SmartAsync
 
-from . import detect, native
+from . import detect
 
 
 def get_current():
@@ -15,7 +16,7 @@ def get_current():
     """
     frame = detect.find_nested_body()
     if frame is None:
-        if native.current_call() is not None:
+        if has_current_call():
             return SmartAsync.Call._get_current()
         call = get_owner()
         if call is not None:
@@ -38,7 +39,7 @@ def get_owner():
 
 def get_inherited():
     """The cancellable of that call, for a smart call that has none; in C's own calls C sees to it."""
-    if native.current_call() is not None:
+    if has_current_call():
         return None
     owner = get_owner()
     return owner.get_cancellable() if owner is not None else None

@@ -7,6 +7,7 @@ import threading
 from gi.repository import SmartAsync
 
 from . import detect, errors, function, interrupt, under_asyncio, values
+from .homes import within
 from .work import Work
 
 
@@ -68,8 +69,9 @@ class RunOnce:
 
     async def aio(self, func, /, *args, **kwargs):
         """A coroutine that does the same, in every context."""
-        def begin():
-            return self._begin(waiter, func, args, kwargs)
+        def begin(home=None):
+            with within(home):
+                return self._begin(waiter, func, args, kwargs)
 
         waiter = _Waiter(self._lock, self._key)
         loop = detect.get_asyncio_loop()

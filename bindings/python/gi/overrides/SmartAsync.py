@@ -124,9 +124,6 @@ class Future(SmartAsync.Future):
     def __await__(self):
         return future.await_future(self)
 
-    def _wait_quietly(self, callback):
-        super().wait_async(None, callback)
-
     def _forget_error(self):
         """Somebody sees to its error, or it does not matter."""
         for outcome in self._get_outcomes():

@@ -598,6 +598,7 @@ def timed(caller, function, on_called):
         begun = time.monotonic()
         expect_error(home.run, function, code=TIMED_OUT)
         on_called(begun)
+        home.drain()
     else:
         async def in_loop():
             begun = time.monotonic()

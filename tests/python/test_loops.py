@@ -17,6 +17,7 @@ from harness import Gate, expect, expect_error, start_thread, test
 
 import _smartasync_glib as native
 from gi.repository import Gio, GLib, SmartAsync
+from smartasync_glib.future import watch
 from smartasync_glib.homes import home_of
 
 smartasync = SmartAsync.smartasync
@@ -193,6 +194,21 @@ def few_descriptors():
     seen.clear()
     # That of its main context.
     assert start_thread(on_thread).join() <= 1
+
+
+# A loop that does not iterate GLib's contexts
+
+@test('/python/loops/settled-meanwhile')
+def settled_meanwhile():
+    # As if another thread had settled it after it was looked at: its news come from this very thread.
+    async def wait():
+        # A new context wakes itself up.
+        for _ in range(2):
+            await watch(SmartAsync.Future.new_for_value(7), asyncio.get_running_loop())
+        return 7
+
+    for loop in harness.LOOPS:
+        assert harness.run_asyncio(wait, loop=loop) == 7
 
 
 # What a loop leaves behind

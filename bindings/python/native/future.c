@@ -118,7 +118,7 @@ start (SmartAsyncFunc *func,
   if (has_to_say)
     smart_context_pop_mode ();
   if (home != NULL)
-    g_main_context_pop_thread_default (home);
+    smart_py_leave_home (home);
   return future;
 }
 
@@ -305,7 +305,7 @@ wait_quietly (PyObject *module, PyObject *const *args, Py_ssize_t n)
     g_main_context_push_thread_default (home);
   smart_future_wait_async (future, NULL, on_settled, told);
   if (home != NULL)
-    g_main_context_pop_thread_default (home);
+    smart_py_leave_home (home);
   Py_RETURN_NONE;
 }
 

@@ -126,6 +126,30 @@ query (PyObject *module, PyObject *object)
   return Py_BuildValue ("ii", timeout, fds[0].fd);
 }
 
+/* For this thread's pop_thread_default(), where somebody else polls for the context. What the thread
+ * has sent there itself, as the owner, has woken nobody up. */
+void
+smart_py_leave_home (GMainContext *home)
+{
+  int priority;
+  bool is_ready = g_main_context_prepare (home, &priority);
+
+  g_main_context_pop_thread_default (home);
+  if (is_ready)
+    g_main_context_wakeup (home);
+}
+
+static PyObject *
+leave_home (PyObject *module, PyObject *object)
+{
+  GMainContext *home;
+
+  if (!smart_py_get_context (object, &home))
+    return NULL;
+  smart_py_leave_home (home);
+  Py_RETURN_NONE;
+}
+
 static PyObject *
 push_thread_default (PyObject *module, PyObject *object)
 {
@@ -188,6 +212,8 @@ static PyMethodDef methods[] = {
     "query(context)\n--\n\nIts timeout in milliseconds (-1: none), and its descriptor." },
   { "push_thread_default", push_thread_default, METH_O, NULL },
   { "pop_thread_default", pop_thread_default, METH_O, NULL },
+  { "leave_home", leave_home, METH_O,
+    "pop_thread_default() of a context that somebody polls for who is to know what is there now." },
   { "wake_up", wake_up, METH_O, NULL },
   { "is_thread_default", is_thread_default, METH_O,
     "Whether it is a GLib.MainContext, and this thread's default one." },

@@ -15,7 +15,7 @@ typedef struct
   PyObject *spare;     /* a task that nobody has scheduled yet, or None */
   PyObject *root;  /* the task whose coroutine is driven without the loop, while it is, or None */
   PyObject *watch; /* cancels that task, or None */
-  PyObject *body;  /* the coroutine's frame, once somebody has asked for it, or None */
+  PyObject *body;  /* the frame of what it runs, or None until somebody asks: see detect.py */
   PyObject *first_iteration, *finalizer; /* its hooks of asynchronous generators */
   bool is_main;
 } Loop;
@@ -214,6 +214,7 @@ run (Loop *self, PyObject *coroutine, PyObject *cancellable, PyObject *deadline)
 
   g_main_context_push_thread_default (context);
   result = run_in_context (self, coroutine, cancellable, deadline);
+  Py_CLEAR (self->body);
   g_main_context_pop_thread_default (context);
   return result;
 }
@@ -277,7 +278,7 @@ static PyMemberDef loop_members[] = {
   { "_spare", T_OBJECT, offsetof (Loop, spare) },
   { "_root", T_OBJECT, offsetof (Loop, root) },
   { "_watch", T_OBJECT, offsetof (Loop, watch) },
-  { "_body", T_OBJECT, offsetof (Loop, body) },
+  { "body", T_OBJECT, offsetof (Loop, body) },
   { "_firstiter", T_OBJECT, offsetof (Loop, first_iteration) },
   { "_finalizer", T_OBJECT, offsetof (Loop, finalizer) },
   { "_is_main", T_BOOL, offsetof (Loop, is_main) },

@@ -90,8 +90,11 @@ leave_threads (PyObject *module, PyObject *unused)
   g_atomic_int_set (&is_leaving, TRUE);
 
   /* Each has the lock in no time, and is one that CPython knows then. */
-  Py_BEGIN_ALLOW_THREADS while (g_atomic_int_get (&n_entering) > 0) g_usleep (100);
-  Py_END_ALLOW_THREADS Py_RETURN_NONE;
+  Py_BEGIN_ALLOW_THREADS
+    while (g_atomic_int_get (&n_entering) > 0)
+      g_usleep (100);
+  Py_END_ALLOW_THREADS
+  Py_RETURN_NONE;
 }
 
 static void

@@ -96,6 +96,7 @@ typedef struct _SmartPyTold SmartPyTold;
 
 bool smart_py_add_future (PyObject *module);
 void smart_py_iterate (GMainContext *context, bool may_block);
+void smart_py_leave_home (GMainContext *home);
 
 /* iterate.c: main contexts */
 

@@ -36,6 +36,7 @@ MODE_SYNC = int(SmartAsync.Mode.SYNC)
 MODE_ASYNC = int(SmartAsync.Mode.ASYNC)
 COROUTINE_BODY = 'coroutine body'
 
+
 class LoopOfGLib:
     """What stands for asyncio's loop where GLib alone drives a coroutine: see driver.py."""
 
@@ -83,8 +84,7 @@ def find_body():
         return None
     body = _find_body(frame)
     if body is None:
-        loop = _get_running_loop()
-        return _find_body_of_run(loop) if isinstance(loop, native.Loop) else None
+        return _find_body_of_run(_get_running_loop())
     if body is native.PLAIN_BODY:
         body = Frame(BLOCKING_BODY)
         top.set(body)
@@ -92,12 +92,12 @@ def find_body():
 
 
 def _find_body_of_run(loop):
-    """The frame of the coroutine that the loop runs for a sync caller, if nothing else is around it."""
-    if native.main_depth() or native.has_current_call():
+    """That of a coroutine that a loop runs for a sync caller with nothing around him."""
+    if not isinstance(loop, native.Loop) or not native.PLAIN_BODY.is_here():
         return None
-    if loop._body is None:
-        loop._body = Frame(COROUTINE_BODY, None, loop)
-    return loop._body
+    if loop.body is None:
+        loop.body = Frame(COROUTINE_BODY, None, loop)
+    return loop.body
 
 
 def enter_coroutine():

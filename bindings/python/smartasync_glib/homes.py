@@ -45,7 +45,7 @@ def within(home):
     try:
         yield
     finally:
-        native.pop_thread_default(home)
+        native.leave_home(home)
 
 
 class _Home:

@@ -63,6 +63,24 @@ wrap (SmartFuture *future)
   return object;
 }
 
+/* What a method that waits gives: whether there is a result, which otherwise is an exception, and the
+ * result. */
+static PyObject *
+give (gboolean done, GValue *result, GError *error)
+{
+  PyObject *value;
+
+  if (!done)
+    {
+      pyg_error_check (&error); /* which frees it */
+      return NULL;
+    }
+
+  value = pyg_value_as_pyobject (result, TRUE);
+  g_value_unset (result);
+  return value != NULL ? Py_BuildValue ("(ON)", Py_True, value) : NULL;
+}
+
 /* Callbacks */
 
 typedef struct
@@ -76,7 +94,8 @@ on_ready (GObject *source, GAsyncResult *result, gpointer data)
 {
   PyGILState_STATE state = smart_py_ensure ();
   Ready *ready = data;
-  PyObject *own = Py_BuildValue ("(NN)", pygobject_new (source), pygobject_new ((GObject *) result));
+  PyObject *own =
+      Py_BuildValue ("(NN)", pygobject_new (source), pygobject_new ((GObject *) result));
   PyObject *args = own != NULL ? PySequence_Concat (own, ready->user_data) : NULL;
   PyObject *returned = args != NULL ? PyObject_CallObject (ready->callback, args) : NULL;
 
@@ -129,20 +148,41 @@ callv (PyObject *module, PyObject *args)
       !read_call (&call, objects))
     return NULL;
 
-  Py_BEGIN_ALLOW_THREADS future = smart_async_func_callv (call.func, call.source, call.values,
-                                                          call.n_values, call.cancellable);
+  Py_BEGIN_ALLOW_THREADS future =
+      smart_async_func_callv (call.func, call.source, call.values, call.n_values, call.cancellable);
   Py_END_ALLOW_THREADS g_free (call.values);
   return wrap (future);
 }
 
 static PyObject *
-call_async (PyObject *module, PyObject *args)
+callv_sync (PyObject *module, PyObject *args)
+{
+  PyObject *objects[4];
+  GValue result = G_VALUE_INIT;
+  GError *error = NULL;
+  gboolean done;
+  Call call;
+
+  if (!PyArg_ParseTuple (args, "OOO!O:callv_sync", &objects[0], &objects[1], &PyList_Type,
+                         &objects[2], &objects[3]) ||
+      !read_call (&call, objects))
+    return NULL;
+
+  Py_BEGIN_ALLOW_THREADS done =
+      smart_async_func_call_sync (call.func, call.source, call.values, call.n_values,
+                                  call.cancellable, &result, &error);
+  Py_END_ALLOW_THREADS g_free (call.values);
+  return give (done, &result, error);
+}
+
+static PyObject *
+callv_async (PyObject *module, PyObject *args)
 {
   PyObject *objects[4], *callback, *user_data;
   Ready *ready;
   Call call;
 
-  if (!PyArg_ParseTuple (args, "OOO!OOO!:call_async", &objects[0], &objects[1], &PyList_Type,
+  if (!PyArg_ParseTuple (args, "OOO!OOO!:callv_async", &objects[0], &objects[1], &PyList_Type,
                          &objects[2], &objects[3], &callback, &PyTuple_Type, &user_data) ||
       !check_callback (callback) || !read_call (&call, objects))
     return NULL;
@@ -169,10 +209,34 @@ run_once (PyObject *module, PyObject *args)
       !smart_py_get_gobject (lock_object, SMART_TYPE_LOCK, &lock) || !read_call (&call, objects))
     return NULL;
 
-  Py_BEGIN_ALLOW_THREADS future = smart_lock_run_once (lock, key, call.func, call.source, call.values,
-                                                       call.n_values, call.cancellable);
+  Py_BEGIN_ALLOW_THREADS future =
+      smart_lock_run_once (lock, key, call.func, call.source, call.values, call.n_values,
+                           call.cancellable);
   Py_END_ALLOW_THREADS g_free (call.values);
   return wrap (future);
+}
+
+static PyObject *
+run_once_sync (PyObject *module, PyObject *args)
+{
+  PyObject *lock_object, *objects[4];
+  const char *key;
+  gpointer lock;
+  GValue result = G_VALUE_INIT;
+  GError *error = NULL;
+  gboolean done;
+  Call call;
+
+  if (!PyArg_ParseTuple (args, "OzOOO!O:run_once_sync", &lock_object, &key, &objects[0],
+                         &objects[1], &PyList_Type, &objects[2], &objects[3]) ||
+      !smart_py_get_gobject (lock_object, SMART_TYPE_LOCK, &lock) || !read_call (&call, objects))
+    return NULL;
+
+  Py_BEGIN_ALLOW_THREADS done =
+      smart_lock_run_once_sync (lock, key, call.func, call.source, call.values, call.n_values,
+                                call.cancellable, &result, &error);
+  Py_END_ALLOW_THREADS g_free (call.values);
+  return give (done, &result, error);
 }
 
 static PyObject *
@@ -202,11 +266,16 @@ run_once_async (PyObject *module, PyObject *args)
 static PyMethodDef methods[] = {
   { "callv", callv, METH_VARARGS,
     "callv(func, source, values, cancellable)\n--\n\nAs in C, with GObject.Values." },
-  { "call_async", call_async, METH_VARARGS,
-    "call_async(func, source, values, cancellable, callback, user_data)\n--\n\n"
+  { "callv_sync", callv_sync, METH_VARARGS,
+    "callv_sync(func, source, values, cancellable)\n--\n\nThe same, waiting: (True, value)." },
+  { "callv_async", callv_async, METH_VARARGS,
+    "callv_async(func, source, values, cancellable, callback, user_data)\n--\n\n"
     "The same, with a callback." },
   { "run_once", run_once, METH_VARARGS,
     "run_once(lock, key, func, source, values, cancellable)\n--\n\nThe same of a lock." },
+  { "run_once_sync", run_once_sync, METH_VARARGS,
+    "run_once_sync(lock, key, func, source, values, cancellable)\n--\n\n"
+    "The same, waiting: (True, value)." },
   { "run_once_async", run_once_async, METH_VARARGS,
     "run_once_async(lock, key, func, source, values, cancellable, callback, user_data)\n--\n\n"
     "The same, with a callback." },

@@ -65,20 +65,6 @@ class AsyncFunc(SmartAsync.AsyncFunc):
     _new_blocking = SmartAsync.AsyncFunc.new_blocking
     _new_dual = SmartAsync.AsyncFunc.new_dual
 
-    # As of C, with GValues
-
-    def _callv(self, source, args, cancellable):
-        return native.callv(self, source, args, cancellable)
-
-    def _call_sync(self, source, args, cancellable):
-        with detect.in_c(False):
-            future = self._callv(source, args, cancellable)
-        # What is raised holds this frame; and what these hold in C, the collector does not see.
-        self = source = args = None
-        return _get_value(future)
-
-    # As of Python
-
     @staticmethod
     def new(begin, *begin_data):
         return SmartAsync.AsyncFunc.new(bodies.guard(begin), *begin_data)
@@ -97,14 +83,14 @@ class AsyncFunc(SmartAsync.AsyncFunc):
 
     def callv(self, source=None, args=None, cancellable=None):
         with detect.in_c(detect.is_async_context()):
-            return self._callv(source, values.to_gvalues(args), cancellable)
+            return native.callv(self, source, values.to_gvalues(args), cancellable)
 
     def call_sync(self, source=None, args=None, cancellable=None):
         with errors.translated():
-            return interrupt.call(self._call_sync, source, values.to_gvalues(args), cancellable)
+            return interrupt.call(native.callv_sync, self, source, values.to_gvalues(args), cancellable)
 
     def call_async(self, source=None, args=None, cancellable=None, callback=None, *user_data):
-        native.call_async(self, source, values.to_gvalues(args), cancellable, callback, user_data)
+        native.callv_async(self, source, values.to_gvalues(args), cancellable, callback, user_data)
 
     def call_finish(self, async_result):
         with errors.translated():
@@ -116,7 +102,6 @@ __all__.append('AsyncFunc')
 
 
 _wait = SmartAsync.Future.wait
-_get_value = SmartAsync.Future.get_value
 
 
 def _unboxed(result):
@@ -286,15 +271,6 @@ class Lock(SmartAsync.Lock):
     any function: the value in a sync context, something to await in an async one.
     """
 
-    def _run_once(self, key, func, source, args, cancellable):
-        return native.run_once(self, key, func, source, args, cancellable)
-
-    def _run_once_sync(self, key, func, source, args, cancellable):
-        with detect.in_c(False):
-            future = self._run_once(key, func, source, args, cancellable)
-        self = func = source = args = None  # as in AsyncFunc
-        return _get_value(future)
-
     def __getitem__(self, key):
         return lock.Flights(self, key)
 
@@ -304,7 +280,7 @@ class Lock(SmartAsync.Lock):
 
     def run_once_sync(self, key, func, source, args, cancellable):
         with errors.translated():
-            return interrupt.call(self._run_once_sync, key, func, source,
+            return interrupt.call(native.run_once_sync, self, key, func, source,
                                   values.to_gvalues(args), cancellable)
 
     def run_once_async(self, key, func, source, args, cancellable, callback=None, *user_data):

@@ -213,6 +213,14 @@ contract('E2.d', () => h.inLoop(async () => {
     await h.assertRejects(h.CANCELLED, promise);
 }));
 
+contract('E2.d/late-pair', () => {
+    const late = SmartAsync.wrap(SmartFixture, 'late');
+    const victims = [cancellable(false), cancellable(false)];
+
+    h.assertThrows(h.CANCELLED, () => late.sync(victims[0], victims[0]));
+    h.inLoop(() => h.assertRejects(h.CANCELLED, late(victims[1], victims[1])));
+});
+
 contract('E2.e', () => h.inLoop(async () => {
     const gate = new Gate();
     const [func, probe] = h.makeProbe(h.BLOCKING, {gate});

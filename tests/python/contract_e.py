@@ -326,11 +326,18 @@ def current_in_sync_part():
             seen.append((Call.get_current(), Gio.Cancellable.get_current()))
             return n
 
-        cancellable = Gio.Cancellable()
-        caller(make(look).options(cancellable=cancellable), 7)
+        function = make(look)
+        caller(function.options(cancellable=Gio.Cancellable()), 7)
         call, current = seen.pop(0)
         assert isinstance(call, Call), name
         assert current is not None and current == call.get_cancellable(), name
+        assert_none_is_current()
+
+        # Also where nobody but the caller is there, who can cancel nothing.
+        caller(function, 7)
+        call, current = seen.pop(0)
+        assert isinstance(call, Call), name
+        assert current is None or current == call.get_cancellable(), name
         assert_none_is_current()
 
 
@@ -380,6 +387,17 @@ def current_in_tasks():
         assert call is not None and cancellable is not None, name
         assert all(pair == (call, cancellable) for pair in seen), (name, seen)
         assert_none_is_current()
+
+        # Also where a caller runs it that can cancel nothing; two of them are two.
+        others = [call]
+        for _ in range(2):
+            seen.clear()
+            caller(body)
+            assert len(seen) >= 4 and seen[0][0] is not None, name
+            assert all(pair == seen[0] for pair in seen), (name, seen)
+            assert seen[0][0] not in others, name
+            others.append(seen[0][0])
+            assert_none_is_current()
 
 
 @test('/contract/E3.d')

@@ -7,13 +7,15 @@
 /* The part of a ThreadLoop that every run needs. */
 typedef struct
 {
-  PyObject_HEAD PyObject *context; /* its GLib.MainContext */
-  PyObject *thread;                /* the identifier of its own */
-  PyObject *thread_id;             /* that of the thread that runs it, or None */
-  PyObject *ready;                 /* asyncio's queue of what is to be called */
-  PyObject *spare;                 /* a task that nobody has scheduled yet, or None */
+  PyObject_HEAD
+  PyObject *context;   /* its GLib.MainContext */
+  PyObject *thread;    /* the identifier of its own */
+  PyObject *thread_id; /* that of the thread that runs it, or None */
+  PyObject *ready;     /* asyncio's queue of what is to be called */
+  PyObject *spare;     /* a task that nobody has scheduled yet, or None */
   PyObject *root;  /* the task whose coroutine is driven without the loop, while it is, or None */
   PyObject *watch; /* cancels that task, or None */
+  PyObject *body;  /* the coroutine's frame, once somebody has asked for it, or None */
   PyObject *first_iteration, *finalizer; /* its hooks of asynchronous generators */
   bool is_main;
 } Loop;
@@ -21,7 +23,8 @@ typedef struct
 /* What a coroutine yields for a future that may be waited for without the loop. */
 typedef struct
 {
-  PyObject_HEAD PyObject *future;
+  PyObject_HEAD
+  PyObject *future;
 } Outside;
 
 static PyTypeObject loop_type;
@@ -236,6 +239,7 @@ loop_traverse (Loop *self, visitproc visit, void *arg)
   Py_VISIT (self->spare);
   Py_VISIT (self->root);
   Py_VISIT (self->watch);
+  Py_VISIT (self->body);
   Py_VISIT (self->first_iteration);
   Py_VISIT (self->finalizer);
   return 0;
@@ -251,6 +255,7 @@ loop_clear (Loop *self)
   Py_CLEAR (self->spare);
   Py_CLEAR (self->root);
   Py_CLEAR (self->watch);
+  Py_CLEAR (self->body);
   Py_CLEAR (self->first_iteration);
   Py_CLEAR (self->finalizer);
   return 0;
@@ -272,6 +277,7 @@ static PyMemberDef loop_members[] = {
   { "_spare", T_OBJECT, offsetof (Loop, spare) },
   { "_root", T_OBJECT, offsetof (Loop, root) },
   { "_watch", T_OBJECT, offsetof (Loop, watch) },
+  { "_body", T_OBJECT, offsetof (Loop, body) },
   { "_firstiter", T_OBJECT, offsetof (Loop, first_iteration) },
   { "_finalizer", T_OBJECT, offsetof (Loop, finalizer) },
   { "_is_main", T_BOOL, offsetof (Loop, is_main) },
@@ -380,6 +386,7 @@ give_loop_back (PyObject *loops, PyObject *loop)
 {
   PyObject *raised = smart_py_take_raised ();
 
+  set (&((Loop *) loop)->body, Py_None);
   if (Py_IS_TYPE (loops, smart_py_hooks.loops))
     {
       PyObject *list = PyObject_GetAttr (loops, name_free);

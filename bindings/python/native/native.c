@@ -42,6 +42,18 @@ smart_py_raise_again (PyObject *error)
 #endif
 }
 
+void
+smart_py_report (void)
+{
+  PyObject *raised = smart_py_take_raised ();
+  PyObject *result = PyObject_CallOneArg (smart_py_hooks.report, raised);
+
+  if (result == NULL)
+    PyErr_WriteUnraisable (smart_py_hooks.report);
+  Py_XDECREF (result);
+  Py_XDECREF (raised);
+}
+
 /* Threads that Python has not started */
 
 /* Those on their way to the interpreter's lock; atomic. */
@@ -194,7 +206,8 @@ disconnect (PyObject *module, PyObject *args)
 /* PyGObject's object for a function of the introspection data, up to 3.50. */
 typedef struct
 {
-  PyObject_HEAD gpointer info;
+  PyObject_HEAD
+  gpointer info;
   PyObject *weak_references;
   PyObject *cache;
   PyObject *unbound;
@@ -298,8 +311,8 @@ PyInit__smartasync_glib (void)
     return NULL;
 
   if (smart_py_add_frame (module) && smart_py_add_function (module) && smart_py_add_work (module) &&
-      smart_py_add_body (module) && smart_py_add_future (module) && smart_py_add_iterate (module) &&
-      smart_py_add_loop (module) && smart_py_add_arguments (module))
+      smart_py_add_body (module) && smart_py_add_call (module) && smart_py_add_future (module) &&
+      smart_py_add_iterate (module) && smart_py_add_loop (module))
     return module;
 
   Py_DECREF (module);

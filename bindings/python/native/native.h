@@ -86,6 +86,10 @@ void smart_py_work_clear (SmartPyWork *self);
 
 bool smart_py_add_body (PyObject *module);
 
+/* call.c: calls as of C, with GValues */
+
+bool smart_py_add_call (PyObject *module);
+
 /* future.c: what has been started */
 
 typedef struct _SmartPyTold SmartPyTold;
@@ -103,10 +107,6 @@ bool smart_py_get_context (PyObject *object, GMainContext **context);
 bool smart_py_add_loop (PyObject *module);
 PyObject *smart_py_get_running_loop (void);
 PyObject *smart_py_run_coroutine (PyObject *coroutine);      /* steals it */
-
-/* arguments.c: calls with arguments of any kind */
-
-bool smart_py_add_arguments (PyObject *module);
 
 /* native.c */
 
@@ -130,4 +130,5 @@ extern SmartPyHooks smart_py_hooks;
 
 PyObject *smart_py_take_raised (void);                       /* NULL if there is none */
 void smart_py_raise_again (PyObject *error);                 /* steals it */
+void smart_py_report (void);                                 /* what is raised, to nobody in particular */
 bool smart_py_get_gobject (PyObject *object, GType type, gpointer *gobject);

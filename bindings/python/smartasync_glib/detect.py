@@ -81,14 +81,28 @@ def find_body():
     frame = top.get()
     if frame is not None and not frame.is_here():
         return None
-    frame = _find_body(frame)
-    if frame is None and not is_run(_get_running_loop()):
+    body = _find_body(frame)
+    if body is None:
+        loop = _get_running_loop()
+        return _find_body_of_run(loop) if isinstance(loop, native.Loop) else None
+    if body is native.PLAIN_BODY:
+        body = Frame(BLOCKING_BODY)
+        top.set(body)
+    return body
+
+
+def _find_body_of_run(loop):
+    """The frame of the coroutine that the loop runs for a sync caller, if nothing else is around it."""
+    if native.main_depth() or native.has_current_call():
         return None
-    if frame is None or frame is native.PLAIN_BODY:
-        loop = get_asyncio_loop()
-        frame = Frame(COROUTINE_BODY if loop is not None else BLOCKING_BODY, None, loop)
-        top.set(frame)
-    return frame
+    if loop._body is None:
+        loop._body = Frame(COROUTINE_BODY, None, loop)
+    return loop._body
+
+
+def enter_coroutine():
+    """Its frame, where a sync caller with something around him has one run."""
+    return top.set(Frame(COROUTINE_BODY))
 
 
 def enter_nested_body():
@@ -102,11 +116,6 @@ def find_nested_body():
     """The frame of one that this is part of, or None."""
     frame = _find_body(top.get())
     return frame if frame is not None and frame.is_nested and frame.is_here() else None
-
-
-def is_run(loop):
-    """Whether the loop runs a coroutine for a sync caller; loops.py says."""
-    return False
 
 
 def find_context():

@@ -178,8 +178,8 @@ class SmartFunction(native.Function):
     def _start(self, work):
         outcome = work.outcome
         with detect.in_c(True):
-            future = native.callv(self._get_func(), self._get_source(work.args),
-                                  [values.box(work)], self._get_cancellable())
+            future = native.callv(self._get_func(), self._get_source(work.args), [values.box(work)],
+                                  self._get_cancellable())
         future._outcome = outcome
         return future
 
@@ -339,12 +339,19 @@ class CoroutineFunction(SmartFunction):
 
     def _call_sync(self, args, kwargs):
         if self._direct and not has_current_call():
-            return run_coroutine(self._function(*args, **kwargs))
+            return self._run_here(args, kwargs)
         if self._may_run_nested():
             return self._run_nested(args, kwargs)
         if self._deadline:
             return self._run_in_time(args, kwargs)
         return self._run_in_c(args, kwargs)
+
+    def _run_here(self, args, kwargs):
+        token = detect.enter_coroutine()
+        try:
+            return run_coroutine(self._function(*args, **kwargs))
+        finally:
+            detect.top.reset(token)
 
     def _run_in_time(self, args, kwargs):
         """The library would have a worker run what may have to be left behind: a loop need not."""

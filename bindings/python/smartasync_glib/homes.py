@@ -16,7 +16,7 @@ from gi.repository import Gio, GLib
 # A source that only ever becomes ready when it is told to gives a time so far away.
 _NEVER = GLib.MAXINT
 
-_homes = weakref.WeakKeyDictionary()  # loop: _Home
+_homes = weakref.WeakKeyDictionary()  # loop: a weak reference to its _Home
 
 
 def iterates_default(loop):
@@ -28,9 +28,10 @@ def home_of(loop):
     """The main context where results come that `loop` is to see to; None: where they come anyway."""
     if iterates_default(loop):
         return None
-    home = _homes.get(loop)
+    home = _homes.get(loop, _nothing)()
     if home is None:
-        home = _homes[loop] = _Home(loop)
+        home = _Home(loop)
+        _homes[loop] = weakref.ref(home)
     return home.context
 
 
@@ -48,16 +49,21 @@ def within(home):
 
 
 class _Home:
+    """It is the loop's reader, and nobody else's: when the loop is closed, it goes, and the context.
+
+    What is still on its way there may hold the loop, and would never be fetched.
+    """
+
     def __init__(self, loop):
         self.loop = weakref.ref(loop)
         # Its descriptor becomes readable whoever adds something, and though nobody owns it.
         self.context = GLib.MainContext.new_with_flags(GLib.MainContextFlags.OWNERLESS_POLLING)
-        self.timer = _no_timer  # weakly: it holds the loop, for which this is kept
+        self.timer = _nothing  # weakly: it holds the loop, for which this is kept
         _, descriptor = native.query(self.context)
         loop.add_reader(descriptor, self.iterate)
 
     def iterate(self):
-        timer, self.timer = self.timer(), _no_timer
+        timer, self.timer = self.timer(), _nothing
         if timer is not None:
             timer.cancel()
         native.push_thread_default(self.context)
@@ -73,8 +79,8 @@ class _Home:
             self.timer = weakref.ref(loop.call_later(milliseconds / 1000, self.iterate))
 
 
-def _no_timer():
-    return None
+def _nothing():
+    """What a dead reference gives."""
 
 
 # GIO binds its network monitor, for good, to the context that is the thread default when a socket

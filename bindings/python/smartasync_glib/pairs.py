@@ -81,7 +81,8 @@ class LibraryFunction(SmartFunction):
     def _begin(self, args, kwargs, plain=False):
         arguments = self._make_arguments(args, kwargs)
         with detect.in_c(True):
-            future = native.callv(self._get_func_here(), None, arguments, self._get_cancellable())
+            future = native.callv(self._get_func_here(), None, arguments,
+                                  self._get_cancellable())
         if (values.find_boxed(arguments)
                 and future.get_status() == SmartAsync.FutureStatus.REJECTED):
             self._check(arguments, future.exception())

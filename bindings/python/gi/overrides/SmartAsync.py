@@ -10,6 +10,7 @@ that it was.
 import asyncio
 import contextvars
 
+import _smartasync_glib as native
 from gi.repository import GLib
 
 from ..module import get_introspection_module
@@ -87,7 +88,8 @@ class AsyncFunc(SmartAsync.AsyncFunc):
 
     def call_sync(self, source=None, args=None, cancellable=None):
         with errors.translated():
-            return interrupt.call(native.callv_sync, self, source, values.to_gvalues(args), cancellable)
+            return interrupt.call(native.callv_sync, self, source, values.to_gvalues(args),
+                                  cancellable)
 
     def call_async(self, source=None, args=None, cancellable=None, callback=None, *user_data):
         native.callv_async(self, source, values.to_gvalues(args), cancellable, callback, user_data)
@@ -284,8 +286,8 @@ class Lock(SmartAsync.Lock):
                                   values.to_gvalues(args), cancellable)
 
     def run_once_async(self, key, func, source, args, cancellable, callback=None, *user_data):
-        native.run_once_async(self, key, func, source, values.to_gvalues(args), cancellable, callback,
-                              user_data)
+        native.run_once_async(self, key, func, source, values.to_gvalues(args), cancellable,
+                              callback, user_data)
 
     def run_once_finish(self, async_result):
         with errors.translated():
@@ -296,7 +298,6 @@ SmartLock = Lock = override(Lock)
 __all__ += ['Lock', 'SmartLock']
 
 # These look at the classes above.
-import _smartasync_glib as native  # noqa: E402
 from smartasync_glib import (bodies, calls, detect, errors, future, interrupt, lock,  # noqa: E402
                              loops, values)
 from smartasync_glib.detect import (async_mode, is_async_context, set_async, set_sync,  # noqa: E402

@@ -387,7 +387,6 @@ give_loop_back (PyObject *loops, PyObject *loop)
 {
   PyObject *raised = smart_py_take_raised ();
 
-  set (&((Loop *) loop)->body, Py_None);
   if (Py_IS_TYPE (loops, smart_py_hooks.loops))
     {
       PyObject *list = PyObject_GetAttr (loops, name_free);

@@ -32,7 +32,6 @@ static PyTypeObject outside_type;
 
 /* asyncio's */
 static PyObject *get_running_loop, *set_running_loop, *enter_task, *leave_task;
-static PyObject *get_asyncgen_hooks, *set_asyncgen_hooks;
 
 /* Names */
 static PyObject *name_loops, *name_free, *name_callbacks, *name_cancelling, *name_make_spare,
@@ -116,6 +115,27 @@ drive (Loop *self,
   return status;
 }
 
+/* The hooks of asynchronous generators, which a loop has in place while it runs */
+
+typedef struct
+{
+  PyObject *first_iteration;
+  PyObject *finalizer;
+} Hooks;
+
+/* Exchanges them for this thread's. By sys.set_asyncgen_hooks(), which is audited, it would cost as
+ * much as half of all the rest. */
+static void
+exchange_hooks (Hooks *hooks)
+{
+  PyThreadState *state = PyThreadState_Get ();
+  Hooks previous = { state->async_gen_firstiter, state->async_gen_finalizer };
+
+  state->async_gen_firstiter = hooks->first_iteration;
+  state->async_gen_finalizer = hooks->finalizer;
+  *hooks = previous;
+}
+
 /* Whether the task is as it was made: the next run may have it. */
 static bool
 is_as_new (PyObject *task)
@@ -131,12 +151,14 @@ is_as_new (PyObject *task)
 
 /* What the first step came to: asyncio's state is as it was. An exception that is set stays so. */
 static void
-end_step (Loop *self, PyObject *task, PyObject *hooks, bool has_suspended)
+end_step (Loop *self, PyObject *task, Hooks *hooks, bool has_suspended)
 {
   PyObject *raised = smart_py_take_raised ();
 
   set (&self->root, Py_None);
-  call_and_drop (set_asyncgen_hooks, PyTuple_GET_ITEM (hooks, 0), PyTuple_GET_ITEM (hooks, 1));
+  exchange_hooks (hooks);
+  Py_XDECREF (hooks->first_iteration);
+  Py_XDECREF (hooks->finalizer);
   call_and_drop (leave_task, (PyObject *) self, task);
   set (&self->thread_id, Py_None);
   call_and_drop (set_running_loop, Py_None, NULL);
@@ -152,27 +174,29 @@ end_step (Loop *self, PyObject *task, PyObject *hooks, bool has_suspended)
 static PyObject *
 run_in_context (Loop *self, PyObject *coroutine, PyObject *cancellable, PyObject *deadline)
 {
-  PyObject *task, *context, *hooks, *result = NULL;
+  PyObject *task, *context, *result = NULL;
   PySendResult status = PYGEN_ERROR;
   bool has_begun;
+  Hooks hooks;
 
   task = self->spare != NULL && self->spare != Py_None
              ? Py_NewRef (self->spare)
              : PyObject_CallMethodNoArgs ((PyObject *) self, name_make_spare);
   context = PyContext_CopyCurrent ();
-  hooks = PyObject_CallNoArgs (get_asyncgen_hooks);
-  if (task == NULL || context == NULL || hooks == NULL)
+  if (task == NULL || context == NULL)
     goto out;
 
   set (&self->thread_id, self->thread);
   has_begun = call_and_drop (set_running_loop, (PyObject *) self, NULL) &&
-              call_and_drop (enter_task, (PyObject *) self, task) &&
-              call_and_drop (set_asyncgen_hooks, self->first_iteration, self->finalizer);
+              call_and_drop (enter_task, (PyObject *) self, task);
+  hooks.first_iteration = Py_XNewRef (self->first_iteration);
+  hooks.finalizer = Py_XNewRef (self->finalizer);
+  exchange_hooks (&hooks);
   /* Waits on the main thread have to see to signals. */
   set (&self->root, deadline == Py_None && !self->is_main ? task : Py_None);
   if (has_begun)
     status = drive (self, task, context, coroutine, cancellable, &result);
-  end_step (self, task, hooks, status == PYGEN_NEXT);
+  end_step (self, task, &hooks, status == PYGEN_NEXT);
 
   if (status == PYGEN_NEXT)
     {
@@ -192,7 +216,6 @@ run_in_context (Loop *self, PyObject *coroutine, PyObject *cancellable, PyObject
     }
 
 out:
-  Py_XDECREF (hooks);
   Py_XDECREF (context);
   Py_XDECREF (task);
   return result;
@@ -480,16 +503,13 @@ smart_py_add_loop (PyObject *module)
   return import ("asyncio", "_get_running_loop", &get_running_loop) &&
          import ("asyncio", "_set_running_loop", &set_running_loop) &&
          import ("asyncio.tasks", "_enter_task", &enter_task) &&
-         import ("asyncio.tasks", "_leave_task", &leave_task) &&
-         import ("sys", "get_asyncgen_hooks", &get_asyncgen_hooks) &&
-         import ("sys", "set_asyncgen_hooks", &set_asyncgen_hooks) &&
-         intern ("loops", &name_loops) && intern ("free", &name_free) &&
-         intern ("_callbacks", &name_callbacks) && intern ("cancelling", &name_cancelling) &&
-         intern ("_make_spare", &name_make_spare) && intern ("_wait_outside", &name_wait_outside) &&
-         intern ("_end_watch", &name_end_watch) && intern ("_go_on", &name_go_on) &&
-         intern ("_drain", &name_drain) && intern ("take", &name_take) &&
-         intern ("give_back", &name_give_back) && intern ("run_within", &name_run_within) &&
-         PyModule_AddType (module, &loop_type) == 0 &&
+         import ("asyncio.tasks", "_leave_task", &leave_task) && intern ("loops", &name_loops) &&
+         intern ("free", &name_free) && intern ("_callbacks", &name_callbacks) &&
+         intern ("cancelling", &name_cancelling) && intern ("_make_spare", &name_make_spare) &&
+         intern ("_wait_outside", &name_wait_outside) && intern ("_end_watch", &name_end_watch) &&
+         intern ("_go_on", &name_go_on) && intern ("_drain", &name_drain) &&
+         intern ("take", &name_take) && intern ("give_back", &name_give_back) &&
+         intern ("run_within", &name_run_within) && PyModule_AddType (module, &loop_type) == 0 &&
          PyModule_AddType (module, &outside_type) == 0 &&
          PyModule_AddFunctions (module, methods) == 0;
 }

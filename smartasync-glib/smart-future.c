@@ -5,6 +5,7 @@
 #include "smart-future-private.h"
 
 #include "smart-call-private.h"
+#include "smart-context-private.h"
 #include <smartasync-glib/smart-enum-types.h>
 #include <smartasync-glib/smart-error.h>
 #include "smart-i18n-private.h"
@@ -1641,6 +1642,7 @@ typedef struct
   gconstpointer origin;
   GAsyncReadyCallback callback;
   gpointer user_data;
+  GDestroyNotify dropped; /* nullable: called instead, where there is no context any more */
 } ReadyListener;
 
 static void
@@ -1660,10 +1662,31 @@ ready_told (SmartParcel *parcel, gboolean run)
       listener->callback (listener->source_object, G_ASYNC_RESULT (future), listener->user_data);
       release (future);
     }
+  else if (listener->dropped != NULL)
+    {
+      listener->dropped (listener->user_data);
+    }
 
   g_clear_object (&listener->source_object);
   smart_listener_clear (base);
   g_free (listener);
+}
+
+static ReadyListener *
+ready_listener_new (SmartInbox *inbox,
+                    GObject *source_object,
+                    GAsyncReadyCallback callback,
+                    gpointer user_data)
+{
+  ReadyListener *listener = g_new0 (ReadyListener, 1);
+
+  listener->base.parcel.deliver = ready_told;
+  listener->base.inbox = inbox;
+  listener->source_object = source_object != NULL ? g_object_ref (source_object) : NULL;
+  listener->callback = callback;
+  listener->user_data = user_data;
+
+  return listener;
 }
 
 /* Calls @callback (nullable: only keeps the order) in the context of @inbox
@@ -1676,14 +1699,9 @@ smart_outcome_call_back_from (SmartOutcome *outcome,
                               GAsyncReadyCallback callback,
                               gpointer user_data)
 {
-  ReadyListener *listener = g_new0 (ReadyListener, 1);
+  ReadyListener *listener = ready_listener_new (inbox, source_object, callback, user_data);
 
-  listener->base.parcel.deliver = ready_told;
-  listener->base.inbox = inbox;
-  listener->source_object = source_object != NULL ? g_object_ref (source_object) : NULL;
   listener->origin = origin;
-  listener->callback = callback;
-  listener->user_data = user_data;
   smart_outcome_listen (outcome, &listener->base);
 }
 
@@ -1696,4 +1714,35 @@ smart_outcome_call_back (SmartOutcome *outcome,
                          gpointer user_data)
 {
   smart_outcome_call_back_from (outcome, inbox, source_object, source_object, callback, user_data);
+}
+
+/**
+ * smart_future_watch: (skip)
+ * @future: a future
+ * @callback: called when @future has settled
+ * @user_data: what to give it
+ * @dropped: called with @user_data instead, if the context ends before that
+ *
+ * Like [method@SmartAsync.Future.wait_async], for an interpreter that has to free
+ * what it keeps for a callback that never comes. @dropped is called by whichever
+ * thread is the last to use the context, or sends something there afterwards.
+ *
+ * Since: 1.0
+ */
+void
+smart_future_watch (SmartFuture *future,
+                    GAsyncReadyCallback callback,
+                    gpointer user_data,
+                    GDestroyNotify dropped)
+{
+  ReadyListener *listener;
+
+  g_return_if_fail (SMART_IS_FUTURE (future));
+  g_return_if_fail (callback != NULL);
+
+  listener = ready_listener_new (smart_context_get_inbox (G_PRIORITY_DEFAULT), G_OBJECT (future),
+                                 callback, user_data);
+  listener->origin = future;
+  listener->dropped = dropped;
+  smart_outcome_listen (smart_future_get_outcome (future), &listener->base);
 }

@@ -83,6 +83,11 @@ void               smart_future_wait_async     (SmartFuture          *future,
                                                 GAsyncReadyCallback   callback,
                                                 gpointer              user_data);
 SMART_AVAILABLE_IN_1_0
+void               smart_future_watch          (SmartFuture          *future,
+                                                GAsyncReadyCallback   callback,
+                                                gpointer              user_data,
+                                                GDestroyNotify        dropped);
+SMART_AVAILABLE_IN_1_0
 gboolean           smart_future_wait_finish    (SmartFuture          *future,
                                                 GAsyncResult         *result,
                                                 GValue               *value,

@@ -1385,6 +1385,16 @@ misuse_future_add_receiver (gconstpointer data)
   refused ("receiver", smart_future_add_receiver (future, stranger ()));
 }
 
+static void
+misuse_future_watch (gconstpointer data)
+{
+  g_autoptr (SmartFuture) future = some_future ();
+
+  refused ("future", smart_future_watch (NULL, ready_never, NULL, NULL));
+  refused ("future", smart_future_watch (stranger (), ready_never, NULL, NULL));
+  refused ("callback", smart_future_watch (future, NULL, NULL, NULL));
+}
+
 /* One that can receive a result. */
 #define TEST_TYPE_RECEIVER (test_receiver_get_type ())
 G_DECLARE_FINAL_TYPE (TestReceiver, test_receiver, TEST, RECEIVER, GObject)
@@ -1963,6 +1973,7 @@ static const Misuse misuses[] = {
   { "e/func-set-interpreted", misuse_func_set_interpreted,
     "smart_async_func_set_interpreted smart_interpreter_entered smart_interpreter_keep" },
   { "e/future-add-receiver", misuse_future_add_receiver, "smart_future_add_receiver" },
+  { "e/future-watch", misuse_future_watch, "smart_future_watch" },
   { "e/receiver-begin", misuse_receiver_begin, "smart_receiver_begin" },
   { "e/future-wait-value", misuse_future_wait_value, "smart_future_wait_value" },
   { "e/exception", misuse_exception, "smart_exception_new smart_exception_get_value" },

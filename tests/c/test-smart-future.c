@@ -880,6 +880,70 @@ context_is_not_kept (void)
     }
 }
 
+/* A callback that cannot come any more. */
+
+typedef struct
+{
+  guint n_called;
+  guint n_dropped;
+} Watched;
+
+static void
+count_call (GObject *source, GAsyncResult *result, gpointer data)
+{
+  ((Watched *) data)->n_called++;
+}
+
+static void
+count_drop (gpointer data)
+{
+  ((Watched *) data)->n_dropped++;
+}
+
+static SmartFuture *
+watch_in (GMainContext *context, Watched *watched)
+{
+  SmartFuture *future = smart_future_new (NULL);
+
+  g_main_context_push_thread_default (context);
+  smart_future_watch (future, count_call, watched, count_drop);
+  g_main_context_pop_thread_default (context);
+
+  return future;
+}
+
+static void
+settle_and_drop (SmartFuture *future)
+{
+  g_assert_true (smart_future_reject (future, g_error_new (G_IO_ERROR, G_IO_ERROR_FAILED, "no")));
+  g_object_unref (future);
+}
+
+static void
+watched_or_dropped (void)
+{
+  GMainContext *context = g_main_context_new ();
+  Watched watched = { 0 };
+  SmartFuture *future = watch_in (context, &watched);
+
+  settle_and_drop (future);
+  g_assert_cmpuint (watched.n_called, ==, 0);
+  while (watched.n_called == 0)
+    g_main_context_iteration (context, TRUE);
+  g_assert_cmpuint (watched.n_dropped, ==, 0);
+
+  /* On its way there. */
+  settle_and_drop (watch_in (context, &watched));
+  future = watch_in (context, &watched);
+  g_assert_cmpuint (watched.n_dropped, ==, 0);
+  g_main_context_unref (context);
+  g_assert_cmpuint (watched.n_dropped, ==, 1);
+  /* Not yet on its way. */
+  settle_and_drop (future);
+  g_assert_cmpuint (watched.n_dropped, ==, 2);
+  g_assert_cmpuint (watched.n_called, ==, 1);
+}
+
 static void
 misuse (void)
 {
@@ -924,6 +988,7 @@ main (int argc, char *argv[])
   smart_test_add ("/future/outcome/spare", spare_is_like_new);
   smart_test_add ("/future/outcome/pinned", pinned_is_freed_in_time);
   smart_test_add ("/future/context-is-not-kept", context_is_not_kept);
+  smart_test_add ("/future/watched-or-dropped", watched_or_dropped);
   smart_test_add ("/future/misuse", misuse);
 
   return g_test_run ();

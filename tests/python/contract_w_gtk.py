@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""The contract's W9: widgets stay on their thread. Needs a display."""
+"""The contract's W9: widgets stay on their thread; and Z1 for that. Needs a display."""
 
 import threading
 
 import gi
 
 import harness
+import leaks
 from harness import Home, expect_smart_error, run_asyncio, test
 
 gi.require_version('Gtk', '4.0')
@@ -44,6 +45,7 @@ def make_raw(**properties):
 @test('/contract/W9.a', main_only=True)
 def widget_is_not_offloaded():
     label = Label(label='Grüße')
+    label.begun.clear()
     expect_smart_error(Home().run, label.blocking, code=WRONG_THREAD)
     expect_smart_error(Home().run, make_raw().callv, label, [], None, code=WRONG_THREAD)
 
@@ -66,6 +68,10 @@ def unless_thread_safe():
     assert label.begun[0] != threading.get_ident()
     raw = make_raw(thread_safe_source=True)
     assert Home().run(raw.callv, label, [], None) == 'Grüße'
+
+
+WIDGETS = list(harness._tests)
+leaks.add_tests(lambda: WIDGETS, '/widgets')
 
 
 if __name__ == '__main__':

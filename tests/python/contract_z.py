@@ -29,7 +29,7 @@ def list_scenarios():
     """The tests of the other sections."""
     mine = list(harness._tests)
     for module in MODULES:
-        with contextlib.suppress(ValueError):  # a namespace is not there
+        with contextlib.suppress(ImportError):  # a namespace is not there
             importlib.import_module(module)
     scenarios = [case for case in harness._tests if case not in mine]
     harness._tests[:] = mine

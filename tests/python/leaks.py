@@ -67,7 +67,7 @@ def _forget_foreign_threads():
             del threading._active[ident]
 
 
-def _next_source_id():
+def next_source_id():
     """The numbers of the default context's sources only ever rise."""
     source = GLib.idle_source_new()
     number = source.attach(None)
@@ -91,7 +91,7 @@ class Left:
             'contexts': get_stat('contexts'),
             'inboxes': get_stat('inboxes'),
             'sources': sum(context.find_source_by_id(number) is not None
-                           for number in range(since, _next_source_id())),
+                           for number in range(since, next_source_id())),
         }
 
     def more_than(self, before, few, many):
@@ -126,7 +126,7 @@ def _run_often(case, rounds, seconds):
 def _run_and_compare(case, rounds, seconds, few, share):
     """What there is more of afterwards."""
     _settle()
-    since = _next_source_id()
+    since = next_source_id()
     before = Left(since)
     n = _run_often(case, rounds, seconds)
     # Threads that were joined, or that let go of a context, may be on their way out.
@@ -170,18 +170,19 @@ def add_tests(list_cases, rest=''):
     """The clauses of Z1 for these scenarios: what they leave is found once for all of the clauses."""
     @functools.cache
     def find():
+        """{scenario: what it leaves, or None}."""
         gc.collect()
         gc.freeze()  # what is there is not looked at each time
-        cases = list_cases()
-        left = {case[0]: more for case in cases if (more := look_at(case)) is not None}
-        print(f'# {len(left)} of {len(cases)} scenarios', flush=True)
+        return {case[0]: look_at(case) for case in list_cases()}
+
+    def leaves_none(figures):
+        seen = {name: more for name, more in find().items() if more is not None}
+        found = [f'{name}: {figure} {more[figure]}' for name, more in seen.items()
+                 for figure in figures if figure in more]
+        assert not found, found
         # Some measure times, which others may spoil.
-        assert len(left) >= 0.95 * len(cases)
-        return left
+        assert len(seen) >= 0.95 * len(find()), len(seen)
 
     for clause, figures in CLAUSES.items():
-        @test(f'/contract/Z1.{clause}{rest}', seconds=36000 if THOROUGH else 250)
-        def leaves_nothing(figures=figures):
-            found = [f'{name}: {figure} {more[figure]}' for name, more in find().items()
-                     for figure in figures if figure in more]
-            assert not found, found
+        test(f'/contract/Z1.{clause}{rest}',
+             seconds=36000 if THOROUGH else 250)(functools.partial(leaves_none, figures))

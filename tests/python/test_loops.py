@@ -247,6 +247,26 @@ def closed_takes_all_along():
                            and harness.count_fds() <= n)
 
 
+@test('/python/loops/closed-while-waiting')
+def closed_while_waiting():
+    # Who can be told of nothing any more is not kept for that.
+    for make_loop in harness.LOOPS.values():
+        for settle in (lambda _: None, lambda future: future.resolve(7)):
+            loop, future = make_loop(), SmartAsync.Future.new(None)
+            waiter = loop.run_until_complete(begin_to_wait(future))
+            settle(future)
+            loop.close()
+            reference = weakref.ref(loop)
+            del loop, waiter
+            future.cancel()
+            gc.collect()
+            assert reference() is None
+
+
+async def begin_to_wait(future):
+    return watch(future, asyncio.get_running_loop())
+
+
 @test('/python/loops/kept-error')
 def kept_error():
     # An error that is kept does not keep the loops of the thread that it comes from.

@@ -257,6 +257,22 @@ on_settled (GObject *source, GAsyncResult *result, gpointer data)
   PyGILState_Release (state);
 }
 
+/* There is no such context any more, as its loop was closed. Any thread. */
+static void
+on_dropped (gpointer data)
+{
+  SmartPyTold *told = data;
+  PyGILState_STATE state;
+
+  if (Py_IsInitialized ())
+    {
+      state = PyGILState_Ensure ();
+      Py_DECREF (told->callback);
+      PyGILState_Release (state);
+    }
+  g_free (told);
+}
+
 /* g_main_context_iteration(), without the interpreter's lock. */
 void
 smart_py_iterate (GMainContext *context, bool may_block)
@@ -303,7 +319,7 @@ wait_quietly (PyObject *module, PyObject *const *args, Py_ssize_t n)
   told->next = NULL;
   if (home != NULL)
     g_main_context_push_thread_default (home);
-  smart_future_wait_async (future, NULL, on_settled, told);
+  smart_future_watch (future, on_settled, told, on_dropped);
   if (home != NULL)
     smart_py_leave_home (home);
   Py_RETURN_NONE;

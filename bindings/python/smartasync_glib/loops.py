@@ -67,6 +67,7 @@ class _Selector(selectors.BaseSelector):
     def __init__(self, context):
         self._context = context
         self._files = None  # a selector of the kernel's
+        self.may_wait = None  # to be called before it waits, which it does not where that says no
 
     # File descriptors
 
@@ -91,13 +92,14 @@ class _Selector(selectors.BaseSelector):
         return self._files is not None and len(self._files.get_map()) > 0
 
     def close(self):
+        self.may_wait = None
         if self._files is not None:
             self._files.close()
 
     # Waiting
 
     def select(self, timeout=None):
-        if timeout is not None and timeout <= 0:
+        if (timeout is not None and timeout <= 0) or not self.may_wait():
             native.iterate(self._context, False)
         elif timeout is None and self._files is None:
             native.iterate(self._context, True)
@@ -170,6 +172,8 @@ class ThreadLoop(native.Loop, asyncio.SelectorEventLoop):
         self._outer = None  # the loop that waits for this one to come to an end
         self._outer_task = None  # the task of that one which does
         self._task = None   # what runs meanwhile on the main thread
+        self._wakeup_fd = None  # what signals were written to before, while this loop waits for them
+        self._selector.may_wait = self._may_wait
 
     # Waking it up: its context is, and only signals need what is written to
 
@@ -215,7 +219,8 @@ class ThreadLoop(native.Loop, asyncio.SelectorEventLoop):
 
     def _end_watch(self):
         watch, self._watch = self._watch, None
-        watch.end()
+        if watch is not None:
+            watch.end()
 
     def drives_here(self):
         """Whether this is the coroutine that is driven without the loop, which has nothing to do."""
@@ -252,17 +257,13 @@ class ThreadLoop(native.Loop, asyncio.SelectorEventLoop):
         self._spare_run = self._spare_step = None
         self.call_soon(callback, context=step_context)
 
-        wakeup_fd = self._watch_signals()
-        if self._watch is None:
+        if self._is_main:
+            self._task = task
+        if self._watch is None and cancellable.address:
             self._begin_watch(task, cancellable)
         timer = None if deadline is None else self.call_at(deadline.time, self._on_deadline,
                                                            deadline, task)
         try:
-            # What was kept before signals woke this loop up.
-            interrupt.check()
-            if self._is_main:
-                self._task = task
-                self._look_at_outer_task()
             self.run_forever()
         except BaseException:
             if not task.done():
@@ -277,8 +278,9 @@ class ThreadLoop(native.Loop, asyncio.SelectorEventLoop):
             self._end_watch()
             if timer is not None:
                 timer.cancel()
-            if wakeup_fd is not None:
-                signal.set_wakeup_fd(wakeup_fd)
+            if self._wakeup_fd is not None:
+                signal.set_wakeup_fd(self._wakeup_fd)
+                self._wakeup_fd = None
         if self._ready:
             self._drain()
         if deadline is not None and deadline.passed:
@@ -333,12 +335,15 @@ class ThreadLoop(native.Loop, asyncio.SelectorEventLoop):
         self._spare._log_destroy_pending = False
         return self._spare
 
-    def _watch_signals(self):
-        """Signals wake the loop up, so that Python's handlers run in time."""
-        if not self._is_main:
-            return None
-        self._need_self_pipe()
-        return signal.set_wakeup_fd(self._csock.fileno(), warn_on_full_buffer=False)
+    def _may_wait(self):
+        """Before it waits: whether there is nothing to do. From then on signals wake it up."""
+        if self._is_main and self._wakeup_fd is None:
+            self._need_self_pipe()
+            self._wakeup_fd = signal.set_wakeup_fd(self._csock.fileno(), warn_on_full_buffer=False)
+            # What came before.
+            interrupt.check()
+            self._look_at_outer_task()
+        return not self._ready
 
     def _process_self_data(self, data):
         """Signals have come, and their handlers have run."""

@@ -29,8 +29,9 @@ struct _SmartListener
   SmartParcel    parcel;  /* must be the first; until it is told, its next is the one of
                              the outcome that came before; the outcome's lock */
   SmartInbox    *inbox;   /* immutable; a use, nullable */
-  SmartOutcome  *outcome; /* set when it is told; a reference */
-  SmartCall     *spent;   /* set when it is told; a call to release there, nullable */
+  SmartOutcome  *outcome; /* set when it is told, if it was not before; a reference */
+  GObject       *spent;   /* set when it is told; a call to release there, or what is left
+                             of it, nullable */
 };
 
 /* What goes when an outcome settles, of what few have. The outcome's lock. */
@@ -57,6 +58,7 @@ typedef struct
 
   double         progress;     /* the outcome's lock; valid if has_progress */
   gboolean       has_progress; /* the outcome's lock */
+  int            cancel_asked; /* atomic: its own cancellable is cancelled, or is to be */
   SmartInbox    *telling;      /* the outcome's lock; a use: where a notification is on its way to */
   SmartParcel    progress_parcel; /* that one; its context's owner */
   SmartInbox    *progress_inbox; /* immutable; a use, nullable: where it is told of */
@@ -90,7 +92,8 @@ struct _SmartOutcome
   SmartRare     *rare;         /* lock to write, atomic to read; set once; nullable */
 
   /* What it needs to settle, for smart-wait-graph.c. */
-  SmartCall     *call;         /* lock: whose outcome it is, while it is pending; identity */
+  SmartCall     *call;         /* atomic; set once: whose outcome it is; to be looked at
+                                  with the lock and while it is pending */
   SmartOutcome  *need;         /* lock: another outcome; a reference */
 
   /* An asynchronous call that was begun and is pending cannot go on unless its
@@ -103,14 +106,14 @@ struct _SmartOutcome
   /* Cancellation: by the caller's cancellable or, where something else can
    * cancel, too, by an own one that follows the caller's. */
   GCancellable  *upstream;     /* immutable; the caller's */
-  GCancellable  *own;          /* lock to write, atomic to read; set once */
+  GCancellable  *own;          /* atomic; set once; lock to write if there is an upstream */
 
   int            n_pins;       /* atomic: those who keep the memory, not what is in it;
                                   0 when it is used again */
   guint          n_blocked;    /* lock: threads that wait for the condition */
 
   /* Immutable. A byte each, which C lets be written without its neighbours. */
-  guint8         wants_own;
+  guint8         wants_own;    /* set at last by smart_outcome_shield() */
   guint8         by_hand;      /* cancelling settles */
   guint8         needs_any;    /* of what it needs, any one suffices */
 
@@ -118,6 +121,7 @@ struct _SmartOutcome
   guint8         keeps_spent;  /* a sync caller waits, who releases the call */
   guint8         queued;       /* to cancel it settles it, for it has not begun */
   guint8         begun;        /* it was queued, and is not any more */
+  guint8         shielded;     /* its own cancellable is not cancelled until it has begun */
 };
 
 SmartOutcome *smart_outcome_new               (GCancellable    *upstream,
@@ -171,6 +175,8 @@ void          smart_cancellable_release       (GCancellable    *cancellable);
 GCancellable *smart_outcome_get_cancellable   (SmartOutcome    *outcome);
 gboolean      smart_outcome_is_cancelled      (SmartOutcome    *outcome);
 void          smart_outcome_cancel            (SmartOutcome    *outcome);
+void          smart_outcome_shield            (SmartOutcome    *outcome);
+void          smart_outcome_unshield          (SmartOutcome    *outcome);
 void          smart_outcome_interrupt         (SmartOutcome    *outcome);
 void          smart_outcome_depend            (SmartOutcome    *outcome,
                                                SmartOutcome    *on);

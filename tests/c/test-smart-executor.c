@@ -155,6 +155,80 @@ loop_gets_thread_later (gconstpointer unused)
   g_object_unref (shortage.func);
 }
 
+static void
+count_body (SmartCall *call, gpointer n_begun)
+{
+  ++*(int *) n_begun;
+  smart_call_return_boolean (call, TRUE);
+}
+
+static void
+assert_no_deadline (gboolean success, GError **error)
+{
+  g_assert_false (success);
+  g_assert_error (*error, G_IO_ERROR, G_IO_ERROR_FAILED);
+  g_clear_error (error);
+}
+
+/* In its own pool, whose thread there is already. */
+static void
+call_in_same_pool (SmartCall *call, gpointer inner)
+{
+  GError *error = NULL;
+
+  assert_no_deadline (smart_async_func_call_sync (inner, NULL, NULL, 0, NULL, NULL, &error),
+                      &error);
+  smart_call_return_boolean (call, TRUE);
+}
+
+static void
+refuse_deadlines (SmartFuture *future, SmartAsyncFunc *func, SmartAsyncFunc *outer)
+{
+  g_autoptr (SmartFuture) timed = smart_future_with_timeout (future, 1);
+  g_autoptr (SmartLock) lock = smart_lock_new ();
+  GError *error = NULL;
+
+  assert_no_deadline (smart_future_get_value (timed, NULL, &error), &error);
+  g_assert_cmpint (smart_future_get_status (future), ==, SMART_FUTURE_PENDING);
+
+  /* A flight that others could join. */
+  assert_no_deadline (smart_lock_run_once_sync (lock, NULL, func, NULL, NULL, 0, NULL, NULL,
+                                                &error),
+                      &error);
+
+  assert_call (outer);
+}
+
+static void
+deadline_gets_thread_later (gconstpointer unused)
+{
+  Shortage shortage = { NULL };
+  int n_begun = 0;
+  g_autoptr (SmartAsyncFunc) func = smart_async_func_new_blocking (count_body, &n_begun, NULL);
+  g_autoptr (SmartAsyncFunc) outer = smart_async_func_new_blocking (call_in_same_pool, func, NULL);
+  g_autoptr (SmartExecutor) pool = smart_executor_new_pool ("deadlines", 1);
+  g_autoptr (SmartFuture) future = smart_future_new (NULL);
+  g_autoptr (SmartFuture) timed = NULL;
+  g_autoptr (GError) error = NULL;
+
+  smart_async_func_set_executor (outer, pool);
+  smart_async_func_set_executor (func, pool);
+  smart_async_func_set_timeout (func, G_MAXINT);
+  assert_call (func);
+  g_assert_cmpint (n_begun, ==, 1);
+
+  begin_shortage (&shortage);
+  refuse_deadlines (future, func, outer);
+  g_assert_cmpint (n_begun, ==, 1);
+
+  g_assert_cmpint (setrlimit (RLIMIT_NPROC, &shortage.before), ==, 0);
+  timed = smart_future_with_timeout (future, 1);
+  g_assert_false (smart_future_wait (timed, -1, NULL, NULL, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT);
+  g_assert_cmpint (smart_future_get_status (future), ==, SMART_FUTURE_REJECTED);
+  g_object_unref (shortage.func);
+}
+
 /* Properties */
 
 static void
@@ -935,6 +1009,7 @@ main (int argc, char **argv)
   smart_test_add_subprocess ("/executor/shortage/sync", NULL, sync_call_gets_thread_later, NULL);
   smart_test_add_subprocess ("/executor/shortage/async", NULL, async_call_gets_thread_later, NULL);
   smart_test_add_subprocess ("/executor/shortage/wait", NULL, wait_gets_thread_later, NULL);
+  smart_test_add_subprocess ("/executor/shortage/deadline", NULL, deadline_gets_thread_later, NULL);
   smart_test_add_subprocess ("/executor/shortage/loop", NULL, loop_gets_thread_later, NULL);
 
   return g_test_run ();

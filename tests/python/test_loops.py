@@ -15,8 +15,10 @@ import weakref
 import harness
 from harness import Gate, expect, expect_error, start_thread, test
 
+import _smartasync_glib as native
 from gi.repository import Gio, GLib, SmartAsync
 from smartasync_glib.future import watch
+from smartasync_glib.homes import home_of
 
 smartasync = SmartAsync.smartasync
 Call = SmartAsync.Call
@@ -356,6 +358,32 @@ def nested_error():
     asked = outer.options(cancellable=Gio.Cancellable())
     assert expect(KeyError, asked, inner) is error
     expect_error(asked, inner_later, code=Gio.IOErrorEnum.CANCELLED)
+
+
+@test('/python/loops/loop-within-home')
+def loop_within_home():
+    # Results are gathered while a home is iterated, but not those that a loop in there waits for.
+    async def main():
+        over = asyncio.get_running_loop().create_future()
+
+        def on_idle(*_):
+            context = GLib.MainContext.new()
+            context.push_thread_default()
+            loop = GLib.MainLoop.new(context, False)
+            future = SmartAsync.Future.new(None)
+            native.wait(future, loop.quit, None)
+            future.resolve(7)
+            loop.run()
+            context.pop_thread_default()
+            over.set_result(future.result())
+            return GLib.SOURCE_REMOVE
+
+        source = GLib.idle_source_new()
+        source.set_callback(on_idle)
+        source.attach(home_of(asyncio.get_running_loop()))
+        return await asyncio.wait_for(over, harness.DEADLINE)
+
+    assert asyncio.run(main()) == 7
 
 
 if __name__ == '__main__':

@@ -22,7 +22,7 @@ static _Thread_local enum
 static void
 on_ended (void)
 {
-  PyGILState_STATE state = PyGILState_Ensure ();
+  PyGILState_STATE state = smart_py_ensure ();
 
   PyGILState_Release (PyGILState_LOCKED); /* what was kept */
   PyGILState_Release (state);             /* with which it is freed */
@@ -46,14 +46,6 @@ enter_method (PyObject *module, PyObject *unused)
 {
   enter ();
   return PyBool_FromLong (thread_state == KEPT);
-}
-
-/* An idle worker may end while Python does. */
-static PyObject *
-leave_threads (PyObject *module, PyObject *unused)
-{
-  smart_interpreter_keep (NULL);
-  Py_RETURN_NONE;
 }
 
 /* Bodies that block */
@@ -159,7 +151,7 @@ get_work (SmartCall *call)
 static void
 on_run_work (SmartCall *call, gpointer unused)
 {
-  PyGILState_STATE state = PyGILState_Ensure ();
+  PyGILState_STATE state = smart_py_ensure ();
 
   enter ();
   run_work (call, get_work (call));
@@ -194,7 +186,7 @@ call_body (SmartCall *call, PyObject *body)
 static void
 on_begin (SmartCall *call, gpointer body)
 {
-  PyGILState_STATE state = PyGILState_Ensure ();
+  PyGILState_STATE state = smart_py_ensure ();
 
   call_body (call, body);
   PyGILState_Release (state);
@@ -203,7 +195,7 @@ on_begin (SmartCall *call, gpointer body)
 static void
 on_block (SmartCall *call, gpointer body)
 {
-  PyGILState_STATE state = PyGILState_Ensure ();
+  PyGILState_STATE state = smart_py_ensure ();
 
   enter ();
   call_body (call, body);
@@ -218,7 +210,7 @@ drop (gpointer object)
 
   if (!Py_IsInitialized ())
     return;
-  state = PyGILState_Ensure ();
+  state = smart_py_ensure ();
   Py_DECREF ((PyObject *) object);
   PyGILState_Release (state);
 }
@@ -290,7 +282,6 @@ static PyMethodDef methods[] = {
     "Has the workers' monitor not start threads that would wait for the interpreter's lock, too." },
   { "enter", enter_method, METH_NOARGS,
     "To be called where a body begins that a worker may run; whether Python's state is kept." },
-  { "leave_threads", leave_threads, METH_NOARGS, "To be called when Python ends." },
   { "is_caller", is_caller, METH_O,
     "Whether the innermost body that C runs, here, was called from this frame." },
   { NULL },

@@ -6,14 +6,16 @@
 
 typedef struct
 {
-  PyObject_HEAD PyObject *function;
+  PyObject_HEAD
+  PyObject *function;
   bool is_direct;    /* no option asks for the library, where the caller can call it himself */
   bool is_coroutine; /* it gives a coroutine */
 } Function;
 
 typedef struct
 {
-  PyObject_HEAD PyObject *weak_references;
+  PyObject_HEAD
+  PyObject *weak_references;
   PyObject *function;
   PyObject *instance;
 } Method;

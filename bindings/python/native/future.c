@@ -7,7 +7,8 @@
 /* A call in flight that nobody but an asyncio loop sees. */
 typedef struct
 {
-  PyObject_HEAD SmartFuture *future;
+  PyObject_HEAD
+  SmartFuture *future;
   PyObject *outcome;
   PyObject *work;
 } Started;
@@ -57,9 +58,11 @@ call_sync (PyObject *module, PyObject *const *args, Py_ssize_t n)
     return NULL;
 
   init_argument (&argument, args[2]);
-  Py_BEGIN_ALLOW_THREADS done =
-      smart_async_func_call_sync (func, source, &argument, 1, cancellable, NULL, &error);
-  Py_END_ALLOW_THREADS if (!done) return raise_error (error);
+  Py_BEGIN_ALLOW_THREADS
+    done = smart_async_func_call_sync (func, source, &argument, 1, cancellable, NULL, &error);
+  Py_END_ALLOW_THREADS
+  if (!done)
+    return raise_error (error);
   Py_RETURN_NONE;
 }
 
@@ -213,7 +216,14 @@ struct _SmartPyTold
 
 /* While this thread iterates a context, those that are to be told when it has: then with a single
  * change of hands of the interpreter's lock. */
-static _Thread_local SmartPyTold ***gathering;
+typedef struct
+{
+  SmartPyTold *first;
+  SmartPyTold **end;
+  int depth; /* of what that context dispatches */
+} Gathering;
+
+static _Thread_local Gathering *gathering;
 
 /* Consumes it. */
 static void
@@ -234,14 +244,15 @@ on_settled (GObject *source, GAsyncResult *result, gpointer data)
   SmartPyTold *told = data;
   PyGILState_STATE state;
 
-  if (gathering != NULL)
+  /* In a loop within, whoever runs it may wait for just this. */
+  if (gathering != NULL && g_main_depth () == gathering->depth)
     {
-      **gathering = told;
-      *gathering = &told->next;
+      *gathering->end = told;
+      gathering->end = &told->next;
       return;
     }
 
-  state = PyGILState_Ensure ();
+  state = smart_py_ensure ();
   tell (told);
   PyGILState_Release (state);
 }
@@ -266,18 +277,20 @@ on_dropped (gpointer data)
 void
 smart_py_iterate (GMainContext *context, bool may_block)
 {
-  SmartPyTold *first = NULL, **end = &first, ***outer = gathering;
+  Gathering own = { .end = &own.first, .depth = g_main_depth () + 1 };
+  Gathering *outer = gathering;
+  SmartPyTold *told, *next;
 
-  gathering = &end;
-  Py_BEGIN_ALLOW_THREADS g_main_context_iteration (context, may_block);
-  Py_END_ALLOW_THREADS gathering = outer;
+  gathering = &own;
+  Py_BEGIN_ALLOW_THREADS
+    g_main_context_iteration (context, may_block);
+  Py_END_ALLOW_THREADS
+  gathering = outer;
 
-  *end = NULL;
-  while (first != NULL)
+  *own.end = NULL;
+  for (told = own.first; told != NULL; told = next)
     {
-      SmartPyTold *told = first;
-
-      first = told->next;
+      next = told->next;
       tell (told);
     }
 }

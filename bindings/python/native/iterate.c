@@ -67,28 +67,31 @@ iterate_with (PyObject *module, PyObject *args)
       !smart_py_get_context (object, &context))
     return NULL;
 
-  Py_BEGIN_ALLOW_THREADS g_main_context_prepare (context, &priority);
-  while ((n = g_main_context_query (context, priority, &timeout, fds, n_fds)) > n_fds)
-    {
-      if (fds != few)
-        g_free (fds);
-      n_fds = n;
-      fds = g_new (GPollFD, n_fds + 1);
-    }
-  fds[n] = (GPollFD) { .fd = fd, .events = G_IO_IN };
-  n_ready = g_poll (fds, n + (fd >= 0), get_shorter (timeout, milliseconds));
-  problem = errno;
+  Py_BEGIN_ALLOW_THREADS
+    g_main_context_prepare (context, &priority);
+    while ((n = g_main_context_query (context, priority, &timeout, fds, n_fds)) > n_fds)
+      {
+        if (fds != few)
+          g_free (fds);
+        n_fds = n;
+        fds = g_new (GPollFD, n_fds + 1);
+      }
+    fds[n] = (GPollFD) { .fd = fd, .events = G_IO_IN };
+    n_ready = g_poll (fds, n + (fd >= 0), get_shorter (timeout, milliseconds));
+    problem = errno;
   Py_END_ALLOW_THREADS
 
-      /* The next iteration begins anew. */
-      if (n_ready < 0 && problem == EINTR) has_passed = PyErr_CheckSignals () == 0;
+  /* The next iteration begins anew. */
+  if (n_ready < 0 && problem == EINTR)
+    has_passed = PyErr_CheckSignals () == 0;
   if (n_ready < 0)
     for (int i = 0; i < n; i++)
       fds[i].revents = 0;
 
   if (has_passed)
     {
-      Py_BEGIN_ALLOW_THREADS if (g_main_context_check (context, priority, fds, n))
+      Py_BEGIN_ALLOW_THREADS
+        if (g_main_context_check (context, priority, fds, n))
           g_main_context_dispatch (context);
       Py_END_ALLOW_THREADS
     }
@@ -112,13 +115,15 @@ query (PyObject *module, PyObject *object)
     return NULL;
 
   fds[0].fd = -1;
-  Py_BEGIN_ALLOW_THREADS if (g_main_context_acquire (context))
-  {
-    g_main_context_prepare (context, &priority);
-    g_main_context_query (context, priority, &timeout, fds, N_FDS);
-    g_main_context_release (context);
-  }
-  Py_END_ALLOW_THREADS return Py_BuildValue ("ii", timeout, fds[0].fd);
+  Py_BEGIN_ALLOW_THREADS
+    if (g_main_context_acquire (context))
+      {
+        g_main_context_prepare (context, &priority);
+        g_main_context_query (context, priority, &timeout, fds, N_FDS);
+        g_main_context_release (context);
+      }
+  Py_END_ALLOW_THREADS
+  return Py_BuildValue ("ii", timeout, fds[0].fd);
 }
 
 /* For this thread's pop_thread_default(), where somebody else polls for the context. What the thread

@@ -7,11 +7,12 @@
 /* The part of a ThreadLoop that every run needs. */
 typedef struct
 {
-  PyObject_HEAD PyObject *context; /* its GLib.MainContext */
-  PyObject *thread;                /* the identifier of its own */
-  PyObject *thread_id;             /* that of the thread that runs it, or None */
-  PyObject *ready;                 /* asyncio's queue of what is to be called */
-  PyObject *spare;                 /* a task that nobody has scheduled yet, or None */
+  PyObject_HEAD
+  PyObject *context;   /* its GLib.MainContext */
+  PyObject *thread;    /* the identifier of its own */
+  PyObject *thread_id; /* that of the thread that runs it, or None */
+  PyObject *ready;     /* asyncio's queue of what is to be called */
+  PyObject *spare;     /* a task that nobody has scheduled yet, or None */
   PyObject *root;  /* the task whose coroutine is driven without the loop, while it is, or None */
   PyObject *watch; /* cancels that task, or None */
   PyObject *body;  /* the frame of what it runs, or None until somebody asks: see detect.py */
@@ -22,7 +23,8 @@ typedef struct
 /* What a coroutine yields for a future that may be waited for without the loop. */
 typedef struct
 {
-  PyObject_HEAD PyObject *future;
+  PyObject_HEAD
+  PyObject *future;
 } Outside;
 
 static PyTypeObject loop_type;

@@ -5,6 +5,9 @@
 #define SMART_PYTHON_MODULE
 #include "native.h"
 
+#include <pthread.h>
+#include <unistd.h>
+
 SmartPyHooks smart_py_hooks;
 
 PyObject *
@@ -37,6 +40,67 @@ smart_py_raise_again (PyObject *error)
 #else
   PyErr_Restore (Py_NewRef (Py_TYPE (error)), error, PyException_GetTraceback (error));
 #endif
+}
+
+void
+smart_py_report (void)
+{
+  PyObject *raised = smart_py_take_raised ();
+  PyObject *result = PyObject_CallOneArg (smart_py_hooks.report, raised);
+
+  if (result == NULL)
+    PyErr_WriteUnraisable (smart_py_hooks.report);
+  Py_XDECREF (result);
+  Py_XDECREF (raised);
+}
+
+/* Threads that Python has not started */
+
+/* Those on their way to the interpreter's lock; atomic. */
+static int n_entering;
+
+/* Whether Python ends; atomic. */
+static int is_leaving;
+
+/* CPython stops the threads that it knows when it ends, where they ask for its lock. One that comes
+ * anew meanwhile it lets in, and that crashes in what is half gone: so we stop it here. */
+PyGILState_STATE
+smart_py_ensure (void)
+{
+  PyGILState_STATE state;
+
+  g_atomic_int_inc (&n_entering);
+  if (g_atomic_int_get (&is_leaving) && PyGILState_GetThisThreadState () == NULL)
+    {
+      g_atomic_int_add (&n_entering, -1);
+      for (;;)
+        pause ();
+    }
+  state = PyGILState_Ensure ();
+  g_atomic_int_add (&n_entering, -1);
+
+  return state;
+}
+
+static PyObject *
+leave_threads (PyObject *module, PyObject *unused)
+{
+  /* An idle worker may end while Python does. */
+  smart_interpreter_keep (NULL);
+  g_atomic_int_set (&is_leaving, TRUE);
+
+  /* Each has the lock in no time, and is one that CPython knows then. */
+  Py_BEGIN_ALLOW_THREADS
+    while (g_atomic_int_get (&n_entering) > 0)
+      g_usleep (100);
+  Py_END_ALLOW_THREADS
+  Py_RETURN_NONE;
+}
+
+static void
+forget_threads (void)
+{
+  g_atomic_int_set (&n_entering, 0);
 }
 
 bool
@@ -145,7 +209,8 @@ disconnect (PyObject *module, PyObject *args)
 /* PyGObject's object for a function of the introspection data, up to 3.50. */
 typedef struct
 {
-  PyObject_HEAD gpointer info;
+  PyObject_HEAD
+  gpointer info;
   PyObject *weak_references;
   PyObject *cache;
   PyObject *unbound;
@@ -215,6 +280,7 @@ static PyMethodDef methods[] = {
     "get_bound_to(info, unbound)\n--\n\n"
     "What a bound function of PyGObject's, up to 3.50, is bound to." },
   { "keep", keep, METH_O, "Has it never freed." },
+  { "leave_threads", leave_threads, METH_NOARGS, "To be called when Python ends." },
   { "set_hooks", (PyCFunction) (void (*) (void)) set_hooks, METH_VARARGS | METH_KEYWORDS,
     "What is called here, and is Python's." },
   { NULL },
@@ -235,6 +301,9 @@ PyInit__smartasync_glib (void)
 {
   PyObject *module, *gobject;
 
+  /* A forked child has none of its parent's. */
+  pthread_atfork (NULL, NULL, forget_threads);
+
   gobject = pygobject_init (3, 42, 0);
   if (gobject == NULL)
     return NULL;
@@ -245,8 +314,8 @@ PyInit__smartasync_glib (void)
     return NULL;
 
   if (smart_py_add_frame (module) && smart_py_add_function (module) && smart_py_add_work (module) &&
-      smart_py_add_body (module) && smart_py_add_future (module) && smart_py_add_iterate (module) &&
-      smart_py_add_loop (module))
+      smart_py_add_body (module) && smart_py_add_call (module) && smart_py_add_future (module) &&
+      smart_py_add_iterate (module) && smart_py_add_loop (module))
     return module;
 
   Py_DECREF (module);

@@ -86,6 +86,10 @@ void smart_py_work_clear (SmartPyWork *self);
 
 bool smart_py_add_body (PyObject *module);
 
+/* call.c: calls as of C, with GValues */
+
+bool smart_py_add_call (PyObject *module);
+
 /* future.c: what has been started */
 
 typedef struct _SmartPyTold SmartPyTold;
@@ -107,6 +111,8 @@ PyObject *smart_py_run_coroutine (PyObject *coroutine);      /* steals it */
 
 /* native.c */
 
+PyGILState_STATE smart_py_ensure (void);                     /* PyGILState_Ensure(), on any thread */
+
 typedef struct
 {
   PyObject *local;         /* has the thread's loops */
@@ -125,4 +131,5 @@ extern SmartPyHooks smart_py_hooks;
 
 PyObject *smart_py_take_raised (void);                       /* NULL if there is none */
 void smart_py_raise_again (PyObject *error);                 /* steals it */
+void smart_py_report (void);                                 /* what is raised, to nobody in particular */
 bool smart_py_get_gobject (PyObject *object, GType type, gpointer *gobject);

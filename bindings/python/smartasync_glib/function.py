@@ -178,8 +178,8 @@ class SmartFunction(native.Function):
     def _start(self, work):
         outcome = work.outcome
         with detect.in_c(True):
-            future = self._get_func()._callv(self._get_source(work.args), [values.box(work)],
-                                             self._get_cancellable())
+            future = native.callv(self._get_func(), self._get_source(work.args), [values.box(work)],
+                                  self._get_cancellable())
         future._outcome = outcome
         return future
 

@@ -74,14 +74,15 @@ class LibraryFunction(SmartFunction):
                 or func.get_kind() == SmartAsync.AsyncFuncKind.BLOCKING):
             return func
         if self._elsewhere is None:
-            self._elsewhere = func.derivev(['executor'],
-                                           [GObject.Value(SmartAsync.Executor, get_loop_thread())])
+            self._elsewhere = func.derivev([], [])
+            self._elsewhere.set_executor(get_loop_thread())
         return self._elsewhere
 
     def _begin(self, args, kwargs, plain=False):
         arguments = self._make_arguments(args, kwargs)
         with detect.in_c(True):
-            future = self._get_func_here()._callv(None, arguments, self._get_cancellable())
+            future = native.callv(self._get_func_here(), None, arguments,
+                                  self._get_cancellable())
         if (values.find_boxed(arguments)
                 and future.get_status() == SmartAsync.FutureStatus.REJECTED):
             self._check(arguments, future.exception())
@@ -104,7 +105,7 @@ class LibraryFunction(SmartFunction):
         arguments = self._make_arguments(args, kwargs)
         try:
             with detect.in_c(False), errors.translated():
-                return interrupt.call(self._get_func()._call_sync, None, arguments,
+                return interrupt.call(native.callv_sync, self._get_func(), None, arguments,
                                       self._cancellable)[1]
         except GLib.Error as error:
             self._check(arguments, error)
@@ -398,8 +399,8 @@ class PairFunction(LibraryFunction):
         work, cancellable = self._make_work(args, kwargs, plain=plain)
         outcome = work.outcome
         with detect.in_c(True):
-            future = self._get_func_here()._callv(_get_source(work.instance), [values.box(work)],
-                                                  cancellable)
+            future = native.callv(self._get_func_here(), _get_source(work.instance),
+                                  [values.box(work)], cancellable)
         future._outcome = outcome
         return future
 
@@ -409,7 +410,7 @@ class PairFunction(LibraryFunction):
         work, cancellable = self._make_work(args, kwargs, plain=True)
         outcome = work.outcome
         with detect.in_c(False), errors.translated(outcome):
-            interrupt.call(self._get_func()._call_sync, _get_source(work.instance),
+            interrupt.call(native.callv_sync, self._get_func(), _get_source(work.instance),
                            [values.box(work)], cancellable)
         return outcome.value
 

@@ -2,7 +2,8 @@
 
 /* The lock's protocol, as in smart-lock.c, for one key: callers join or start a
  * flight, land, leave when they are cancelled; meanwhile others forget the key
- * and reset the lock.
+ * and reset the lock. With ALONE, a first caller whom nothing can have leave runs his
+ * flight himself.
  *
  * What is done with a mutex held is one step here, since everything that it
  * protects is used with it held: the lock's, and that of an outcome, which
@@ -11,6 +12,8 @@
  * GOOD: -DN_CALLERS=3 -DN_CANCELS=2
  * GOOD: -DN_CALLERS=3 -DN_CANCELS=1 -DFORGET
  * GOOD: -DN_CALLERS=2 -DN_CANCELS=1 -DFORGET -DRESET
+ * GOOD: -DN_CALLERS=3 -DN_CANCELS=1 -DALONE
+ * GOOD: -DN_CALLERS=2 -DN_CANCELS=1 -DFORGET -DRESET -DALONE
  * BAD: -DBUG_LOST_WAITER -DN_CALLERS=2
  * BAD: -DBUG_SECOND_LOOKUP -DN_CALLERS=2
  * BAD: -DBUG_SECOND_REMOVE -DN_CALLERS=3 -DFORGET
@@ -19,7 +22,9 @@
  * BAD: -DBUG_RESET_KNOWN -DN_CALLERS=2 -DFORGET -DRESET
  * BAD: -DBUG_NOT_CANCELLED -DN_CALLERS=2 -DN_CANCELS=2
  * BAD: -DBUG_FREED -DN_CALLERS=2
- * BAD: -DBUG_TRACE -DN_CALLERS=2 */
+ * BAD: -DBUG_TRACE -DN_CALLERS=2
+ * BAD: -DBUG_ENDED_FIRST -DN_CALLERS=2 -DRESET -DALONE
+ * BAD: -DBUG_LANDS_TWICE -DN_CALLERS=2 -DRESET -DALONE */
 
 #ifndef N_CALLERS
 #define N_CALLERS 3
@@ -46,7 +51,7 @@ typedef Flight
   byte refs;
   byte n_waiters; /* mutex */
   bool can_join;  /* mutex */
-  bool landed;    /* mutex */
+  bool landed;    /* mutex to write */
   bool cancelled; /* its cancellable */
 
   /* Its outcome, and who listens to that. */
@@ -114,15 +119,19 @@ inline close (c)
 #endif
 }
 
-/* A waiter has settled: left() */
+/* A waiter has settled: waiter_leave() */
 inline leave (w)
 {
   atomic
   {
     use (waiters[w].joined);
-    n_waiters--;
-    flights[waiters[w].joined].n_waiters--;
-    is_last = (flights[waiters[w].joined].n_waiters == 0 && !flights[waiters[w].joined].landed);
+    if
+    :: !flights[waiters[w].joined].landed ->
+      n_waiters--;
+      flights[waiters[w].joined].n_waiters--;
+      is_last = (flights[waiters[w].joined].n_waiters == 0)
+    :: else
+    fi;
     if
     :: is_last ->
       flights[waiters[w].joined].deserted = true;
@@ -161,18 +170,42 @@ inline settle_waiter (w, how)
   fi
 }
 
-/* The flight's own listener, the first one: landed() */
+/* flight_land(), which looks without the mutex first */
 inline land (l)
 {
   atomic
   {
-#ifndef BUG_TRACE
-    close (l);
-#endif
-    flights[l].landed = true;
-    n_under_way--;
-    unref (l)
+    use (l);
+    ended = flights[l].landed
   }
+  if
+  :: !ended ->
+#ifdef BUG_ENDED_FIRST
+    atomic
+    {
+      ended = flights[l].landed;
+      flights[l].landed = true
+    }
+#endif
+    atomic
+    {
+#if !defined(BUG_ENDED_FIRST) && !defined(BUG_LANDS_TWICE)
+      ended = flights[l].landed;
+#endif
+      if
+      :: !ended ->
+#ifndef BUG_TRACE
+        close (l);
+#endif
+        n_waiters = n_waiters - flights[l].n_waiters;
+        n_under_way--;
+        flights[l].landed = true
+      :: else
+      fi
+    }
+  :: else
+  fi;
+  ended = false
 }
 
 inline settle_flight (s, how)
@@ -189,7 +222,8 @@ inline settle_flight (s, how)
   :: won ->
     won = false;
     if
-    :: flights[s].tells_flight -> land (s)
+    /* The flight's own listener, the first one: landed() */
+    :: flights[s].tells_flight -> land (s); atomic { unref (s) }
     :: else
     fi;
     do
@@ -225,13 +259,9 @@ inline settle_flight (s, how)
 #define IS_LIVE(l) (flights[l].made && flights[l].status == PENDING && flights[l].n_waiters > 0 && \
                     !flights[l].forgotten && !flights[l].was_reset)
 
-/* The call of the function. It may be held up anywhere. It holds the outcome,
- * not the flight: the outcome's listeners do. */
-proctype Body (byte f)
+/* The call of the function. */
+inline fly (f)
 {
-  byte i;
-  bool is_last, tell, won;
-
   if
   :: flights[f].status != PENDING || flights[f].cancelled -> settle_flight (f, CANCELLED)
   :: else ->
@@ -241,10 +271,28 @@ proctype Body (byte f)
   fi
 }
 
+/* It may be held up anywhere. It holds the outcome, not the flight: the outcome's
+ * listeners do. */
+proctype Body (byte f)
+{
+  byte i;
+  bool is_last, tell, won, ended;
+
+  fly (f)
+}
+
+#define FLIES(l) (flights[l].made && !flights[l].landed)
+#if N_CALLERS > 2
+#define N_FLYING (FLIES (0) + FLIES (1) + FLIES (2))
+#else
+#define N_FLYING (FLIES (0) + FLIES (1))
+#endif
+
 proctype Caller (byte me)
 {
   byte f = NONE;
-  bool is_first, is_last, tell;
+  byte i;
+  bool is_first, is_last, tell, won, ended;
 
 #ifdef BUG_SECOND_LOOKUP
   f = table;
@@ -280,6 +328,8 @@ proctype Caller (byte me)
       f = me;
       is_first = true;
       flights[f].made = true;
+      flights[f].refs = 1;
+      flights[f].tells_flight = true;
       flights[f].can_join = true;
       n_under_way++;
       table = f
@@ -293,20 +343,22 @@ proctype Caller (byte me)
   atomic { if :: !is_first -> unref (f) :: else fi }
 #endif
 
+#ifdef ALONE
+  /* run_alone() */
   if
-  :: is_first ->
+  :: is_first && me >= N_CANCELS ->
+    fly (f);
+    land (f);
     atomic
     {
-      ref (f);
-      tell = (flights[f].status != PENDING);
-      flights[f].tells_flight = !tell
+      /* L9: whoever has settled it, nothing of it is left for him to see. */
+      assert (!flights[f].can_join && N_FLYING == n_under_way);
+      unref (f)
     }
-    if
-    :: tell -> tell = false; land (f)
-    :: else
-    fi
+    goto returned
   :: else
   fi;
+#endif
 
   /* Two steps in C. Nothing settles the waiter before. */
   atomic
@@ -398,7 +450,7 @@ proctype Forget ()
 proctype Reset ()
 {
   byte i, k;
-  bool is_last, tell, won;
+  bool is_last, tell, won, ended;
   bool under_way[N_CALLERS];
   bool found[N_CALLERS];
 
@@ -473,8 +525,10 @@ init
     assert (table == NONE && n_waiters == 0 && n_under_way == 0);
     do
     :: w < N_CALLERS ->
+#ifndef ALONE
       assert (waiters[w].status != PENDING);
-      assert (!flights[w].made || (flights[w].freed && flights[w].landed && flights[w].n_waiters == 0));
+#endif
+      assert (!flights[w].made || (flights[w].freed && flights[w].landed));
       /* L3: when the last one leaves, it is cancelled. */
       assert (!flights[w].deserted || flights[w].cancelled);
       w++

@@ -259,6 +259,8 @@ timer_main (gpointer data)
 
   g_main_context_push_thread_default (context);
   g_main_loop_run (loop);
+  /* Some objects only end in an idle source of their context's. */
+  smart_context_pool_drain (context);
   g_main_context_pop_thread_default (context);
   g_main_loop_unref (loop);
 

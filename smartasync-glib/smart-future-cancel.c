@@ -83,6 +83,15 @@ ensure_own (SmartOutcome *outcome)
 
   made = smart_cancellable_new ();
 
+  /* Nothing to follow: no lock. */
+  if (outcome->upstream == NULL)
+    {
+      if (g_atomic_pointer_compare_and_exchange (&outcome->own, NULL, made))
+        return made;
+      smart_cancellable_release (made);
+      return g_atomic_pointer_get (&outcome->own);
+    }
+
   g_mutex_lock (&outcome->lock);
   own = outcome->own;
   if (own == NULL)

@@ -29,8 +29,9 @@ struct _SmartListener
   SmartParcel    parcel;  /* must be the first; until it is told, its next is the one of
                              the outcome that came before; the outcome's lock */
   SmartInbox    *inbox;   /* immutable; a use, nullable */
-  SmartOutcome  *outcome; /* set when it is told; a reference */
-  SmartCall     *spent;   /* set when it is told; a call to release there, nullable */
+  SmartOutcome  *outcome; /* set when it is told, if it was not before; a reference */
+  GObject       *spent;   /* set when it is told; a call to release there, or what is left
+                             of it, nullable */
 };
 
 /* What goes when an outcome settles, of what few have. The outcome's lock. */
@@ -91,7 +92,8 @@ struct _SmartOutcome
   SmartRare     *rare;         /* lock to write, atomic to read; set once; nullable */
 
   /* What it needs to settle, for smart-wait-graph.c. */
-  SmartCall     *call;         /* lock: whose outcome it is, while it is pending; identity */
+  SmartCall     *call;         /* atomic; set once: whose outcome it is; to be looked at
+                                  with the lock and while it is pending */
   SmartOutcome  *need;         /* lock: another outcome; a reference */
 
   /* An asynchronous call that was begun and is pending cannot go on unless its
@@ -104,7 +106,7 @@ struct _SmartOutcome
   /* Cancellation: by the caller's cancellable or, where something else can
    * cancel, too, by an own one that follows the caller's. */
   GCancellable  *upstream;     /* immutable; the caller's */
-  GCancellable  *own;          /* lock to write, atomic to read; set once */
+  GCancellable  *own;          /* atomic; set once; lock to write if there is an upstream */
 
   int            n_pins;       /* atomic: those who keep the memory, not what is in it;
                                   0 when it is used again */

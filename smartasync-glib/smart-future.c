@@ -77,6 +77,9 @@ smart_outcome_new (GCancellable *upstream, gboolean wants_own)
   outcome->ref_count = 1;
   outcome->upstream = upstream != NULL ? g_object_ref (upstream) : NULL;
   outcome->wants_own = wants_own;
+  /* Nearly always it will be asked for, and so far that takes no lock. */
+  if (wants_own && upstream == NULL)
+    outcome->own = smart_spares_take (&thread->spare_cancellables);
 
   return outcome;
 }
@@ -229,8 +232,9 @@ smart_listener_clear (SmartListener *listener)
 {
   g_clear_pointer (&listener->outcome, smart_outcome_unref);
   g_clear_pointer (&listener->inbox, smart_inbox_unref);
-  if (listener->spent != NULL)
-    smart_call_release (g_steal_pointer (&listener->spent));
+  if (listener->spent != NULL && SMART_IS_CALL (listener->spent))
+    smart_call_release (SMART_CALL (g_steal_pointer (&listener->spent)));
+  g_clear_object (&listener->spent);
 }
 
 static SmartListener *
@@ -288,7 +292,7 @@ smart_outcome_listen_first (SmartOutcome *outcome, SmartListener *listener)
 }
 
 /* In the order in which they came, those without an inbox first; each with a
- * reference to @outcome. */
+ * reference to @outcome, if it had none. */
 static SmartListener *
 in_order (SmartListener *newest, SmartOutcome *outcome)
 {
@@ -302,7 +306,8 @@ in_order (SmartListener *newest, SmartOutcome *outcome)
       SmartListener **list = listener->inbox == NULL ? &at_once : &later;
 
       newest = get_next (listener);
-      listener->outcome = smart_outcome_ref (outcome);
+      if (listener->outcome == NULL)
+        listener->outcome = smart_outcome_ref (outcome);
       set_next (listener, *list);
       /* The first that is put there ends it. */
       if (list == &at_once && *list == NULL)
@@ -331,7 +336,7 @@ tell_all (SmartListener *listeners, SmartCall *spent)
       listeners = get_next (listener);
       if (spent != NULL && listener->inbox != NULL &&
           listener->inbox == smart_call_get_inbox (spent))
-        listener->spent = g_steal_pointer (&spent);
+        listener->spent = smart_call_send (g_steal_pointer (&spent));
 
       tell (listener);
     }
@@ -521,7 +526,6 @@ settle (SmartOutcome *outcome, GValue *value, SmartOutcome *like, GError *error,
   home = outcome->home;
   outcome->home = (SmartHome) { NULL };
   need = g_steal_pointer (&outcome->need);
-  outcome->call = NULL;
   has_ties = outcome->rare != NULL;
   if (has_ties)
     {

@@ -12,7 +12,7 @@ typedef struct _SmartLineage SmartLineage;
  * which begins with it. */
 struct _SmartLineage
 {
-  gatomicrefcount  ref_count;
+  int              ref_count; /* atomic */
   int              ended;     /* atomic: it is not held any more */
   SmartLineage    *above;     /* a reference, nullable; immutable once a call has it */
   gconstpointer    turn_of;   /* immutable: whose turn it is, identity only, while it
@@ -20,7 +20,7 @@ struct _SmartLineage
 };
 
 void          smart_lineage_init     (SmartLineage  *flight);
-void          smart_lineage_set_above (SmartLineage *flight,
+SmartLineage *smart_lineage_fly      (SmartLineage  *flight,
                                       SmartLineage  *above);
 SmartLineage *smart_lineage_new_turn (SmartLineage  *above,
                                       gconstpointer  turn_of);

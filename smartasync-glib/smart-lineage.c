@@ -9,14 +9,18 @@
 void
 smart_lineage_init (SmartLineage *flight)
 {
-  g_atomic_ref_count_init (&flight->ref_count);
+  flight->ref_count = 1;
 }
 
-/* A call that has @above (nullable) is about to fly. Once. */
-void
-smart_lineage_set_above (SmartLineage *flight, SmartLineage *above)
+/* A call that has @above (nullable) is about to fly. Returns its reference, which is
+ * the second one; nobody else can take any so far. */
+SmartLineage *
+smart_lineage_fly (SmartLineage *flight, SmartLineage *above)
 {
   flight->above = above != NULL ? smart_lineage_ref (above) : NULL;
+  flight->ref_count = 2;
+
+  return flight;
 }
 
 SmartLineage *
@@ -24,7 +28,7 @@ smart_lineage_new_turn (SmartLineage *above, gconstpointer turn_of)
 {
   SmartLineage *lineage = g_new0 (SmartLineage, 1);
 
-  g_atomic_ref_count_init (&lineage->ref_count);
+  lineage->ref_count = 1;
   lineage->above = above != NULL ? smart_lineage_ref (above) : NULL;
   lineage->turn_of = turn_of;
 
@@ -34,14 +38,14 @@ smart_lineage_new_turn (SmartLineage *above, gconstpointer turn_of)
 SmartLineage *
 smart_lineage_ref (SmartLineage *lineage)
 {
-  g_atomic_ref_count_inc (&lineage->ref_count);
+  g_atomic_int_inc (&lineage->ref_count);
   return lineage;
 }
 
 void
 smart_lineage_unref (SmartLineage *lineage)
 {
-  while (lineage != NULL && g_atomic_ref_count_dec (&lineage->ref_count))
+  while (lineage != NULL && g_atomic_int_dec_and_test (&lineage->ref_count))
     {
       SmartLineage *above = lineage->above;
 

@@ -58,7 +58,8 @@ struct _SmartLock
   Flight *alone;        /* nearly always there is one at a time */
   GHashTable *flights;  /* the others, by key */
   Flight *unkeyed;      /* likewise, that of no key */
-  GQueue under_way;     /* mutex: all flights that have not landed; not references */
+  Flight *under_way;    /* mutex: all that have not landed, the latest first; not references */
+  guint n_flights;      /* mutex: how many these are */
   guint n_waiters;      /* mutex */
   guint64 n_calls;      /* mutex */
   guint64 n_executions; /* mutex */
@@ -72,16 +73,17 @@ struct _Flight
 {
   SmartLineage lineage; /* must be the first; has ended when it has landed: lock->mutex
                            to write */
-  SmartListener base;
-  gatomicrefcount ref_count;
-  SmartLock *lock;       /* immutable; a reference until it ends, then identity only */
-  SmartOutcome *outcome; /* immutable; a reference: how it lands, and what cancels it */
+  SmartListener base;   /* its outcome, which is there from the first: how it lands, and
+                           what cancels it */
+  int ref_count;        /* atomic */
+  SmartLock *lock;      /* immutable; a reference until it ends, then identity only */
 
   guint n_waiters; /* lock->mutex */
   guint8 can_join; /* lock->mutex: the lock has it by its key */
   guint8 keyed;    /* immutable: no key is a key of its own */
   guint8 is_long;  /* immutable: its key takes more than KEY_SPACE */
-  GList link;      /* lock->mutex: in lock->under_way */
+  Flight *next;    /* lock->mutex: in lock->under_way */
+  Flight **place;  /* lock->mutex: what there points to it */
   char key[];      /* immutable */
 };
 
@@ -189,7 +191,6 @@ smart_lock_init (SmartLock *lock)
 {
   g_mutex_init (&lock->mutex);
   lock->flights = g_hash_table_new (g_str_hash, g_str_equal);
-  g_queue_init (&lock->under_way);
 }
 
 /**
@@ -211,9 +212,8 @@ smart_lock_new (void)
 
 /* The thread keeps one to use again. */
 static Flight *
-flight_alloc (gsize key_size)
+flight_alloc (SmartThread *thread, gsize key_size)
 {
-  SmartThread *thread = smart_thread_get ();
   Flight *flight = thread->spare_flight;
 
   if (flight != NULL && key_size <= KEY_SPACE)
@@ -233,7 +233,7 @@ flight_end (Flight *flight)
 {
   SmartThread *thread = smart_thread_peek ();
 
-  smart_outcome_unref (flight->outcome);
+  smart_outcome_unref (flight->base.outcome);
   g_object_unref (flight->lock);
 
   if (flight->is_long || thread == NULL || thread->spare_flight != NULL ||
@@ -251,14 +251,15 @@ flight_end (Flight *flight)
 static Flight *
 flight_ref (Flight *flight)
 {
-  g_atomic_ref_count_inc (&flight->ref_count);
+  g_atomic_int_inc (&flight->ref_count);
   return flight;
 }
 
 static void
 flight_unref (Flight *flight)
 {
-  if (g_atomic_ref_count_dec (&flight->ref_count))
+  /* Where it is the only one, nobody else can take one any more. */
+  if (g_atomic_int_get (&flight->ref_count) == 1 || g_atomic_int_dec_and_test (&flight->ref_count))
     flight_end (flight);
 }
 
@@ -315,6 +316,21 @@ flight_close (Flight *flight)
   flight->can_join = FALSE;
 }
 
+/* HOLDS: flight->lock->mutex */
+static void
+take_off (Flight *flight)
+{
+  SmartLock *lock = flight->lock;
+
+  flight->next = lock->under_way;
+  flight->place = &lock->under_way;
+  if (flight->next != NULL)
+    flight->next->place = &flight->next;
+  lock->under_way = flight;
+  lock->n_flights++;
+  lock->n_executions++;
+}
+
 /* Its outcome has settled. A sync first caller says so himself, too: he may be
  * back before the thread that settled it has told of it. */
 static void
@@ -333,7 +349,10 @@ flight_land (Flight *flight)
       flight_close (flight);
       /* None of them waits any more when he can see that. */
       lock->n_waiters -= flight->n_waiters;
-      g_queue_unlink (&lock->under_way, &flight->link);
+      lock->n_flights--;
+      *flight->place = flight->next;
+      if (flight->next != NULL)
+        flight->next->place = flight->place;
       smart_lineage_end (&flight->lineage);
     }
   g_mutex_unlock (&lock->mutex);
@@ -342,38 +361,34 @@ flight_land (Flight *flight)
 static void
 landed (SmartParcel *parcel, gboolean run)
 {
-  SmartListener *base = (SmartListener *) parcel;
   Flight *flight = (gpointer) ((char *) parcel - G_STRUCT_OFFSET (Flight, base));
 
   flight_land (flight);
-  smart_listener_clear (base);
   flight_unref (flight);
 }
 
 /* HOLDS: lock->mutex. @lock (taken) is a reference beside those of the application:
  * what toggles with these must not run here. */
 static Flight *
-flight_new (SmartLock *lock, const char *key)
+flight_new (SmartLock *lock, SmartThread *thread, const char *key)
 {
   gsize key_size = key != NULL ? strlen (key) + 1 : 0;
-  Flight *flight = flight_alloc (key_size);
+  Flight *flight = flight_alloc (thread, key_size);
 
   smart_lineage_init (&flight->lineage);
-  g_atomic_ref_count_init (&flight->ref_count);
+  flight->ref_count = 2; /* the caller's, and the listener's */
   flight->lock = lock;
-  flight->outcome = smart_outcome_new (NULL, TRUE);
-  flight->link.data = flight;
+  flight->base.outcome = smart_outcome_new (NULL, TRUE);
   flight->keyed = key != NULL;
   if (key != NULL)
     memcpy (flight->key, key, key_size);
 
   flight_open (flight);
-  g_queue_push_tail_link (&lock->under_way, &flight->link);
-  lock->n_executions++;
+  take_off (flight);
 
   /* Before anybody else can. */
   flight->base.parcel.deliver = landed;
-  smart_outcome_listen_first (flight->outcome, &flight_ref (flight)->base);
+  smart_outcome_listen_first (flight->base.outcome, &flight->base);
 
   return flight;
 }
@@ -420,7 +435,7 @@ waiter_leave (Waiter *waiter)
   g_mutex_unlock (&flight->lock->mutex);
 
   if (is_last)
-    smart_outcome_cancel (flight->outcome);
+    smart_outcome_cancel (flight->base.outcome);
 }
 
 /* His own outcome has settled, by the flight or without it. */
@@ -466,9 +481,9 @@ is_same_flight (SmartLineage *lineage, gconstpointer data)
 }
 
 static gboolean
-is_recursion (SmartLock *lock, const char *key)
+is_recursion (SmartLock *lock, SmartThread *thread, const char *key)
 {
-  SmartCall *current = smart_frame_current_call (smart_thread_peek ());
+  SmartCall *current = smart_frame_current_call (thread);
   Wanted wanted = { lock, key };
 
   return current != NULL &&
@@ -479,13 +494,14 @@ is_recursion (SmartLock *lock, const char *key)
  * NULL with @error set, if he is @cancelled or part of that flight. */
 static Flight *
 enter (SmartLock *lock,
+       SmartThread *thread,
        const char *key,
        SmartAsyncFunc *func,
        gboolean cancelled,
        gboolean *is_first,
        GError **error)
 {
-  gboolean recursion = is_recursion (lock, key);
+  gboolean recursion = is_recursion (lock, thread, key);
   Flight *flight;
 
   g_object_ref (lock);
@@ -506,15 +522,15 @@ enter (SmartLock *lock,
     }
 
   flight = find_flight (lock, key);
-  *is_first = flight == NULL || !smart_outcome_is_pending (flight->outcome) ||
-              smart_outcome_is_cancelled (flight->outcome);
+  *is_first = flight == NULL || !smart_outcome_is_pending (flight->base.outcome) ||
+              smart_outcome_is_cancelled (flight->base.outcome);
   if (*is_first)
     {
       /* One that has landed, but whose listener has not got the mutex yet, or
        * whose body has cancelled it. */
       if (flight != NULL)
         flight_close (flight);
-      flight = flight_new (lock, key);
+      flight = flight_new (lock, thread, key);
     }
   else
     {
@@ -546,26 +562,26 @@ join (Flight *flight,
 
   smart_outcome_abandon_on_cancel (waiting);
   if (!is_first)
-    smart_outcome_adopt_home (waiting, flight->outcome);
+    smart_outcome_adopt_home (waiting, flight->base.outcome);
   if (home != NULL)
-    smart_outcome_follow_progress (flight->outcome, waiting,
+    smart_outcome_follow_progress (flight->base.outcome, waiting,
                                    smart_inbox_get (home,
                                                     MIN (func->priority, G_PRIORITY_DEFAULT)));
-  smart_outcome_lead (flight->outcome, waiting);
+  smart_outcome_lead (flight->base.outcome, waiting);
 
   if (is_first)
     {
       SmartThread *thread = smart_thread_get ();
-      SmartLead lead = { thread->leads, waiting, flight->outcome };
+      SmartLead lead = { thread->leads, waiting, flight->base.outcome };
 
       /* An interrupt must not end it for the others. */
       if (home == NULL)
         thread->leads = &lead;
-      smart_dispatch (func, flight->outcome, home, source, args, n_args, &flight->lineage);
+      smart_dispatch (func, flight->base.outcome, home, source, args, n_args, &flight->lineage);
       if (home == NULL)
         thread->leads = lead.outer;
       waiter->leads = home == NULL;
-      smart_outcome_adopt_home (waiting, flight->outcome);
+      smart_outcome_adopt_home (waiting, flight->base.outcome);
     }
 
   flight_unref (flight);
@@ -590,7 +606,8 @@ run_once (SmartLock *lock,
   gboolean is_first;
   Flight *flight;
 
-  flight = enter (lock, key, func, smart_outcome_is_cancelled (waiting), &is_first, &error);
+  flight = enter (lock, smart_thread_get (), key, func, smart_outcome_is_cancelled (waiting),
+                  &is_first, &error);
   if (flight != NULL)
     waiter = join (flight, is_first, func, waiting, home, source, args, n_args);
   else
@@ -616,9 +633,9 @@ call_back_at_landing (SmartLock *lock,
 {
   GError *error = NULL;
   gboolean is_first;
-  Flight *flight = enter (lock, key, func, FALSE, &is_first, &error);
+  Flight *flight = enter (lock, smart_thread_get (), key, func, FALSE, &is_first, &error);
   SmartOutcome *outcome =
-      flight != NULL ? smart_outcome_ref (flight->outcome) : smart_outcome_new (NULL, FALSE);
+      flight != NULL ? smart_outcome_ref (flight->base.outcome) : smart_outcome_new (NULL, FALSE);
 
   if (inbox != NULL)
     smart_outcome_call_back (outcome, inbox, G_OBJECT (lock), callback, user_data);
@@ -646,9 +663,9 @@ run_alone (Flight *flight,
 {
   gboolean success;
 
-  smart_dispatch (func, flight->outcome, NULL, source, args, n_args, &flight->lineage);
+  smart_dispatch (func, flight->base.outcome, NULL, source, args, n_args, &flight->lineage);
   flight_land (flight);
-  success = smart_outcome_get (flight->outcome, result, error);
+  success = smart_outcome_get (flight->base.outcome, result, error);
   flight_unref (flight);
 
   return success;
@@ -667,7 +684,7 @@ wait_once (Waiter *waiter, SmartOutcome *waiting)
     {
       waiter_leave (waiter);
       if (waiter->leads)
-        smart_outcome_release_spent (waiter->flight->outcome);
+        smart_outcome_release_spent (waiter->flight->base.outcome);
       waiter_unref (waiter);
     }
 }
@@ -763,6 +780,7 @@ smart_lock_run_once_sync (SmartLock *lock,
                           GValue *result,
                           GError **error)
 {
+  SmartThread *thread;
   SmartOutcome *waiting;
   GCancellable *upstream;
   Flight *flight;
@@ -775,15 +793,16 @@ smart_lock_run_once_sync (SmartLock *lock,
   g_return_val_if_fail (n_args == 0 || args != NULL, FALSE);
   g_return_val_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable), FALSE);
 
+  thread = smart_thread_get ();
   upstream = smart_async_func_inherit (func, cancellable);
-  flight = enter (lock, key, func, g_cancellable_is_cancelled (upstream), &is_first, error);
+  flight = enter (lock, thread, key, func, g_cancellable_is_cancelled (upstream), &is_first, error);
 
   if (flight == NULL)
     {
       smart_value_put_failed (result);
       success = FALSE;
     }
-  else if (is_first && upstream == NULL && smart_thread_get ()->interrupt == NULL &&
+  else if (is_first && upstream == NULL && thread->interrupt == NULL &&
            smart_dispatch_is_here (func))
     {
       success = run_alone (flight, func, source, args, n_args, result, error);
@@ -932,10 +951,10 @@ smart_lock_reset (SmartLock *lock)
   flights = g_ptr_array_new ();
 
   g_mutex_lock (&lock->mutex);
-  for (GList *l = lock->under_way.head; l != NULL; l = l->next)
+  for (Flight *flight = lock->under_way; flight != NULL; flight = flight->next)
     {
-      flight_close (l->data);
-      g_ptr_array_add (flights, flight_ref (l->data));
+      flight_close (flight);
+      g_ptr_array_add (flights, flight_ref (flight));
     }
   g_mutex_unlock (&lock->mutex);
 
@@ -943,8 +962,8 @@ smart_lock_reset (SmartLock *lock)
     {
       Flight *flight = g_ptr_array_index (flights, i);
 
-      smart_outcome_settle_cancelled (flight->outcome);
-      smart_outcome_cancel (flight->outcome);
+      smart_outcome_settle_cancelled (flight->base.outcome);
+      smart_outcome_cancel (flight->base.outcome);
       flight_unref (flight);
     }
 }
@@ -967,7 +986,7 @@ smart_lock_get_n_flights (SmartLock *lock)
   g_return_val_if_fail (SMART_IS_LOCK (lock), 0);
 
   g_mutex_lock (&lock->mutex);
-  n = lock->under_way.length;
+  n = lock->n_flights;
   g_mutex_unlock (&lock->mutex);
 
   return n;

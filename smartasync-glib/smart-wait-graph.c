@@ -259,12 +259,20 @@ get_more_needs (SmartOutcome *outcome)
   return outcome->rare != NULL ? outcome->rare->ties.more_needs : NULL;
 }
 
-/* HOLDS: outcome->lock */
+/* Nullable. HOLDS: outcome->lock, and it is pending: before its call goes, it settles */
+static SmartCall *
+get_call (SmartOutcome *outcome)
+{
+  return g_atomic_pointer_get (&outcome->call);
+}
+
+/* HOLDS: outcome->lock, and it is pending */
 static char *
 describe (SmartOutcome *outcome)
 {
   const char *given = outcome->rare != NULL ? outcome->rare->name : NULL;
-  const char *label = outcome->call != NULL ? smart_call_get_label (outcome->call) : NULL;
+  SmartCall *call = get_call (outcome);
+  const char *label = call != NULL ? smart_call_get_label (call) : NULL;
   const char *made_at = g_atomic_pointer_get (&outcome->made_at);
   const char *name = given != NULL ? given : made_at;
 
@@ -295,11 +303,11 @@ look_at (SmartOutcome *outcome, GPtrArray *looks)
   if (smart_outcome_is_pending (outcome))
     {
       GPtrArray *more = get_more_needs (outcome);
+      SmartCall *call = get_call (outcome);
 
-      /* The call is there: before it goes, it settles, under the lock. */
-      needs->has_call = outcome->call != NULL;
-      if (needs->has_call)
-        smart_call_get_needs (outcome->call, &needs->call);
+      needs->has_call = call != NULL;
+      if (call != NULL)
+        smart_call_get_needs (call, &needs->call);
       if (needs->call.pool != NULL)
         needs->max_threads = smart_pool_get_max_threads (needs->call.pool);
       if (get_awaited_turns (outcome) != NULL)
@@ -477,22 +485,23 @@ is_free (SmartWait *wait, SmartOutcome *outcome, FirstLook *look)
   guint first = look->n_held, last;
   gboolean needs_nothing, any;
   gboolean has_needs = FALSE;
-  SmartCallNeeds call = { NULL };
+  SmartCallNeeds needs = { NULL };
 
   g_mutex_lock (&outcome->lock);
   any = outcome->needs_any;
   needs_nothing = needs_nobody (outcome);
   if (!needs_nothing && get_awaited_turns (outcome) == NULL)
     {
-      if (outcome->call != NULL)
-        smart_call_get_needs (outcome->call, &call);
+      SmartCall *call = get_call (outcome);
+
+      if (call != NULL)
+        smart_call_get_needs (call, &needs);
 
       /* No context, or only that which the waiter iterates meanwhile. */
-      if (call.runner == NULL && call.turns == NULL && call.pool == NULL &&
-          (outcome->call == NULL || outcome->home.context == NULL ||
-           outcome->home.context == wait->context))
+      if (needs.runner == NULL && needs.turns == NULL && needs.pool == NULL &&
+          (call == NULL || outcome->home.context == NULL || outcome->home.context == wait->context))
         {
-          needs_nothing = outcome->call != NULL && outcome->need == NULL;
+          needs_nothing = call != NULL && outcome->need == NULL;
           has_needs = pin_needs (outcome, look);
         }
     }
@@ -500,8 +509,8 @@ is_free (SmartWait *wait, SmartOutcome *outcome, FirstLook *look)
 
   if (needs_nothing)
     return TRUE;
-  if (call.runner != NULL)
-    return call.runner != wait->thread && find_wait (call.runner) == NULL;
+  if (needs.runner != NULL)
+    return needs.runner != wait->thread && find_wait (needs.runner) == NULL;
   if (!has_needs)
     return FALSE;
 

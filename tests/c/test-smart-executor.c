@@ -323,6 +323,49 @@ ends_its_loop (void)
   smart_test_wait_until (fds_are_few, &n_fds);
 }
 
+/* What is ready in its context when it ends. */
+
+static gboolean
+wait_at_gate (gpointer gate)
+{
+  smart_test_gate_wait (gate);
+  return G_SOURCE_REMOVE;
+}
+
+static gboolean
+open_gate (gpointer gate)
+{
+  smart_test_gate_open (gate);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+attach (GMainContext *context, int priority, GSourceFunc function, SmartTestGate *gate)
+{
+  g_autoptr (GSource) source = g_idle_source_new ();
+
+  g_source_set_priority (source, priority);
+  g_source_set_callback (source, function, gate, NULL);
+  g_source_attach (source, context);
+}
+
+static void
+drains_its_loop (void)
+{
+  SmartExecutor *loop = smart_executor_new_loop ("drained");
+  SmartTestGate gone, drained;
+
+  smart_test_gate_init (&gone);
+  smart_test_gate_init (&drained);
+  attach (smart_executor_get_context (loop), G_PRIORITY_HIGH, wait_at_gate, &gone);
+  attach (smart_executor_get_context (loop), G_PRIORITY_LOW, open_gate, &drained);
+  g_object_unref (loop);
+  smart_test_gate_open (&gone);
+  smart_test_gate_wait (&drained);
+  smart_test_gate_clear (&drained);
+  smart_test_gate_clear (&gone);
+}
+
 static void
 ends_its_threads (void)
 {
@@ -952,6 +995,7 @@ main (int argc, char **argv)
   smart_test_add ("/executor/has-properties", has_properties);
   smart_test_add ("/executor/starts-nothing-unused", starts_nothing_unused);
   smart_test_add ("/executor/ends-its-loop", ends_its_loop);
+  smart_test_add ("/executor/drains-its-loop", drains_its_loop);
   smart_test_add ("/executor/ends-its-threads", ends_its_threads);
   smart_test_add ("/executor/ends-in-its-own-thread", ends_in_its_own_thread);
   smart_test_add ("/executor/is-shared", is_shared);

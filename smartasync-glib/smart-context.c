@@ -287,6 +287,57 @@ smart_context_is_bare (void)
          !g_main_context_is_owner (g_main_context_get_thread_default ());
 }
 
+/* The default context, which this thread owns. A loop that runs holds it between its
+ * iterations, too. */
+static gboolean
+is_held_by_loop (GMainContext *context)
+{
+  gboolean held;
+
+  g_main_context_release (context);
+  held = g_main_context_is_owner (context);
+  /* Another thread might have it for a moment. */
+  while (!g_main_context_acquire (context))
+    g_thread_yield ();
+
+  return held;
+}
+
+/**
+ * smart_context_survey:
+ *
+ * Says in one go what a binding wants to know of where it is. For bindings, whose calls
+ * into C cost more than what is done there.
+ *
+ * May be called from any thread, and speaks for that thread.
+ *
+ * Returns: what is true here
+ *
+ * Since: 1.0
+ */
+SmartContextTraits
+smart_context_survey (void)
+{
+  GMainContext *context = g_main_context_default ();
+  SmartContextTraits traits = SMART_CONTEXT_TRAITS_NONE;
+
+  if (smart_context_is_async ())
+    traits |= SMART_CONTEXT_TRAITS_ASYNC;
+
+  if (!g_main_context_is_owner (context))
+    return traits;
+
+  if (g_main_context_get_thread_default () == NULL &&
+      smart_frame_current_call (smart_thread_peek ()) == NULL)
+    traits |= SMART_CONTEXT_TRAITS_PLAIN;
+
+  if (g_main_depth () == 1 && g_source_get_context (g_main_current_source ()) == context &&
+      !is_held_by_loop (context))
+    traits |= SMART_CONTEXT_TRAITS_STEPPED;
+
+  return traits;
+}
+
 /**
  * smart_context_describe:
  *

@@ -14,6 +14,9 @@ gboolean  smart_context_is_explicit
 SMART_AVAILABLE_IN_1_0
 gboolean  smart_context_is_bare   (void);
 SMART_AVAILABLE_IN_1_0
+SmartContextTraits
+          smart_context_survey    (void);
+SMART_AVAILABLE_IN_1_0
 char     *smart_context_describe  (void);
 SMART_AVAILABLE_IN_1_0
 void      smart_context_push_mode (SmartMode mode);

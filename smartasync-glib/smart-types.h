@@ -35,6 +35,27 @@ typedef enum
 } SmartMode;
 
 /**
+ * SmartContextTraits:
+ * @SMART_CONTEXT_TRAITS_NONE: none of the others
+ * @SMART_CONTEXT_TRAITS_ASYNC: the context is an async one
+ * @SMART_CONTEXT_TRAITS_PLAIN: this thread owns the default main context, has no other as
+ *   its thread default, and is in no body: a call inherits nothing, and what it begins ends there
+ * @SMART_CONTEXT_TRAITS_STEPPED: a source of the default main context is dispatched, in
+ *   an iteration that no main loop goes on after
+ *
+ * What [func@SmartAsync.context_survey] sees.
+ *
+ * Since: 1.0
+ */
+typedef enum
+{
+  SMART_CONTEXT_TRAITS_NONE = 0,
+  SMART_CONTEXT_TRAITS_ASYNC = 1 << 0,
+  SMART_CONTEXT_TRAITS_PLAIN = 1 << 1,
+  SMART_CONTEXT_TRAITS_STEPPED = 1 << 2
+} SmartContextTraits;
+
+/**
  * SmartFutureStatus:
  * @SMART_FUTURE_PENDING: there is no result yet
  * @SMART_FUTURE_RESOLVED: there is a value

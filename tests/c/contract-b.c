@@ -2006,7 +2006,7 @@ static const Misuse misuses[] = {
   { NULL, NULL,
     "smart_call_site_name_func smart_call_site_name_future "
     "smart_future_new_for_value smart_context_is_async smart_context_is_explicit "
-    "smart_context_is_bare smart_context_describe smart_exception_quark "
+    "smart_context_is_bare smart_context_survey smart_context_describe smart_exception_quark "
     "smart_context_pop_mode smart_call_get_current smart_async_reset smart_async_get_stats "
     "smart_async_dump_waits smart_executor_new_for_context smart_executor_new_loop smart_lock_new "
     "smart_error_quark smart_get_major_version smart_get_minor_version smart_get_micro_version" },

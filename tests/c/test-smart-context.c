@@ -596,6 +596,87 @@ test_home (void)
   assert_home (NULL);
 }
 
+/* What a binding asks in one go. */
+
+static gboolean
+quit_loop (gpointer loop)
+{
+  g_main_loop_quit (loop);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+body_survey (SmartCall *call, gpointer data)
+{
+  g_assert_cmpint (smart_context_survey () & SMART_CONTEXT_TRAITS_PLAIN, ==, 0);
+  smart_call_return_none (call);
+}
+
+static void
+survey_cb (gpointer data)
+{
+  *(int *) data = (int) smart_context_survey ();
+}
+
+static gboolean
+is_surveyed (gpointer data)
+{
+  return *(int *) data >= 0;
+}
+
+static gboolean
+survey_idle (gpointer data)
+{
+  survey_cb (data);
+  return G_SOURCE_REMOVE;
+}
+
+/* What is seen in the default context, which a loop runs or which is stepped. */
+static int
+survey_in_default (gboolean in_loop)
+{
+  int traits = -1;
+
+  g_idle_add (survey_idle, &traits);
+  if (in_loop)
+    {
+      g_autoptr (GMainLoop) loop = g_main_loop_new (NULL, FALSE);
+
+      g_idle_add_full (G_PRIORITY_LOW, quit_loop, loop, NULL);
+      g_main_loop_run (loop);
+    }
+  else
+    {
+      smart_test_iterate_until (NULL, is_surveyed, &traits);
+    }
+
+  return traits;
+}
+
+static void
+test_survey (void)
+{
+  const int plain = SMART_CONTEXT_TRAITS_ASYNC | SMART_CONTEXT_TRAITS_PLAIN;
+  int traits = -1;
+
+  g_assert_cmpint (smart_context_survey (), ==, SMART_CONTEXT_TRAITS_NONE);
+  smart_context_push_mode (SMART_MODE_ASYNC);
+  g_assert_cmpint (smart_context_survey (), ==, SMART_CONTEXT_TRAITS_ASYNC);
+  smart_context_pop_mode ();
+
+  /* In a context of its own. */
+  smart_test_in_loop (survey_cb, is_surveyed, &traits);
+  g_assert_cmpint (traits & SMART_CONTEXT_TRAITS_ASYNC, !=, 0);
+
+  if (smart_test_on_main_thread ())
+    {
+      g_assert_cmpint (survey_in_default (TRUE), ==, plain);
+      g_assert_cmpint (survey_in_default (FALSE), ==, plain | SMART_CONTEXT_TRAITS_STEPPED);
+    }
+
+  check_in_body (smart_async_func_new (body_survey, NULL, NULL));
+}
+
 /* What is decided before any loop is looked at. */
 
 static void
@@ -670,6 +751,7 @@ main (int argc, char **argv)
   smart_test_add ("/context/describe", test_describe);
   smart_test_add ("/context/home", test_home);
   smart_test_add ("/context/explicit", test_explicit);
+  smart_test_add ("/context/survey", test_survey);
 
   return g_test_run ();
 }

@@ -390,7 +390,12 @@ contract('M6.c', () => {
 contract('M6.c/errors', () => {
     const proxy = SmartAsync.of(Gio.File.new_for_path('/nonexistent/file'));
     h.assertThrows(h.NOT_FOUND, () => proxy.load_contents(null));
-    h.inLoop(() => h.assertRejects(h.NOT_FOUND, proxy.load_contents(null)));
+    // With the caller's stack, in a callback and in an async function that goes on.
+    const asked = () => h.assertRejects(h.NOT_FOUND, proxy.load_contents(null));
+    for (const ask of [asked, () => h.idle().then(asked)]) {
+        const {stack} = h.inLoop(ask);
+        assert(stack.includes('asked@') && !stack.includes('overrides/SmartAsync.js'), stack);
+    }
     const cancelled = new Gio.Cancellable();
     cancelled.cancel();
     h.assertThrows(h.CANCELLED, () => proxy.load_contents(cancelled));

@@ -92,9 +92,10 @@ function toValues(args, name) {
 
 /* Errors */
 
-// The caller's stack, without what is ours.
-function getStack() {
-    return new Error().stack
+// The stack of where @here, an Error, was made, without what is ours. To make one is cheap,
+// to write it out is not.
+function showStack(here) {
+    return here.stack
         .split('\n')
         .filter(line => !line.includes(THIS_FILE))
         .join('\n');
@@ -122,24 +123,24 @@ function toGError(error) {
     return native.exceptionNew(box(error), message);
 }
 
-// What was thrown, if it was in JavaScript. @request: nullable.
-function fromGError(error, request, stack) {
+// What was thrown, if it was in JavaScript. @request: nullable; @here: an Error made by the caller.
+function fromGError(error, request, here) {
     if (!(error instanceof GLib.Error))
         return error;
 
     if (error.domain === native.exceptionDomain) {
         if (request?.threw) {
             // The stack of a finish function says nothing.
-            if (request.throwsForC && stack !== undefined)
-                request.thrown.stack = stack;
+            if (request.throwsForC && here !== undefined)
+                request.thrown.stack = showStack(here);
             return request.thrown;
         }
         return unbox(native.exceptionGet(error));
     }
 
     // Where it was delivered says nothing.
-    if (stack !== undefined)
-        error.stack = stack;
+    if (here !== undefined)
+        error.stack = showStack(here);
     return error;
 }
 
@@ -156,38 +157,19 @@ function translate(method) {
 
 /* Contexts */
 
-// Where a module waits at its top level, GJS iterates the default context itself,
-// without a main loop. One that runs holds the context between its iterations, too.
-function isHeldByLoop() {
-    const context = GLib.MainContext.default();
-    let held;
-
-    context.release();
-    try {
-        held = context.is_owner();
-    } finally {
-        // Another thread might have it for a moment.
-        let acquired;
-        do
-            acquired = context.acquire();
-        while (!acquired);
-    }
-    return held;
+// Whether this is the continuation of a script's top level, after an await there: then GJS
+// iterates the default context itself, without a main loop. One of an async function says
+// so in its stack, which is dear to ask for.
+function isTopLevel(traits) {
+    return (traits & SmartAsync.ContextTraits.STEPPED) !== 0 &&
+        GLib.main_current_source().get_name() === JOBS &&
+        !/^async\*/m.test(new Error().stack);
 }
 
-// Whether this is the continuation of a script's top level, after an await there. One
-// of an async function says so in its stack.
-function isTopLevel() {
-    return GLib.main_depth() === 1 &&
-        GLib.main_current_source()?.get_name() === JOBS &&
-        !/^async\*/m.test(new Error().stack) &&
-        !isHeldByLoop();
-}
-
-function isAsync() {
-    if (!native.isAsync())
+function isAsync(traits = native.survey()) {
+    if ((traits & SmartAsync.ContextTraits.ASYNC) === 0)
         return false;
-    return !isTopLevel() || !native.describe().includes(JOBS);
+    return !isTopLevel(traits) || !native.describe().includes(JOBS);
 }
 
 function describe() {
@@ -346,26 +328,26 @@ function whenSettled(future, receive) {
 /* Futures */
 
 // GJS does not release what a caller-allocated GValue holds: get_value() would leak it.
-function getResult(future, request = null, stack = undefined) {
+function getResult(future, request = null, here = undefined) {
     try {
         if (future.get_status() === SmartAsync.FutureStatus.PENDING)
             native.getValue.call(future);  // throws
         const value = native.waitValue.call(future, -1, null);
         return request?.returned ? request.result : unbox(value);
     } catch (error) {
-        throw fromGError(error, request, stack);
+        throw fromGError(error, request, here);
     }
 }
 
 // @request: nullable.
 function toPromise(future, request = null) {
-    const stack = getStack();
+    const here = new Error();
 
     return new Promise((resolve, reject) => {
         function settle(settled) {
             forgetRequest(request);
             try {
-                resolve(getResult(settled, request, stack));
+                resolve(getResult(settled, request, here));
             } catch (error) {
                 reject(error);
             }
@@ -499,7 +481,8 @@ function followPromise(request, promise, name) {
 
 function findCancellable(args) {
     for (let i = args.length - 1; i >= 0; i--) {
-        if (args[i] instanceof Gio.Cancellable)
+        // GJS is asked of each instance, even of none.
+        if (args[i] !== null && typeof args[i] === 'object' && args[i] instanceof Gio.Cancellable)
             return i;
     }
     return -1;
@@ -613,6 +596,7 @@ function newJsFunc(begin, body, name) {
  * @property {boolean} needsJobs - whether its promises must settle for a sync caller
  * @property {Function} [prepare] - what is done to the arguments first
  * @property {Function} [direct] - what a sync caller can call without the library
+ * @property {Function} [directAio] - the same of one in the main loop, where nothing can cancel it
  * @property {Gio.Cancellable} [cancellable] - the caller's, where no argument is one
  * @property {GObject.Object} [source] - the source object, where `this` is none
  */
@@ -681,7 +665,13 @@ function callFuture(plan, self, args) {
     return [future, request];
 }
 
-function callAio(plan, self, args) {
+function callAio(plan, self, args, traits = native.survey()) {
+    if (plan.directAio && (traits & SmartAsync.ContextTraits.PLAIN) !== 0 &&
+        findCancellable(args) < 0) {
+        checkArgs(plan, args);
+        return plan.directAio(self, args);
+    }
+
     let future, request;
     try {
         [future, request] = callFuture(plan, self, args);
@@ -691,6 +681,11 @@ function callAio(plan, self, args) {
         return Promise.reject(error);
     }
     return toPromise(future, request);
+}
+
+function callSmart(plan, self, args) {
+    const traits = native.survey();
+    return isAsync(traits) ? callAio(plan, self, args, traits) : callSync(plan, self, args);
 }
 
 // The plans of functions made here.
@@ -706,6 +701,7 @@ function derivePlan(plan, options) {
         ...plan,
         func,
         direct: null,
+        directAio: null,
         cancellable: cancellable ?? plan.cancellable,
         source: source ?? plan.source,
     };
@@ -713,14 +709,14 @@ function derivePlan(plan, options) {
 
 function makeSmart(plan, original = null) {
     function smart(...args) {
-        return isAsync() ? callAio(plan, this, args) : callSync(plan, this, args);
+        return callSmart(plan, this, args);
     }
     return dress(smart, plan, undefined, original);
 }
 
 // A smart function whose `this` is known.
 function makeBound(plan, self, original = null) {
-    const bound = (...args) => isAsync() ? callAio(plan, self, args) : callSync(plan, self, args);
+    const bound = (...args) => callSmart(plan, self, args);
     return dress(bound, plan, self, original);
 }
 
@@ -742,7 +738,7 @@ function dress(smart, plan, self, original) {
                 : makeBound(derived, self, original);
         },
         bind: (newSelf, ...first) => makeBound(first.length > 0
-            ? {...plan, direct: null, prepare: args => (plan.prepare ?? (a => a))([...first, ...args])}
+            ? {...plan, direct: null, directAio: null, prepare: args => (plan.prepare ?? (a => a))([...first, ...args])}
             : plan, newSelf, original),
         func: plan.func,
     };
@@ -1161,10 +1157,14 @@ function putCallback(pair, args, callback) {
 
 // A GValue as C has it; a GValue makes pointers of null, objects, structures and strings.
 function toCValue(value, type) {
-    if (value === null || value === undefined)
-        value = {boolean: false, string: null, pointer: null}[type] ?? 0;
-    if (['string', 'pointer'].includes(type))
-        return value;
+    if (type === 'string' || type === 'pointer')
+        return value ?? null;
+    if (type === 'boolean')
+        return Boolean(value);
+    value ??= 0;
+    // As an int it is the same, and GJS makes that of it.
+    if ((type === 'int' || type === 'uint') && value >= 0 && value <= GLib.MAXINT32)
+        return value | 0;
     const typed = new GObject.Value();
     typed.init(GObject[`TYPE_${type.toUpperCase()}`]);
     typed[`set_${type}`](value);
@@ -1218,27 +1218,42 @@ function makePairPlan(where, name, {io_priority: ioPriority = GLib.PRIORITY_DEFA
     const targetOf = self => onInstance || !pair.isMethod ? holder : self;
     const label = `${makeScope(container).key}.${pair.asyncName}`;
 
-    const begin = call => {
-        const request = getRequest(call);
-        const target = targetOf(request.self);
-        const [given, priority] = splitPriority(pair, getArgs(request, call), ioPriority);
-        const args = withPriority(pair, inheritCancellable(pair, given, call), priority);
+    // Calls resolve(value) or reject(error) later.
+    const start = (target, args, resolve, reject) => {
         const finish = getNative(pair.isMethod ? target : holder, pair.finishName);
         const receive = result => {
             let value;
             try {
                 value = finish.call(target, result);
             } catch (error) {
-                request.throwsForC = true;
-                returnError(call, request, error);
+                reject(error);
                 return;
             }
-            returnValue(call, request, value, label);
+            resolve(value);
         };
         if (!pair.symbol || !beginInC(pair, target, args, receive)) {
             getNative(target, pair.asyncName).apply(target,
                 putCallback(pair, args, (source, result) => receive(result)));
         }
+    };
+    const begin = call => {
+        const request = getRequest(call);
+        const [given, priority] = splitPriority(pair, getArgs(request, call), ioPriority);
+        const args = withPriority(pair, inheritCancellable(pair, given, call), priority);
+        start(targetOf(request.self), args,
+            value => returnValue(call, request, value, label),
+            error => {
+                request.throwsForC = true;
+                returnError(call, request, error);
+            });
+    };
+    const promise = (self, args) => {
+        const here = new Error();
+        const [given, priority] = splitPriority(pair, args, ioPriority);
+        return new Promise((resolve, reject) => {
+            start(targetOf(self), withPriority(pair, given, priority), resolve,
+                error => reject(fromGError(error, null, here)));
+        });
     };
     const block = (self, given, call) => {
         const target = targetOf(self);
@@ -1279,6 +1294,7 @@ function makePairPlan(where, name, {io_priority: ioPriority = GLib.PRIORITY_DEFA
         direct: plain && pair.syncName
             ? (self, args) => block(self, args, SmartAsync.Call.get_current())
             : null,
+        directAio: plain ? promise : null,
         cancellable,
         source,
         isMethod: pair.isMethod,
@@ -1611,10 +1627,11 @@ function overrideLock() {
 
 function overrideContext() {
     native.isAsync = SmartAsync.context_is_async;
+    native.survey = SmartAsync.context_survey;
     native.describe = SmartAsync.context_describe;
     native.pushMode = SmartAsync.context_push_mode;
     native.popMode = SmartAsync.context_pop_mode;
-    SmartAsync.context_is_async = isAsync;
+    SmartAsync.context_is_async = () => isAsync();
     SmartAsync.context_describe = describe;
 }
 

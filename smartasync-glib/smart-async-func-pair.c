@@ -183,6 +183,7 @@ smart_async_func_new_for_pair (GCallback begin_async,
   pair->n_params = n_params;
 
   func = smart_async_func_new_bodies (pair_begin, pair, pair_free, NULL, NULL, NULL);
+  smart_async_func_shield_begin (func);
   smart_async_func_set_signature (func, return_type, params, n_params);
 
   return func;

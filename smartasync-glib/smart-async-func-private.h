@@ -52,6 +52,7 @@ struct _SmartBodies
   SmartBody       body;  /* nullable */
   gpointer        body_data;
   GDestroyNotify  body_destroy;
+  gboolean        shielded; /* its cancellable is not cancelled while it begins */
   GThread        *owner; /* nullable: the only thread where they may run; a reference,
                             so that no later thread is taken for it */
 };

@@ -1000,6 +1000,31 @@ smart_async_func_set_offload (SmartAsyncFunc *func, gboolean offload)
   g_object_notify_by_pspec (G_OBJECT (func), props[PROP_OFFLOAD]);
 }
 
+/**
+ * smart_async_func_shield_begin:
+ * @func: a function that was not called yet
+ *
+ * Shields the beginning of the asynchronous body of @func, also where derived functions
+ * have it: what cancels a call meanwhile cancels the call's cancellable as soon as the
+ * body has begun, and not before.
+ *
+ * It is for a body that starts a function which looks at its cancellable first and
+ * connects to it later, and so misses what is cancelled in between:
+ * [method@Gio.Subprocess.wait_async] does. What
+ * [ctor@SmartAsync.AsyncFunc.new_for_pair] makes is shielded.
+ *
+ * Since: 1.0
+ */
+void
+smart_async_func_shield_begin (SmartAsyncFunc *func)
+{
+  g_return_if_fail (SMART_IS_ASYNC_FUNC (func));
+  g_return_if_fail (func->bodies != NULL);
+  g_return_if_fail (!g_atomic_int_get (&func->called));
+
+  func->bodies->shielded = TRUE;
+}
+
 /* How messages call it. */
 const char *
 smart_async_func_get_label (SmartAsyncFunc *func)

@@ -101,6 +101,8 @@ gboolean                smart_async_func_get_offload              (SmartAsyncFun
 SMART_AVAILABLE_IN_1_0
 void                    smart_async_func_set_offload              (SmartAsyncFunc         *func,
                                                                    gboolean                offload);
+SMART_AVAILABLE_IN_1_0
+void                    smart_async_func_shield_begin             (SmartAsyncFunc         *func);
 
 SMART_AVAILABLE_IN_1_0
 void            smart_async_func_set_interpreted          (SmartAsyncFunc         *func);

@@ -621,6 +621,8 @@ smart_call_begin (SmartCall *call)
   smart_frame_pop (thread, &frame);
 
   g_atomic_pointer_set (&call->runner, NULL);
+  if (call->func != NULL && call->func->bodies != NULL && call->func->bodies->shielded)
+    smart_outcome_unshield (call->outcome);
 }
 
 /* Settles the outcome. @value is moved, @error and @spent are taken. A value

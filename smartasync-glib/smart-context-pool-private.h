@@ -35,6 +35,7 @@ void          smart_home_destroy_source    (SmartHome       *home,
 GMainContext *smart_context_pool_borrow    (SmartThread *thread);
 void          smart_context_pool_give_back (SmartThread *thread);
 void          smart_context_pool_discard   (SmartThread *thread);
+void          smart_context_pool_drain     (GMainContext *context);
 void          smart_context_pool_make_singletons (void);
 void          smart_context_pool_clear     (SmartThread *thread);
 GMainContext *smart_context_pool_new_sink  (void);

@@ -342,8 +342,9 @@ is_busy (GMainContext *context)
          g_main_context_query (context, priority, &timeout, NULL, 0) > 1;
 }
 
-static void
-drain (GMainContext *context)
+/* Lets what is left in the context, which this thread owns, go on for a while. */
+void
+smart_context_pool_drain (GMainContext *context)
 {
   GSList *hidden;
 
@@ -363,7 +364,7 @@ smart_context_pool_give_back (SmartThread *thread)
 {
   GMainContext *context = nth_context (thread, thread->depth - 1);
 
-  drain (context);
+  smart_context_pool_drain (context);
   g_main_context_pop_thread_default (context);
   thread->depth--;
 }

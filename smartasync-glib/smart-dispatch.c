@@ -156,8 +156,14 @@ dispatch_async (SmartAsyncFunc *func, SmartCall *call, SmartOutcome *outcome, GM
 static void
 dispatch_flight (SmartAsyncFunc *func, SmartCall *call, SmartOutcome *outcome)
 {
-  if (func->timeout > 0)
-    smart_outcome_set_deadline (outcome, smart_executor_get_timer_context (), func->timeout);
+  GError *error = NULL;
+
+  if (func->timeout > 0 && !smart_executor_set_deadline (outcome, func->timeout, &error))
+    {
+      smart_executor_refuse (call, error);
+      return;
+    }
+
   smart_outcome_keep_spent (outcome);
 
   if (func->max_concurrency == 0 || smart_turns_take (&func->turns, call))
@@ -247,6 +253,9 @@ smart_dispatch (SmartAsyncFunc *func,
                             NULL);
       return;
     }
+
+  if (!blocking && bodies->shielded)
+    smart_outcome_shield (outcome);
 
   if (smart_outcome_is_cancelled (outcome))
     {

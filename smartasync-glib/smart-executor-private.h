@@ -26,7 +26,9 @@ gboolean      smart_executor_is_here           (SmartExecutor *executor);
 gboolean      smart_executor_run_inline        (SmartExecutor *executor,
                                                 SmartCall     *call);
 gboolean      smart_executor_is_pool           (SmartExecutor *executor);
-GMainContext *smart_executor_get_timer_context (void);
+gboolean      smart_executor_set_deadline      (SmartOutcome  *outcome,
+                                                guint          msec,
+                                                GError       **error);
 void          smart_executor_forget_all        (void);
 
 G_END_DECLS

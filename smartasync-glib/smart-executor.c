@@ -259,6 +259,8 @@ timer_main (gpointer data)
 
   g_main_context_push_thread_default (context);
   g_main_loop_run (loop);
+  /* Some objects only end in an idle source of their context's. */
+  smart_context_pool_drain (context);
   g_main_context_pop_thread_default (context);
   g_main_loop_unref (loop);
 
@@ -809,17 +811,15 @@ smart_executor_run_inline (SmartExecutor *executor, SmartCall *call)
   return TRUE;
 }
 
-/* What needs a thread of the library's own: timers that fire without a loop. Where
- * the system has none, there is nobody who could be told. */
+/* What needs a thread of the library's own: timers that fire without a loop. */
 
 static GMutex timer_lock;
 static SmartExecutor *timer; /* timer_lock; never freed */
 
-GMainContext *
-smart_executor_get_timer_context (void)
+static GMainContext *
+get_timer_context (GError **error)
 {
   GMainContext *context;
-  g_autoptr (GError) error = NULL;
 
   g_mutex_lock (&timer_lock);
   if (timer == NULL)
@@ -827,13 +827,29 @@ smart_executor_get_timer_context (void)
       timer = smart_executor_new_loop ("smartasync-time");
       timer->is_timer = TRUE;
     }
-  context = get_context (timer, &error);
+  context = get_context (timer, error);
   g_mutex_unlock (&timer_lock);
 
-  if (context == NULL)
-    g_error ("No thread for deadlines could be started: %s", error->message);
-
   return context;
+}
+
+/* A deadline that nobody iterates a context for. FALSE, where the system has no
+ * thread for the first one: then the next one tries again. */
+gboolean
+smart_executor_set_deadline (SmartOutcome *outcome, guint msec, GError **error)
+{
+  g_autoptr (GError) refused = NULL;
+  GMainContext *context = get_timer_context (&refused);
+
+  if (context == NULL)
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_FAILED,
+                   _ ("No thread for deadlines could be started: %s"), refused->message);
+      return FALSE;
+    }
+
+  smart_outcome_set_deadline (outcome, context, msec);
+  return TRUE;
 }
 
 /* After a fork: see smart-thread.c. */

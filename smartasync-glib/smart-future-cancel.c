@@ -60,12 +60,23 @@ smart_cancellable_release (GCancellable *cancellable)
   smart_spares_keep (&thread->spare_cancellables, G_OBJECT (cancellable));
 }
 
+/* HOLDS: outcome->lock */
+static void
+follow_upstream (SmartOutcome *outcome)
+{
+  if (outcome->upstream != NULL && smart_outcome_is_pending (outcome))
+    smart_outcome_get_rare (outcome)->ties.follow_id =
+        g_signal_connect_data (outcome->upstream, "cancelled", G_CALLBACK (follow),
+                               g_object_ref (outcome->own), unref_object, 0);
+}
+
 /* An own one, made on demand. */
 static GCancellable *
 ensure_own (SmartOutcome *outcome)
 {
   GCancellable *own = g_atomic_pointer_get (&outcome->own);
   GCancellable *made;
+  gboolean shielded;
 
   if (own != NULL)
     return own;
@@ -87,18 +98,17 @@ ensure_own (SmartOutcome *outcome)
     {
       own = made;
       g_atomic_pointer_set (&outcome->own, own);
-      if (outcome->upstream != NULL && smart_outcome_is_pending (outcome))
-        smart_outcome_get_rare (outcome)->ties.follow_id =
-            g_signal_connect_data (outcome->upstream, "cancelled", G_CALLBACK (follow),
-                                   g_object_ref (own), unref_object, 0);
+      if (!outcome->shielded)
+        follow_upstream (outcome);
     }
+  shielded = outcome->shielded;
   g_mutex_unlock (&outcome->lock);
 
   if (own != made)
     smart_cancellable_release (made);
   /* If it was cancelled before the handler was there. If it is cancelled after,
    * the handler is called: the flag is set before the signal is emitted. */
-  else if (g_cancellable_is_cancelled (outcome->upstream))
+  else if (!shielded && g_cancellable_is_cancelled (outcome->upstream))
     g_cancellable_cancel (own);
 
   return own;
@@ -112,11 +122,56 @@ smart_outcome_get_cancellable (SmartOutcome *outcome)
   return outcome->wants_own ? ensure_own (outcome) : outcome->upstream;
 }
 
+/* Whether something has cancelled it, or is about to. */
+static gboolean
+is_own_cancelled (SmartOutcome *outcome)
+{
+  SmartRare *rare = smart_outcome_peek_rare (outcome);
+
+  return g_cancellable_is_cancelled (g_atomic_pointer_get (&outcome->own)) ||
+         (rare != NULL && g_atomic_int_get (&rare->cancel_asked));
+}
+
 gboolean
 smart_outcome_is_cancelled (SmartOutcome *outcome)
 {
   return g_cancellable_is_cancelled (outcome->upstream) ||
-         (outcome->wants_own && g_cancellable_is_cancelled (g_atomic_pointer_get (&outcome->own)));
+         (outcome->wants_own && is_own_cancelled (outcome));
+}
+
+/* What its body sees is not cancelled until smart_outcome_unshield(). Before anything
+ * is done with its cancellable; unless it has an own one already, nobody else knows it. */
+void
+smart_outcome_shield (SmartOutcome *outcome)
+{
+  if (outcome->upstream == NULL && !outcome->wants_own)
+    return;
+
+  g_mutex_lock (&outcome->lock);
+  if (!outcome->wants_own)
+    outcome->wants_own = TRUE;
+  outcome->shielded = TRUE;
+  g_mutex_unlock (&outcome->lock);
+}
+
+/* In the thread that has begun its body. */
+void
+smart_outcome_unshield (SmartOutcome *outcome)
+{
+  GCancellable *own = NULL;
+
+  g_mutex_lock (&outcome->lock);
+  if (outcome->shielded)
+    {
+      outcome->shielded = FALSE;
+      own = outcome->own;
+      if (own != NULL)
+        follow_upstream (outcome);
+    }
+  g_mutex_unlock (&outcome->lock);
+
+  if (own != NULL && smart_outcome_is_cancelled (outcome))
+    g_cancellable_cancel (own);
 }
 
 /* While @outcome is pending, to cancel it cancels @on, too. */
@@ -158,13 +213,31 @@ copy_depends (SmartOutcome *outcome)
   return depends;
 }
 
+/* It is to be cancelled: whether it may be now. Where it is shielded after that, it
+ * does not begin. */
+static gboolean
+ask_to_cancel (SmartOutcome *outcome)
+{
+  gboolean shielded;
+
+  if (!outcome->wants_own)
+    return TRUE;
+
+  g_mutex_lock (&outcome->lock);
+  shielded = outcome->shielded;
+  g_atomic_int_set (&smart_outcome_get_rare (outcome)->cancel_asked, TRUE);
+  g_mutex_unlock (&outcome->lock);
+
+  return !shielded;
+}
+
 /* Takes @depends. */
 static void
 cancel_with (SmartOutcome *outcome, GPtrArray *depends)
 {
   GCancellable *cancellable = smart_outcome_get_cancellable (outcome);
 
-  if (cancellable != NULL)
+  if (cancellable != NULL && ask_to_cancel (outcome))
     g_cancellable_cancel (cancellable);
 
   if (depends == NULL)
@@ -215,7 +288,7 @@ smart_outcome_queue (SmartOutcome *outcome)
 
   g_mutex_lock (&outcome->lock);
   is_queued = smart_outcome_is_pending (outcome) && !outcome->begun && !outcome->queued &&
-              (outcome->rare == NULL || outcome->rare->ties.abandon_id == 0);
+              (outcome->shielded || outcome->rare == NULL || outcome->rare->ties.abandon_id == 0);
   if (is_queued)
     {
       outcome->queued = TRUE;

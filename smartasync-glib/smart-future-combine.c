@@ -333,7 +333,9 @@ smart_future_racev (SmartFuture **futures, guint n_futures)
  * @msec: how long it may take from now, in milliseconds
  *
  * Gives what @future gives, if that comes in time; else %G_IO_ERROR_TIMED_OUT,
- * and @future is cancelled. No main loop needs to run for that.
+ * and @future is cancelled. No main loop needs to run for that: the library starts
+ * a thread for the first such deadline. Where the system has none, it is
+ * %G_IO_ERROR_FAILED, and @future goes on.
  *
  * It has the progress of @future, too. To cancel it cancels @future. May be called
  * from any thread.
@@ -347,6 +349,7 @@ smart_future_with_timeout (SmartFuture *future, guint msec)
 {
   SmartOutcome *inner, *outcome;
   SmartFuture *result;
+  GError *error = NULL;
 
   g_return_val_if_fail (SMART_IS_FUTURE (future), NULL);
 
@@ -357,8 +360,8 @@ smart_future_with_timeout (SmartFuture *future, guint msec)
   smart_outcome_adopt_home (outcome, inner);
   smart_outcome_follow_progress (inner, outcome, smart_context_get_inbox (G_PRIORITY_DEFAULT));
   smart_outcome_lead (inner, outcome);
-  if (smart_outcome_is_pending (outcome))
-    smart_outcome_set_deadline (outcome, smart_executor_get_timer_context (), msec);
+  if (smart_outcome_is_pending (outcome) && !smart_executor_set_deadline (outcome, msec, &error))
+    smart_outcome_settle (outcome, NULL, error, NULL);
   smart_outcome_unref (outcome);
 
   return result;

@@ -58,6 +58,7 @@ typedef struct
 
   double         progress;     /* the outcome's lock; valid if has_progress */
   gboolean       has_progress; /* the outcome's lock */
+  int            cancel_asked; /* atomic: its own cancellable is cancelled, or is to be */
   SmartInbox    *telling;      /* the outcome's lock; a use: where a notification is on its way to */
   SmartParcel    progress_parcel; /* that one; its context's owner */
   SmartInbox    *progress_inbox; /* immutable; a use, nullable: where it is told of */
@@ -112,7 +113,7 @@ struct _SmartOutcome
   guint          n_blocked;    /* lock: threads that wait for the condition */
 
   /* Immutable. A byte each, which C lets be written without its neighbours. */
-  guint8         wants_own;
+  guint8         wants_own;    /* set at last by smart_outcome_shield() */
   guint8         by_hand;      /* cancelling settles */
   guint8         needs_any;    /* of what it needs, any one suffices */
 
@@ -120,6 +121,7 @@ struct _SmartOutcome
   guint8         keeps_spent;  /* a sync caller waits, who releases the call */
   guint8         queued;       /* to cancel it settles it, for it has not begun */
   guint8         begun;        /* it was queued, and is not any more */
+  guint8         shielded;     /* its own cancellable is not cancelled until it has begun */
 };
 
 SmartOutcome *smart_outcome_new               (GCancellable    *upstream,
@@ -173,6 +175,8 @@ void          smart_cancellable_release       (GCancellable    *cancellable);
 GCancellable *smart_outcome_get_cancellable   (SmartOutcome    *outcome);
 gboolean      smart_outcome_is_cancelled      (SmartOutcome    *outcome);
 void          smart_outcome_cancel            (SmartOutcome    *outcome);
+void          smart_outcome_shield            (SmartOutcome    *outcome);
+void          smart_outcome_unshield          (SmartOutcome    *outcome);
 void          smart_outcome_interrupt         (SmartOutcome    *outcome);
 void          smart_outcome_depend            (SmartOutcome    *outcome,
                                                SmartOutcome    *on);

@@ -133,11 +133,12 @@ static void
 run_blocking (SmartCall *call)
 {
   guint timeout = smart_call_get_func (call)->timeout;
+  GError *error = NULL;
 
-  if (timeout > 0)
-    smart_outcome_set_deadline (smart_call_get_outcome (call), smart_executor_get_timer_context (),
-                                timeout);
-  smart_call_run_directly (call);
+  if (timeout > 0 && !smart_executor_set_deadline (smart_call_get_outcome (call), timeout, &error))
+    smart_executor_refuse (call, error);
+  else
+    smart_call_run_directly (call);
 }
 
 /* Runs whichever body @call (taken) has to its end for a sync caller. */

@@ -1349,6 +1349,20 @@ misuse_func_bind_to_thread (gconstpointer data)
 }
 
 static void
+misuse_func_shield_begin (gconstpointer data)
+{
+  g_autoptr (SmartAsyncFunc) func = some_func ();
+  g_autoptr (SmartAsyncFunc) without_body = g_object_new (SMART_TYPE_ASYNC_FUNC, NULL);
+
+  refused ("func", smart_async_func_shield_begin (NULL));
+  refused ("func", smart_async_func_shield_begin (stranger ()));
+  refused ("bodies", smart_async_func_shield_begin (without_body));
+
+  g_assert_true (smart_async_func_call_sync (func, NULL, NULL, 0, NULL, NULL, NULL));
+  refused ("called", smart_async_func_shield_begin (func));
+}
+
+static void
 misuse_func_set_interpreted (gconstpointer data)
 {
   refused ("func", smart_async_func_set_interpreted (NULL));
@@ -1944,6 +1958,7 @@ static const Misuse misuses[] = {
     "smart_sync_call_clear" },
   { "e/func-new-for-receivers", misuse_func_new_for_receivers,
     "smart_async_func_new_for_receivers" },
+  { "e/func-shield-begin", misuse_func_shield_begin, "smart_async_func_shield_begin" },
   { "e/func-bind-to-thread", misuse_func_bind_to_thread, "smart_async_func_bind_to_thread" },
   { "e/func-set-interpreted", misuse_func_set_interpreted,
     "smart_async_func_set_interpreted smart_interpreter_entered smart_interpreter_keep" },

@@ -495,10 +495,13 @@ run_round (const Scenario *scenario)
 static gboolean
 has_ended (const Count *first)
 {
-  return smart_test_count_fds () <= first->n_fds && smart_test_count_threads () <= first->n_threads;
+  return smart_test_count_fds () <= first->n_fds &&
+         smart_test_count_threads () <= first->n_threads &&
+         mallinfo2 ().uordblks < first->memory + MEMORY_TOLERANCE;
 }
 
-/* Threads that are to end take a while; whether they do the clauses tell. */
+/* Threads that are to end take a while, and so does what they have yet to drop, such as
+ * a call that was cancelled in their queue; whether they do the clauses tell. */
 static void
 wait_for_the_end (const Count *first)
 {

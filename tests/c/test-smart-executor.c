@@ -155,6 +155,80 @@ loop_gets_thread_later (gconstpointer unused)
   g_object_unref (shortage.func);
 }
 
+static void
+count_body (SmartCall *call, gpointer n_begun)
+{
+  ++*(int *) n_begun;
+  smart_call_return_boolean (call, TRUE);
+}
+
+static void
+assert_no_deadline (gboolean success, GError **error)
+{
+  g_assert_false (success);
+  g_assert_error (*error, G_IO_ERROR, G_IO_ERROR_FAILED);
+  g_clear_error (error);
+}
+
+/* In its own pool, whose thread there is already. */
+static void
+call_in_same_pool (SmartCall *call, gpointer inner)
+{
+  GError *error = NULL;
+
+  assert_no_deadline (smart_async_func_call_sync (inner, NULL, NULL, 0, NULL, NULL, &error),
+                      &error);
+  smart_call_return_boolean (call, TRUE);
+}
+
+static void
+refuse_deadlines (SmartFuture *future, SmartAsyncFunc *func, SmartAsyncFunc *outer)
+{
+  g_autoptr (SmartFuture) timed = smart_future_with_timeout (future, 1);
+  g_autoptr (SmartLock) lock = smart_lock_new ();
+  GError *error = NULL;
+
+  assert_no_deadline (smart_future_get_value (timed, NULL, &error), &error);
+  g_assert_cmpint (smart_future_get_status (future), ==, SMART_FUTURE_PENDING);
+
+  /* A flight that others could join. */
+  assert_no_deadline (smart_lock_run_once_sync (lock, NULL, func, NULL, NULL, 0, NULL, NULL,
+                                                &error),
+                      &error);
+
+  assert_call (outer);
+}
+
+static void
+deadline_gets_thread_later (gconstpointer unused)
+{
+  Shortage shortage = { NULL };
+  int n_begun = 0;
+  g_autoptr (SmartAsyncFunc) func = smart_async_func_new_blocking (count_body, &n_begun, NULL);
+  g_autoptr (SmartAsyncFunc) outer = smart_async_func_new_blocking (call_in_same_pool, func, NULL);
+  g_autoptr (SmartExecutor) pool = smart_executor_new_pool ("deadlines", 1);
+  g_autoptr (SmartFuture) future = smart_future_new (NULL);
+  g_autoptr (SmartFuture) timed = NULL;
+  g_autoptr (GError) error = NULL;
+
+  smart_async_func_set_executor (outer, pool);
+  smart_async_func_set_executor (func, pool);
+  smart_async_func_set_timeout (func, G_MAXINT);
+  assert_call (func);
+  g_assert_cmpint (n_begun, ==, 1);
+
+  begin_shortage (&shortage);
+  refuse_deadlines (future, func, outer);
+  g_assert_cmpint (n_begun, ==, 1);
+
+  g_assert_cmpint (setrlimit (RLIMIT_NPROC, &shortage.before), ==, 0);
+  timed = smart_future_with_timeout (future, 1);
+  g_assert_false (smart_future_wait (timed, -1, NULL, NULL, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT);
+  g_assert_cmpint (smart_future_get_status (future), ==, SMART_FUTURE_REJECTED);
+  g_object_unref (shortage.func);
+}
+
 /* Properties */
 
 static void
@@ -247,6 +321,49 @@ ends_its_loop (void)
     used_loop (i);
   smart_test_wait_for_threads (n_threads);
   smart_test_wait_until (fds_are_few, &n_fds);
+}
+
+/* What is ready in its context when it ends. */
+
+static gboolean
+wait_at_gate (gpointer gate)
+{
+  smart_test_gate_wait (gate);
+  return G_SOURCE_REMOVE;
+}
+
+static gboolean
+open_gate (gpointer gate)
+{
+  smart_test_gate_open (gate);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+attach (GMainContext *context, int priority, GSourceFunc function, SmartTestGate *gate)
+{
+  g_autoptr (GSource) source = g_idle_source_new ();
+
+  g_source_set_priority (source, priority);
+  g_source_set_callback (source, function, gate, NULL);
+  g_source_attach (source, context);
+}
+
+static void
+drains_its_loop (void)
+{
+  SmartExecutor *loop = smart_executor_new_loop ("drained");
+  SmartTestGate gone, drained;
+
+  smart_test_gate_init (&gone);
+  smart_test_gate_init (&drained);
+  attach (smart_executor_get_context (loop), G_PRIORITY_HIGH, wait_at_gate, &gone);
+  attach (smart_executor_get_context (loop), G_PRIORITY_LOW, open_gate, &drained);
+  g_object_unref (loop);
+  smart_test_gate_open (&gone);
+  smart_test_gate_wait (&drained);
+  smart_test_gate_clear (&drained);
+  smart_test_gate_clear (&gone);
 }
 
 static void
@@ -878,6 +995,7 @@ main (int argc, char **argv)
   smart_test_add ("/executor/has-properties", has_properties);
   smart_test_add ("/executor/starts-nothing-unused", starts_nothing_unused);
   smart_test_add ("/executor/ends-its-loop", ends_its_loop);
+  smart_test_add ("/executor/drains-its-loop", drains_its_loop);
   smart_test_add ("/executor/ends-its-threads", ends_its_threads);
   smart_test_add ("/executor/ends-in-its-own-thread", ends_in_its_own_thread);
   smart_test_add ("/executor/is-shared", is_shared);
@@ -891,6 +1009,7 @@ main (int argc, char **argv)
   smart_test_add_subprocess ("/executor/shortage/sync", NULL, sync_call_gets_thread_later, NULL);
   smart_test_add_subprocess ("/executor/shortage/async", NULL, async_call_gets_thread_later, NULL);
   smart_test_add_subprocess ("/executor/shortage/wait", NULL, wait_gets_thread_later, NULL);
+  smart_test_add_subprocess ("/executor/shortage/deadline", NULL, deadline_gets_thread_later, NULL);
   smart_test_add_subprocess ("/executor/shortage/loop", NULL, loop_gets_thread_later, NULL);
 
   return g_test_run ();

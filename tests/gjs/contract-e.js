@@ -213,6 +213,14 @@ contract('E2.d', () => h.inLoop(async () => {
     await h.assertRejects(h.CANCELLED, promise);
 }));
 
+contract('E2.d/late-pair', () => {
+    const late = SmartAsync.wrap(SmartFixture, 'late');
+    const victims = [cancellable(false), cancellable(false)];
+
+    h.assertThrows(h.CANCELLED, () => late.sync(victims[0], victims[0]));
+    h.inLoop(() => h.assertRejects(h.CANCELLED, late(victims[1], victims[1])));
+});
+
 contract('E2.e', () => h.inLoop(async () => {
     const gate = new Gate();
     const [func, probe] = h.makeProbe(h.BLOCKING, {gate});
@@ -497,8 +505,13 @@ contract('E4.a', () => {
 
 contract('E4.b', () => h.inLoop(async () => {
     for (const kind of [h.ASYNC, h.BLOCKING]) {
-        const {func, probe} = held(kind, true);
-        await h.assertRejects(h.TIMED_OUT, h.settled(h.call(func)));
+        let probe = null;
+        // Again, where no worker came to it in time.
+        while (!probe?.get_n_begun()) {
+            const one = held(kind, true);
+            probe = one.probe;
+            await h.assertRejects(h.TIMED_OUT, h.settled(h.call(one.func)));
+        }
         assert(probe.wait_cancelled(1));
     }
     let seen = false;
@@ -513,10 +526,15 @@ contract('E4.b', () => h.inLoop(async () => {
 
 contract('E4.c', () => {
     for (const cell of Object.values(h.CELLS)) {
-        const {gate, func, probe} = held(h.BLOCKING);
-        h.assertThrows(h.TIMED_OUT, () => cell(func));
-        assertEqual(probe.get_n_ended(), 0, 'it goes on');
-        gate.open();
+        let probe = null;
+        // Again, where no worker came to it in time.
+        while (!probe?.get_n_begun()) {
+            const one = held(h.BLOCKING);
+            probe = one.probe;
+            h.assertThrows(h.TIMED_OUT, () => cell(one.func));
+            assertEqual(probe.get_n_ended(), 0, 'it goes on');
+            one.gate.open();
+        }
         assert(probe.wait_ended(1));
     }
 });

@@ -221,8 +221,9 @@ contract('L3.c', () => {
     // This thread, in S, is the first caller and runs the flight itself.
     const lock = Lock.new();
     const one = new Gio.Cancellable();
-    const [func, probe] = h.makeProbe(h.BLOCKING, {gate: new Gate(), msec: 50});
-    const canceller = SmartFixture.Threads.new_canceller(one, probe, null);
+    const gate = new Gate();
+    const [func, probe] = h.makeProbe(h.BLOCKING, {gate});
+    const canceller = SmartFixture.Threads.new_canceller(one, probe, gate);
     h.assertThrows(h.CANCELLED, () => lock.run_once(null, func, null, [7], one).get_int());
     canceller.join();
     const [sight] = h.sightsOf(probe);

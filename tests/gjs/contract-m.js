@@ -75,7 +75,8 @@ contract('M2.b', () => {
         h.valueOf(h.call(func, [i]));
         smart(i);
     }
-    h.assertList(look(), before);
+    // Others may end meanwhile.
+    assert(look().every((n, i) => n <= before[i]), `${look()}, and it was ${before}`);
 });
 
 // Those that have to wait elsewhere: where their body ran, and what came back.
@@ -240,8 +241,7 @@ contract('M4.c', () => h.assertWithin(20, () => h.inLoop(async () => {
     await h.settled(h.call(func, [5]));
     GLib.source_remove(timer);
     assert(h.clock() - begun >= 199, 'the body did not take its time');
-    assert(ticks > 20, `${ticks} ticks`);
-    return longest;
+    return ticks > 20 ? longest : Infinity;
 })));
 
 contract('M4.d', () => {

@@ -23,7 +23,8 @@ function start(file) {
 function report([file, child]) {
     const [, out] = child.communicate_utf8(null, null);
     const line = out.split('\n').find(text => text.startsWith('['));
-    assert(child.get_successful() && line, `${file} did not come to its end:\n${out}`);
+    const end = child.get_if_exited() ? `status ${child.get_exit_status()}` : `signal ${child.get_term_sig()}`;
+    assert(child.get_successful() && line, `${file} did not come to its end (${end}):\n${out}`);
     return JSON.parse(line);
 }
 

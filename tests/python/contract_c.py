@@ -582,8 +582,9 @@ def fork_and_offload():
 
 @test('/contract/C8.c')
 def nothing_at_load():
-    # What PyGObject makes when it is imported is its own.
-    run_python('import gi, os\n'
+    # What PyGObject makes when it is imported is its own, and so is what libffi keeps open, which
+    # ctypes uses.
+    run_python('import ctypes, gi, os\n'
                'from gi.repository import GLib, GObject, Gio\n'
                'GLib.MainContext.default()\n'
                'count = lambda: (len(os.listdir("/proc/self/task")), len(os.listdir("/proc/self/fd")))\n'

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import harness
 from cells import CALLERS
-from harness import Counter, Home, run_asyncio, start_thread, test
+from harness import Counter, Home, run_asyncio, start_thread, test, until
 from services import LineServer, connect_to_bus, serve, serve_bus, serve_soup
 
 from gi.repository import Gio, GLib, GObject, SmartAsync, Soup
@@ -113,6 +113,7 @@ class Outliving:
     def __init__(self, **home):
         self.home = home
         self.session = None
+        self.streams = []
         self.proxy = None
         self.received = Counter()
         self.threads = set()
@@ -126,6 +127,7 @@ class Outliving:
             self.session = Soup.Session()
         message = Soup.Message.new('GET', f'{address}two')
         message.connect('accept-certificate', lambda *_: True)
+        message.connect('network-event', self.on_network_event)
         data = await smartasync(self.session.send_and_read).options(context=CURRENT)(message, None)
         assert message.get_http_version() == Soup.HTTPVersion.HTTP_2_0, message.get_http_version()
         return data.get_data()
@@ -142,6 +144,23 @@ class Outliving:
             self.proxy.connect('g-signal', self.on_signal)
         result = await smartasync(self.proxy.call)('GetId', None, Gio.DBusCallFlags.NONE, -1, None)
         return len(result.unpack()[0])
+
+    def on_network_event(self, message, event, stream):
+        if event == Gio.SocketClientEvent.TLS_HANDSHAKED:
+            self.streams.append(stream)
+
+    def close(self, home):
+        """Ends at their home what they have there: a loop that does not run ends nothing."""
+        home.run(self._close.options(**self.home))
+        home.drain()
+
+    @smartasync
+    async def _close(self):
+        if self.session is not None:
+            self.session.abort()
+            await until(lambda: all(stream.is_closed() for stream in self.streams))
+        self.session = self.proxy = None
+        self.streams.clear()
 
     def on_signal(self, proxy, sender, name, parameters):
         if name == 'NameOwnerChanged':
@@ -202,6 +221,7 @@ def use_sessions(homes, wheres):
                 for where in wheres[first:] + wheres[:first]:
                     for _ in range(2):
                         assert WHERE[where](mine, outliving.request, address) == b'/two', (home, where)
+                outliving.close(mine)
 
 
 def use_proxies(homes, wheres):
@@ -219,6 +239,7 @@ def use_proxies(homes, wheres):
                         outliving.received.wait_for(n + 1)
                     else:
                         mine.until(lambda: outliving.received.value > n)
+                outliving.close(mine)
                 assert len(outliving.threads) == 1
                 assert (threading.get_ident() in outliving.threads) == (home == 'current')
         connection.close_sync(None)

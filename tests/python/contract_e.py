@@ -326,11 +326,18 @@ def current_in_sync_part():
             seen.append((Call.get_current(), Gio.Cancellable.get_current()))
             return n
 
-        cancellable = Gio.Cancellable()
-        caller(make(look).options(cancellable=cancellable), 7)
+        function = make(look)
+        caller(function.options(cancellable=Gio.Cancellable()), 7)
         call, current = seen.pop(0)
         assert isinstance(call, Call), name
         assert current is not None and current == call.get_cancellable(), name
+        assert_none_is_current()
+
+        # Also where nobody but the caller is there, who can cancel nothing.
+        caller(function, 7)
+        call, current = seen.pop(0)
+        assert isinstance(call, Call), name
+        assert current is None or current == call.get_cancellable(), name
         assert_none_is_current()
 
 
@@ -380,6 +387,17 @@ def current_in_tasks():
         assert call is not None and cancellable is not None, name
         assert all(pair == (call, cancellable) for pair in seen), (name, seen)
         assert_none_is_current()
+
+        # Also where a caller runs it that can cancel nothing; two of them are two.
+        others = [call]
+        for _ in range(2):
+            seen.clear()
+            caller(body)
+            assert len(seen) >= 4 and seen[0][0] is not None, name
+            assert all(pair == seen[0] for pair in seen), (name, seen)
+            assert seen[0][0] not in others, name
+            others.append(seen[0][0])
+            assert_none_is_current()
 
 
 @test('/contract/E3.d')
@@ -580,6 +598,7 @@ def timed(caller, function, on_called):
         begun = time.monotonic()
         expect_error(home.run, function, code=TIMED_OUT)
         on_called(begun)
+        home.drain()
     else:
         async def in_loop():
             begun = time.monotonic()
@@ -950,11 +969,16 @@ WAITS = {
     'lock': lambda: SmartAsync.Lock().run_once(later),
     'follower': follow,
     'forced': lambda: harness.Home().call(later.sync),
-    'in asyncio': lambda: harness.run_asyncio(in_loop),
+    'in asyncio': lambda: asyncio.run(in_loop()),
+    'in asyncio, in C': lambda: asyncio.run(in_loop_in_c()),
 }
 
 async def in_loop():
     return later.sync()
+
+async def in_loop_in_c():
+    ready()
+    return SmartAsync.Future.new(None).wait(-1, None)
 
 def ready():
     print('ready', flush=True)
@@ -970,7 +994,7 @@ else:
 '''
 
 WAITS = ['future', 'async def', 'asyncio', 'worker', 'executor', 'directly', 'raw', 'smartawait',
-         'lock', 'follower', 'forced']
+         'lock', 'follower', 'forced', 'in asyncio', 'in asyncio, in C']
 
 
 def interrupt(wait):

@@ -50,7 +50,7 @@ def sync_of_blocking_thread():
 
 
 MAKES_NOTHING = '''
-import threading, sys
+import ctypes, threading, sys
 import harness, cells
 from harness import count_fds, count_threads, get_stat, start_thread
 from gi.repository import GLib, SmartAsync
@@ -60,6 +60,8 @@ def body(n):
 
 def look():
     GLib.MainContext.default()
+    # From the first function on that it makes for C, libffi keeps a descriptor of its own.
+    ctypes.CFUNCTYPE(None)(print)
     for make in cells.BLOCKING_KINDS.values():
         function = make(body)
         before = body(7)

@@ -536,6 +536,20 @@ def released_where_dropped():
     assert threads == workers and threads[0] != gone
 
 
+def list_plain_calls():
+    """The forms that a call has in C, each with one argument."""
+    func = SmartAsync.AsyncFunc.new_blocking(lambda call, *_: call.return_int(7))
+    lock = SmartAsync.Lock()
+    return [
+        lambda argument: func.callv(None, [argument], None) and None,
+        lambda argument: func.call_sync(None, [argument], None) and None,
+        lambda argument: func.call_async(None, [argument], None, None),
+        lambda argument: lock.run_once(None, func, None, [argument], None) and None,
+        lambda argument: lock.run_once_sync(None, func, None, [argument], None) and None,
+        lambda argument: lock.run_once_async(None, func, None, [argument], None, None),
+    ]
+
+
 @test('/contract/W6.c')
 def nothing_leaks():
     threads = []
@@ -570,8 +584,10 @@ def nothing_leaks():
             for function in (fails, fails_later):
                 harness.expect(KeyError, caller, function, Tracked(threads))
             harness.expect(KeyError, caller, lock.run_once, fail, Tracked(threads))
-    # Dropped in flight, and never looked at.
     home = Home()
+    for call in list_plain_calls():
+        home.call(call, Tracked(threads))
+    # Dropped in flight, and never looked at.
     home.call(lambda: [Source(threads).blocking(Tracked(threads)) for _ in range(100)] and None)
     home.until(lambda: gc.collect() >= 0 and Tracked.alive.value == before)
 

@@ -11,8 +11,9 @@ from unittest import mock
 import harness
 from harness import expect, test
 
+import _smartasync_glib as native
 from gi.repository import Gio, SmartAsync
-from smartasync_glib import driver, interrupt, native, work
+from smartasync_glib import driver, interrupt, work
 
 smartasync = SmartAsync.smartasync
 
@@ -59,7 +60,7 @@ async def never(begun):
 @test('/python/interrupt/before-body', main_only=True)
 def before_body():
     begun = []
-    with interrupted_in(work, 'get_work'):
+    with interrupted_in(native, 'call_sync'):
         expect(KeyboardInterrupt, by_library(blocking), begun)
     # It may last, and nothing would end it.
     assert begun == []
@@ -70,15 +71,15 @@ def before_body():
 def before_coroutine():
     # Where GLib drives it.
     function = never.options(context=SmartAsync.MainContextPolicy.CURRENT)
-    with interrupted_in(driver, 'get_work'):
+    with interrupted_in(driver, 'Driver'):
         expect(KeyboardInterrupt, function, [])
 
 
 @test('/python/interrupt/after-body', main_only=True)
 def after_body():
     begun = []
-    with interrupted_in(native, 'call_return_none'):
-        expect(KeyboardInterrupt, by_library(blocking), begun)
+    with interrupted_in(work, 'take_outcome'):
+        expect(KeyboardInterrupt, SmartAsync.Lock().run_once.sync, blocking, begun)
     assert begun == [1]
 
 

@@ -8,12 +8,17 @@ that has something to do: each test here gives it something then, and hangs if i
 """
 
 import asyncio
+import gc
 import os
+import weakref
 
 import harness
 from harness import Gate, expect, expect_error, start_thread, test
 
+import _smartasync_glib as native
 from gi.repository import Gio, GLib, SmartAsync
+from smartasync_glib.future import watch
+from smartasync_glib.homes import home_of
 
 smartasync = SmartAsync.smartasync
 Call = SmartAsync.Call
@@ -191,6 +196,74 @@ def few_descriptors():
     assert start_thread(on_thread).join() <= 1
 
 
+# A loop that does not iterate GLib's contexts
+
+@test('/python/loops/settled-meanwhile')
+def settled_meanwhile():
+    # As if another thread had settled it after it was looked at: its news come from this very thread.
+    async def wait():
+        # A new context wakes itself up.
+        for _ in range(2):
+            await watch(SmartAsync.Future.new_for_value(7), asyncio.get_running_loop())
+        return 7
+
+    for loop in harness.LOOPS:
+        assert harness.run_asyncio(wait, loop=loop) == 7
+
+
+# What a loop leaves behind
+
+def hold_loop(make_loop):
+    """Has a worker run what holds an asyncio loop, to the end and beyond that loop's.
+
+    Weak references to the loop and to a body that C had on the way there.
+    """
+    blocked, loop = Blocked(), make_loop()
+
+    @smartasync
+    def body(held):
+        return blocked.run.sync()
+
+    async def leave():
+        task = asyncio.ensure_future(body.options(abandon_on_cancel=True)(loop))
+        await harness.until(lambda: blocked.inside.is_open)
+        task.cancel()
+        await asyncio.wait([task])
+
+    loop.run_until_complete(leave())
+    loop.close()
+    blocked.gate.open()
+    return weakref.ref(loop), weakref.ref(body)
+
+
+@test('/python/loops/closed')
+def closed_takes_all_along():
+    # What comes where it would have been fetched must not keep it, nor that place's descriptor.
+    for make_loop in harness.LOOPS.values():
+        hold_loop(make_loop)  # what the process needs once
+        n = harness.count_fds()
+        references = hold_loop(make_loop)
+        harness.wait_until(lambda: gc.collect() >= 0 and not any(each() for each in references)
+                           and harness.count_fds() <= n)
+
+
+@test('/python/loops/kept-error')
+def kept_error():
+    # An error that is kept does not keep the loops of the thread that it comes from.
+    @smartasync
+    async def fail():
+        await asyncio.sleep(0)
+        raise LookupError
+
+    errors = []
+    start_thread(expect, LookupError, fail).join()  # what the process needs once
+    n = harness.count_fds()
+    for _ in range(3):
+        start_thread(lambda: errors.append(expect(LookupError, fail))).join()
+    assert len(errors) == 3
+    harness.wait_until(lambda: harness.count_fds() <= n)
+
+
 # A call in the body of another one
 
 @test('/python/loops/nested/call')
@@ -265,6 +338,32 @@ def nested_error():
     asked = outer.options(cancellable=Gio.Cancellable())
     assert expect(KeyError, asked, inner) is error
     expect_error(asked, inner_later, code=Gio.IOErrorEnum.CANCELLED)
+
+
+@test('/python/loops/loop-within-home')
+def loop_within_home():
+    # Results are gathered while a home is iterated, but not those that a loop in there waits for.
+    async def main():
+        over = asyncio.get_running_loop().create_future()
+
+        def on_idle(*_):
+            context = GLib.MainContext.new()
+            context.push_thread_default()
+            loop = GLib.MainLoop.new(context, False)
+            future = SmartAsync.Future.new(None)
+            native.wait(future, loop.quit, None)
+            future.resolve(7)
+            loop.run()
+            context.pop_thread_default()
+            over.set_result(future.result())
+            return GLib.SOURCE_REMOVE
+
+        source = GLib.idle_source_new()
+        source.set_callback(on_idle)
+        source.attach(home_of(asyncio.get_running_loop()))
+        return await asyncio.wait_for(over, harness.DEADLINE)
+
+    assert asyncio.run(main()) == 7
 
 
 if __name__ == '__main__':

@@ -150,6 +150,55 @@ smart_fixture_describe (const GValue *value)
   return g_strdup_printf ("%s %s", G_VALUE_TYPE_NAME (value), contents);
 }
 
+static gpointer
+cancel_main (gpointer cancellable)
+{
+  g_cancellable_cancel (cancellable);
+  return NULL;
+}
+
+static void
+late_cancelled (GCancellable *cancellable, gpointer task)
+{
+  g_signal_handlers_disconnect_by_data (cancellable, task);
+  g_task_return_boolean (task, TRUE);
+}
+
+static void
+unref_task (gpointer task, GClosure *closure)
+{
+  g_object_unref (task);
+}
+
+/**
+ * smart_fixture_late_async:
+ * @victim: what another thread cancels after this has looked at @cancellable, and
+ *   before it connects to it
+ *
+ * Ends when @cancellable is cancelled, if it notices.
+ */
+void
+smart_fixture_late_async (GCancellable *victim,
+                          GCancellable *cancellable,
+                          GAsyncReadyCallback callback,
+                          gpointer user_data)
+{
+  g_autoptr (GTask) task = g_task_new (NULL, cancellable, callback, user_data);
+
+  if (g_task_return_error_if_cancelled (task))
+    return;
+
+  g_thread_join (g_thread_new ("fixture", cancel_main, victim));
+  g_signal_connect_data (cancellable, "cancelled", G_CALLBACK (late_cancelled), g_object_ref (task),
+                         unref_task, 0);
+}
+
+gboolean
+smart_fixture_late_finish (GAsyncResult *result, GError **error)
+{
+  return g_task_propagate_boolean (G_TASK (result), error);
+}
+
 /**
  * smart_fixture_thread_id:
  *

@@ -17,6 +17,15 @@ SmartAsyncFunc *smart_fixture_once_new  (SmartLock         *lock,
                                          const char        *key);
 char           *smart_fixture_describe  (const GValue      *value);
 
+/* A pair that connects to its cancellable late, as some of GIO's do. */
+
+void            smart_fixture_late_async  (GCancellable        *victim,
+                                           GCancellable        *cancellable,
+                                           GAsyncReadyCallback  callback,
+                                           gpointer             user_data);
+gboolean        smart_fixture_late_finish (GAsyncResult        *result,
+                                           GError             **error);
+
 /* What a language may have no way to ask for. */
 
 guint64         smart_fixture_thread_id           (void);

@@ -211,6 +211,25 @@ void derive () throws Error {
 	assert (func.timeout == 0 && derived.invoke_sync<int> () == 42);
 }
 
+// A body that connects to its cancellable late.
+void shield () throws Error {
+	var outer = new Cancellable ();
+	var was_early = true;
+	var func = new SmartAsync.AsyncFunc ((call) => {
+		SmartAsync.Call? held = call;
+		outer.cancel ();
+		was_early = call.get_cancellable ().is_cancelled ();
+		call.get_cancellable ().cancelled.connect (() => {
+			if (held != null)
+				held.return_none ();
+			held = null;
+		});
+	});
+	func.shield_begin ();
+	assert (caught (() => func.call_sync (null, null, outer)) is IOError.CANCELLED);
+	assert (!was_early);
+}
+
 int main (string[] args) {
 	Check.init (ref args);
 
@@ -221,6 +240,7 @@ int main (string[] args) {
 	add ("offload", offload);
 	add ("typed-calls", typed_calls);
 	add ("derive", derive);
+	add ("shield", shield);
 
 	return Check.run ();
 }

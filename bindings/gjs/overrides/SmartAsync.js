@@ -1263,6 +1263,8 @@ function makePairPlan(where, name, {io_priority: ioPriority = GLib.PRIORITY_DEFA
         }) : null);
     func.set_name(label);
     func.set_offload(false);
+    // Some of GIO's functions miss what is cancelled while they begin.
+    func.shield_begin();
     if (CURRENT_NAMESPACES.has(pair.namespace))
         func.set_main_context_policy(SmartAsync.MainContextPolicy.CURRENT);
 

@@ -2,12 +2,13 @@
 
 """What `from gi.repository import SmartAsync` loads for Python.
 
-How a call flows: `function` is what is called; `context` says which context the
-caller is in; in a sync one `run` drives a coroutine to its end, by `loops` if
-it suspends; under asyncio `under_asyncio` gives a coroutine; in a GLib context
-without asyncio `driver` drives it. `work` is what travels through the C
-library, `future` what comes back, `errors` and `values` how both are
-translated. `pairs`, `lock` and `helpers` are built upon these.
+How a call flows: `function` is what is called; `detect` says which context the
+caller is in; in a sync one `loops` runs a coroutine to its end; under asyncio
+`under_asyncio` gives a coroutine; in a GLib context without asyncio `driver`
+drives it. `work` is what travels through the C library, `future` what comes
+back, `errors` and `values` how both are translated. `pairs`, `lock` and
+`helpers` are built upon these. What every call does of it is in C, in the module
+_smartasync_glib, whose files are in the folder `native`.
 """
 
 import gi

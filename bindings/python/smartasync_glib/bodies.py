@@ -2,9 +2,16 @@
 
 """Bodies that take a SmartCall: what they raise becomes the call's error."""
 
+import atexit
+import contextvars
 import functools
 
-from . import errors, interrupt, workers
+import _smartasync_glib as native
+
+from . import errors, interrupt
+
+# An idle worker may end while Python does.
+atexit.register(native.leave_threads)
 
 
 _running = {}  # call: whether such a body, which is running, has settled it
@@ -26,7 +33,11 @@ def guard(body):
         _running[hash(call)] = False
         try:
             interrupt.check()
-            workers.run(body, call, *args)
+            if native.enter():
+                # What it sets there is not for the next one, which finds the same thread's.
+                contextvars.Context().run(body, call, *args)
+            else:
+                body(call, *args)
         except BaseException as error:
             if _running[hash(call)]:
                 # Its caller hears nothing of it any more.

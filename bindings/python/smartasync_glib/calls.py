@@ -2,9 +2,11 @@
 
 """SmartAsync.Call.get_current(), where a body was called without the library."""
 
+import _smartasync_glib as native
+from _smartasync_glib import has_current_call
 from gi.repository import Gio, SmartAsync
 
-from . import detect, native
+from . import detect
 
 
 def get_current():
@@ -15,7 +17,7 @@ def get_current():
     """
     frame = detect.find_nested_body()
     if frame is None:
-        if native.current_call() is not None:
+        if has_current_call():
             return SmartAsync.Call._get_current()
         call = get_owner()
         if call is not None:
@@ -38,7 +40,7 @@ def get_owner():
 
 def get_inherited():
     """The cancellable of that call, for a smart call that has none; in C's own calls C sees to it."""
-    if native.current_call() is not None:
+    if has_current_call():
         return None
     owner = get_owner()
     return owner.get_cancellable() if owner is not None else None
@@ -49,5 +51,5 @@ def _make():
     func = SmartAsync.AsyncFunc._new(lambda call, *_: made.append(call))
     func.set_inherit_cancellable(False)
     with detect.in_c(True):
-        func._callv(None, [], Gio.Cancellable.get_current())
+        native.callv(func, None, [], Gio.Cancellable.get_current())
     return made.pop()  # what holds the list is held by the call

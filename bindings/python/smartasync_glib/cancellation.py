@@ -6,9 +6,8 @@ import asyncio
 import contextlib
 import weakref
 
+import _smartasync_glib as native
 from gi.repository import Gio, GObject, SmartAsync
-
-from . import native
 
 _RESOLVED = SmartAsync.FutureStatus.RESOLVED
 
@@ -31,7 +30,7 @@ def linked(outer, inner):
 
 
 class Borrowed:
-    """A cancellable that somebody holds, by its address: most often nobody needs more."""
+    """A cancellable that somebody holds, or none, by its address: most often nobody needs more."""
 
     __slots__ = ('address', 'get')
 
@@ -40,18 +39,18 @@ class Borrowed:
         self.get = get  # PyGObject's object for it
 
     def is_cancelled(self):
-        return self.address is not None and bool(native.is_cancelled(self.address))
+        return native.is_cancelled(self.address)
 
     def connect_wakeup(self, context):
         """Has the context woken up when it is cancelled."""
-        return 0 if self.address is None else native.connect_wakeup(self.address, context)
+        return native.connect_wakeup(self.address, context)
 
     def disconnect(self, handler):
-        if handler:
-            native.signal_handler_disconnect(self.address, handler)
+        native.disconnect(self.address, handler)
 
 
-NO_CANCELLABLE = Borrowed(None, lambda: None)
+NO_CANCELLABLE = Borrowed(0, lambda: None)
+native.set_hooks(no_cancellable=NO_CANCELLABLE)
 
 
 def borrow_current():
@@ -59,10 +58,9 @@ def borrow_current():
     return Borrowed(native.current_cancellable(), Gio.Cancellable.get_current)
 
 
-def borrow_from(call):
-    """That of the call at this address, whose body this is part of."""
-    return Borrowed(native.call_get_cancellable(call),
-                    lambda: SmartAsync.Call._get_current().get_cancellable())
+def borrow(address):
+    """That of the call whose body this is part of, at this address."""
+    return Borrowed(address, lambda: SmartAsync.Call._get_current().get_cancellable())
 
 
 class Echo:

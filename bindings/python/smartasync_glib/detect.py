@@ -19,13 +19,11 @@ may have inherited the variable, are not led astray.
 """
 
 import contextlib
-import contextvars
-import threading
 from asyncio import _get_running_loop
 
+import _smartasync_glib as native
+from _smartasync_glib import BLOCKING_BODY, Frame, top
 from gi.repository import SmartAsync
-
-from . import native
 
 # Where a smart call is made.
 SYNC = 'sync'
@@ -36,58 +34,14 @@ GLIB = 'glib'        # in a main context that is iterated, and no asyncio
 MODE_AUTO = int(SmartAsync.Mode.AUTO)
 MODE_SYNC = int(SmartAsync.Mode.SYNC)
 MODE_ASYNC = int(SmartAsync.Mode.ASYNC)
-BLOCKING_BODY = 'blocking body'
 COROUTINE_BODY = 'coroutine body'
-
-
-class Frame:
-    """Some code: a body, or what runs in a mode."""
-
-    __slots__ = ('kind', 'below', 'thread', 'depth', 'call', 'loop', 'made', 'owner', 'is_nested')
-
-    def __init__(self, kind, below=None, loop=None):
-        self.kind = kind
-        self.below = below
-        self.thread = threading.get_ident()
-        self.depth = native.main_depth()
-        self.call = native.current_call()
-        self.loop = loop
-        self.made = None   # its SmartCall, where one was asked for
-        self.owner = None  # a weak reference to its SmartCall, where the library made one
-        self.is_nested = False  # in the body of that call, which is another's
-
-    def is_here(self):
-        """Whether this is (perhaps with another loop) the code that it was made in."""
-        return (self.thread == threading.get_ident() and self.depth == native.main_depth()
-                and self.call == native.current_call())
-
-
-class _PlainBody(Frame):
-    """A blocking body that was called where there was neither loop nor call."""
-
-    def __init__(self):
-        self.kind = BLOCKING_BODY
-        self.below = None
-        self.thread = None
-        self.depth = 0
-        self.call = None
-        self.loop = None
-        self.made = None
-        self.owner = None
-        self.is_nested = False
-
-    def is_here(self):
-        return native.main_depth() == 0 and native.current_call() is None
-
-
-# All such bodies share one frame.
-PLAIN_BODY = _PlainBody()
-
-top = contextvars.ContextVar('smartasync frame', default=None)
 
 
 class LoopOfGLib:
     """What stands for asyncio's loop where GLib alone drives a coroutine: see driver.py."""
+
+
+native.set_hooks(loop_of_glib=LoopOfGLib)
 
 
 def get_asyncio_loop():
@@ -114,7 +68,7 @@ def _judge(loop):
             return True, 'in a coroutine'
     if loop is not None and not native.context_is_explicit():
         return True, 'an asyncio loop runs'
-    return bool(native.context_is_async()), None
+    return native.context_is_async(), None
 
 
 def _find_body(frame):
@@ -128,14 +82,27 @@ def find_body():
     frame = top.get()
     if frame is not None and not frame.is_here():
         return None
-    frame = _find_body(frame)
-    if frame is None and not is_run(_get_running_loop()):
+    body = _find_body(frame)
+    if body is None:
+        return _find_body_of_run(_get_running_loop())
+    if body is native.PLAIN_BODY:
+        body = Frame(BLOCKING_BODY)
+        top.set(body)
+    return body
+
+
+def _find_body_of_run(loop):
+    """That of a coroutine that a loop runs for a sync caller with nothing around him."""
+    if not isinstance(loop, native.Loop) or not native.PLAIN_BODY.is_here():
         return None
-    if frame is None or frame is PLAIN_BODY:
-        loop = get_asyncio_loop()
-        frame = Frame(COROUTINE_BODY if loop is not None else BLOCKING_BODY, None, loop)
-        top.set(frame)
-    return frame
+    if loop.body is None:
+        loop.body = Frame(COROUTINE_BODY, None, loop)
+    return loop.body
+
+
+def enter_coroutine():
+    """Its frame, where a sync caller with something around him has one run."""
+    return top.set(Frame(COROUTINE_BODY))
 
 
 def enter_nested_body():
@@ -149,11 +116,6 @@ def find_nested_body():
     """The frame of one that this is part of, or None."""
     frame = _find_body(top.get())
     return frame if frame is not None and frame.is_nested and frame.is_here() else None
-
-
-def is_run(loop):
-    """Whether the loop runs a coroutine for a sync caller; loops.py says."""
-    return False
 
 
 def find_context():
@@ -241,7 +203,7 @@ def set_async(on=True):
 @contextlib.contextmanager
 def in_c(is_async):
     """What is called within finds in C the context that was found in Python."""
-    if bool(native.context_is_async()) == is_async:
+    if native.context_is_async() == is_async:
         yield
         return
     _push_mode_in_c(SmartAsync.Mode.ASYNC if is_async else SmartAsync.Mode.SYNC)

@@ -5,11 +5,12 @@
 import asyncio
 from asyncio import _get_running_loop, _set_running_loop
 
+import _smartasync_glib as native
 import gi
 from gi.repository import GLib, GObject, SmartAsync
 
-from . import detect, errors, interrupt, raw, under_asyncio
-from .work import fail, finish, get_current, get_work
+from . import detect, errors, interrupt, under_asyncio
+from .work import fail, finish
 
 _Async = getattr(gi._gi, 'Async', None)  # Gio's awaitables, in PyGObject 3.50 and newer
 
@@ -115,17 +116,12 @@ class Driver:
         if has_ended:
             self.clear()
 
-    def on_settled(self, *arguments):
-        # What is raised has frames that hold this one, and C's result holds the future.
-        arguments = None
-        self.resume()
-
     def suspend(self, yielded):
         if not self.handler:
             self.watch_cancellable()
         if isinstance(yielded, SmartAsync.Future):
             self.waits_for = yielded
-            yielded._wait_quietly(self.on_settled)
+            native.wait(yielded, self.resume, None)
         elif yielded is None:
             run_soon(self.main_context, self.resume)
         elif _Async is not None and isinstance(yielded, _Async):
@@ -171,11 +167,9 @@ class Driver:
         self.call = self.work = self.coroutine = None
 
 
-@raw.Body
 @interrupt.entry
-def begin_coroutine(address, _):
+def begin_coroutine(call, work):
     """The asynchronous body of every coroutine function."""
-    work, call = get_work(address), get_current()
     if work.granted is not None:
         under_asyncio.begin_here(call, work)
         return

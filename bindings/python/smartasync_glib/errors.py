@@ -15,39 +15,20 @@ import itertools
 import sys
 import weakref
 
+import _smartasync_glib as native
+from _smartasync_glib import Outcome
 from gi.repository import Gio, GLib, SmartAsync
 
 DOMAIN = 'smartasync-python-exception-quark'
 _IO = GLib.quark_to_string(Gio.io_error_quark())
 
 
-class Outcome:
-    """What came of one call: a value, or an exception. Nobody reads it before it is there."""
-
-    __slots__ = ('value', 'error', 'done', 'unseen', '__weakref__')
-
-    def __init__(self):
-        self.value = None
-        self.error = None
-        self.done = False
-        self.unseen = False  # an error that is reported if nobody ever asks
-
-    def resolve(self, value):
-        self.value = value
-        self.done = True
-
-    def reject(self, error):
-        self.error = error
-        self.done = True
-
-    def __del__(self):
-        if self.unseen:
-            report(self.error)
-
-
 def report(error):
     """Tells of an exception that nobody else will see, as PyGObject does of those in callbacks."""
     sys.excepthook(type(error), error, error.__traceback__)
+
+
+native.set_hooks(report=report)
 
 
 # What bodies have raised that take a SmartCall. Nobody knows their futures here, so for a while these

@@ -5,21 +5,18 @@
 import asyncio
 import functools
 import inspect
-from asyncio import _get_running_loop
 from types import CoroutineType, MethodType
 
+import _smartasync_glib as native
+from _smartasync_glib import context_is_async, has_current_call, new_func, run_work
 from gi.repository import GLib, GObject, SmartAsync
 
-from . import (calls, cancellation, detect, driver, errors, interrupt, loops, native, raw,
-               under_asyncio, values)
-from .detect import GLIB, PLAIN_BODY, SYNC, find_context
+from . import (calls, cancellation, detect, driver, errors, interrupt, loops, under_asyncio,
+               values)
+from .detect import GLIB, SYNC, find_context
+from .future import RawFuture
 from .loops import run_coroutine
-from .native import context_is_async, context_is_bare, current_call
-from .work import Work, run_blocking
-
-_get_top = detect.top.get
-_set_top = detect.top.set
-_reset_top = detect.top.reset
+from .work import Work
 
 OPTIONS = {'executor', 'timeout', 'max_concurrency', 'abandon_on_cancel', 'context', 'name',
            'cancellable', 'inherit_cancellable', 'priority', 'thread_safe_source'}
@@ -100,7 +97,7 @@ def _bind_nothing(function, instance, owner):
     return function
 
 
-class SmartFunction:
+class SmartFunction(native.Function):
     """A function that can be called in any context: see smartasync().
 
     `sync()` always waits and gives the value, `aio()` always gives a coroutine, and `options()`
@@ -130,9 +127,6 @@ class SmartFunction:
     def __reduce__(self):
         # By its name, as a function is pickled.
         return self.__qualname__
-
-    def __call__(self, /, *args, **kwargs):
-        return self._call(args, kwargs)
 
     def sync(self, /, *args, **kwargs):
         """Calls it and waits for the value, in every context."""
@@ -184,15 +178,15 @@ class SmartFunction:
     def _start(self, work):
         outcome = work.outcome
         with detect.in_c(True):
-            future = self._get_func()._callv(self._get_source(work.args), [values.box(work)],
-                                             self._get_cancellable())
+            future = native.callv(self._get_func(), self._get_source(work.args), [values.box(work)],
+                                  self._get_cancellable())
         future._outcome = outcome
         return future
 
-    def _begin_raw(self, args, kwargs):
-        """The same for nobody but an asyncio loop."""
-        return raw.RawFuture(self._get_func(), self._get_source(args),
-                         Work(self._function, args, kwargs, plain=True), self._get_cancellable())
+    def _begin_raw(self, args, kwargs, home):
+        """The same for nobody but an asyncio loop: its result comes in that context."""
+        return RawFuture(self._get_func(), self._get_source(args),
+                         Work(self._function, args, kwargs, True), self._get_cancellable(), home)
 
     def _get_source(self, args):
         """Of a method, the object: the library knows which ones have to stay on their thread."""
@@ -226,7 +220,7 @@ class SmartFunction:
                 raise errors.make_cancelled() from error
             raise
         finally:
-            _reset_top(token)
+            detect.top.reset(token)
         if cancellable.is_cancelled():
             raise errors.make_cancelled()
         return result
@@ -234,14 +228,14 @@ class SmartFunction:
     def _may_run_nested(self):
         """Whether nothing but a call would come of calling it by way of the library, which waits."""
         return (self._direct and self._options.get('inherit_cancellable', True)
-                and current_call() is not None and not context_is_async())
+                and has_current_call() and not context_is_async())
 
     def _run_in_c(self, args, kwargs):
         """Calls it by way of the library, and waits."""
         work = Work(self._function, args, kwargs, plain=True)
         outcome = work.outcome
         with errors.translated(outcome):
-            interrupt.call(raw.call_sync, self._get_func(), self._get_source(args), work,
+            interrupt.call(native.call_sync, self._get_func(), self._get_source(args), work,
                            self._cancellable)
         return outcome.value
 
@@ -251,7 +245,7 @@ class SmartFunction:
         if not self._own:
             func = self._make_func()
             if self._is_interpreted:
-                native.set_interpreted(hash(func))
+                native.set_interpreted(func)
             self._set_options(func)
             self._own.append(func)
         return self._own[0]
@@ -313,20 +307,6 @@ class PlainFunction(SmartFunction):
         super().__init__(function, options, binding)
         self._direct = self._is_plain()
 
-    def __call__(self, /, *args, **kwargs):
-        # The common case first: a sync context, and nothing around it that the library knows of.
-        if (_get_top() is None and self._direct and context_is_bare()
-                and _get_running_loop() is None):
-            token = _set_top(PLAIN_BODY)
-            try:
-                result = self._function(*args, **kwargs)
-            finally:
-                _reset_top(token)
-            if type(result) is CoroutineType:
-                return run_coroutine(result)
-            return result
-        return self._call(args, kwargs)
-
     def _call_sync(self, args, kwargs):
         if self._may_run_nested():
             return self._run_nested(args, kwargs)
@@ -336,11 +316,11 @@ class PlainFunction(SmartFunction):
         return under_asyncio.call_in_library(self, args, kwargs)
 
     def _make_func(self):
-        return raw.new_func(None, run_blocking)
+        return new_func(None, run_work)
 
 
 def _get_cancellable_of_current_call():
-    call = SmartAsync.Call.get_current() if current_call() is not None else None
+    call = SmartAsync.Call.get_current() if has_current_call() else None
     return call.get_cancellable() if call is not None else None
 
 
@@ -350,27 +330,28 @@ class CoroutineFunction(SmartFunction):
     def __init__(self, function, options=None, binding=None):
         super().__init__(function, options, binding)
         self._direct = self._is_plain()
+        self._is_coroutine = True
         self._untimed = None
         self._deadline = self._options.get('timeout')
         for name in ('executor', 'max_concurrency', 'abandon_on_cancel', 'context'):
             if self._options.get(name):
                 self._deadline = None
 
-    def __call__(self, /, *args, **kwargs):
-        # As for a plain function.
-        if (_get_top() is None and self._direct and context_is_bare()
-                and _get_running_loop() is None):
-            return run_coroutine(self._function(*args, **kwargs))
-        return self._call(args, kwargs)
-
     def _call_sync(self, args, kwargs):
-        if self._direct and current_call() is None:
-            return run_coroutine(self._function(*args, **kwargs))
+        if self._direct and not has_current_call():
+            return self._run_here(args, kwargs)
         if self._may_run_nested():
             return self._run_nested(args, kwargs)
         if self._deadline:
             return self._run_in_time(args, kwargs)
         return self._run_in_c(args, kwargs)
+
+    def _run_here(self, args, kwargs):
+        token = detect.enter_coroutine()
+        try:
+            return run_coroutine(self._function(*args, **kwargs))
+        finally:
+            detect.top.reset(token)
 
     def _run_in_time(self, args, kwargs):
         """The library would have a worker run what may have to be left behind: a loop need not."""
@@ -382,7 +363,7 @@ class CoroutineFunction(SmartFunction):
         outer = self._get_cancellable() or _get_cancellable_of_current_call()
         try:
             with cancellation.linked(outer, deadline.cancellable), errors.translated(outcome):
-                interrupt.call(raw.call_sync, self._untimed._get_func(), self._get_source(args),
+                interrupt.call(native.call_sync, self._untimed._get_func(), self._get_source(args),
                                work, deadline.cancellable)
         except BaseException as error:
             if deadline.passed and not isinstance(error, KeyboardInterrupt):
@@ -397,24 +378,17 @@ class CoroutineFunction(SmartFunction):
         executor = self._options.get('executor')
         if executor is not None and executor.get_context() is None:
             # A pool's threads have no loop: there it is run to its end, by a loop of theirs.
-            return raw.new_func(None, run_blocking)
+            return new_func(None, run_work)
         if executor is not None or self._options.get('context') is not None:
             # Whoever iterates that context is to drive it there.
-            return raw.new_func(driver.begin_coroutine, None)
-        return raw.new_func(driver.begin_coroutine, run_blocking)
+            return new_func(driver.begin_coroutine, None)
+        return new_func(driver.begin_coroutine, run_work)
 
 
-class BoundFunction:
+class BoundFunction(native.Method):
     """A smart function with its first argument, as a method."""
 
-    __slots__ = ('__func__', '__self__', '__weakref__')
-
-    def __init__(self, function, instance):
-        self.__func__ = function
-        self.__self__ = instance
-
-    def __call__(self, /, *args, **kwargs):
-        return self.__func__(self.__self__, *args, **kwargs)
+    __slots__ = ()
 
     def sync(self, /, *args, **kwargs):
         return self.__func__._call_sync((self.__self__, *args), kwargs)

@@ -5,9 +5,26 @@
 import asyncio
 from asyncio import _get_running_loop
 
-from . import detect
+import _smartasync_glib as native
+
+from . import detect, errors
 from .homes import home_of
 from .loops import may_wait_outside, wait_outside
+
+
+class RawFuture(native.Started):
+    """A call in flight that nobody but an asyncio loop sees: it has no object of PyGObject's."""
+
+    __slots__ = ()
+
+    def result(self):
+        error = self._get_error()
+        if error is None:
+            return self._outcome.value
+        raise errors.from_gerror(error, self._outcome)
+
+    def _forget_error(self):
+        self._outcome.unseen = False
 
 
 def watch(future, loop):
@@ -18,8 +35,7 @@ def watch(future, loop):
         if not waiter.done():
             waiter.set_result(None)
 
-    with home_of(loop):
-        future._wait_quietly(on_settled)
+    native.wait(future, on_settled, home_of(loop))
     return waiter
 
 

@@ -9,10 +9,13 @@ body's. Elsewhere it would be raised into the library, where nobody catches it:
 there it is kept, ends the wait, and is raised afterwards.
 """
 
+import asyncio
 import os
 import signal
 import threading
+from asyncio import _get_running_loop
 
+import _smartasync_glib as native
 from gi.repository import SmartAsync
 
 _main = threading.main_thread().ident
@@ -58,9 +61,14 @@ def _is_in_body(frame):
     called = None
     while frame is not None and frame.f_code is not call.__code__:
         if frame.f_code in _entries:
-            return called is not None and (called.f_code in _protected or not _is_ours(called))
+            return _is_caught(called)
         called, frame = frame, frame.f_back
-    return False
+    # A body that blocks is called from C, which catches everything.
+    return frame is not None and native.is_caller(frame) and _is_caught(called)
+
+
+def _is_caught(called):
+    return called is not None and (called.f_code in _protected or not _is_ours(called))
 
 
 def _is_ours(frame):
@@ -82,6 +90,22 @@ class _Relay:
             if _is_in_body(frame):
                 raise
             self.raised = error
+        else:
+            self.look_at_task()
+
+    def look_at_task(self):
+        """The handler of asyncio.run() cancels the task, which cannot be told while it waits here."""
+        if self.raised is None and has_to_cancel(_get_current_task()):
+            self.raised = asyncio.CancelledError()
+
+
+def _get_current_task():
+    return None if _get_running_loop() is None else asyncio.current_task()
+
+
+def has_to_cancel(task):
+    """Whether the task has been cancelled, and has not been told yet."""
+    return getattr(task, '_must_cancel', False)
 
 
 def check():
@@ -90,6 +114,8 @@ def check():
         error, _relay.raised = _relay.raised, None
         raise error
 
+
+native.set_hooks(check=check)
 
 _pipe = _Pipe()
 _relay = None
@@ -138,6 +164,7 @@ def _begin():
         _pipe.hook()
     relay = _relay = _Relay(handler)
     signal.signal(signal.SIGINT, relay)
+    relay.look_at_task()
     relay.wakeup_fd = signal.set_wakeup_fd(_pipe.writing, warn_on_full_buffer=False)
     return relay
 

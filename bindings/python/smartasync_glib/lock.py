@@ -4,9 +4,11 @@
 
 import threading
 
+import _smartasync_glib as native
 from gi.repository import SmartAsync
 
 from . import detect, errors, function, interrupt, under_asyncio, values
+from .homes import within
 from .work import Work
 
 
@@ -60,7 +62,7 @@ class RunOnce:
         waiter = _Waiter(self._lock, self._key)
         try:
             with detect.in_c(False), errors.translated(told=waiter.told):
-                result = interrupt.call(self._lock._run_once_sync, self._key,
+                result = interrupt.call(native.run_once_sync, self._lock, self._key,
                                         *_prepare(waiter, func, args, kwargs))
         finally:
             waiter.leave()
@@ -68,8 +70,9 @@ class RunOnce:
 
     async def aio(self, func, /, *args, **kwargs):
         """A coroutine that does the same, in every context."""
-        def begin():
-            return self._begin(waiter, func, args, kwargs)
+        def begin(home=None):
+            with within(home):
+                return self._begin(waiter, func, args, kwargs)
 
         waiter = _Waiter(self._lock, self._key)
         loop = detect.get_asyncio_loop()
@@ -81,7 +84,8 @@ class RunOnce:
     def _begin(self, waiter, func, args, kwargs):
         try:
             with detect.in_c(True):
-                flight = self._lock._run_once(self._key, *_prepare(waiter, func, args, kwargs))
+                flight = native.run_once(self._lock, self._key,
+                                         *_prepare(waiter, func, args, kwargs))
         except BaseException:
             waiter.leave()
             raise
@@ -91,7 +95,8 @@ class RunOnce:
     def _call_plainly(self, key, func, source=None, args=None, cancellable=None):
         """The form that it has in C, where the key comes first."""
         with detect.in_c(detect.is_async_context()):
-            return self._lock._run_once(key, func, source, values.to_gvalues(args), cancellable)
+            return native.run_once(self._lock, key, func, source, values.to_gvalues(args),
+                                   cancellable)
 
 
 class _Waiter:

@@ -20,9 +20,7 @@ them when it ends; those that Python has not started share some.
 
 import asyncio
 import collections.abc
-import ctypes
 import os
-import select
 import selectors
 import signal
 import threading
@@ -30,15 +28,14 @@ import time
 import types
 from asyncio import _get_running_loop, _set_running_loop
 from asyncio.tasks import _enter_task, _leave_task, current_task
-from contextvars import copy_context
-from sys import get_asyncgen_hooks, set_asyncgen_hooks
 
+import _smartasync_glib as native
+from _smartasync_glib import run_coroutine  # noqa: F401: what this module is for
 from gi.repository import Gio, GLib
 
-from . import errors, interrupt, native
-from .cancellation import NO_CANCELLABLE, Watch
+from . import errors, interrupt
+from .cancellation import Watch
 from .homes import make_singletons
-from .native import pop_thread_default, push_thread_default
 
 # So many iterations a loop is given for what a body leaves behind. What is not
 # done by then goes on at this thread's next sync call.
@@ -68,14 +65,8 @@ class _Selector(selectors.BaseSelector):
     """Waits for the sources of a GMainContext, and for file descriptors once there are any."""
 
     def __init__(self, context):
-        self._context = hash(context)
+        self._context = context
         self._files = None  # a selector of the kernel's
-        self._priority = ctypes.c_int()
-        self._timeout = ctypes.c_int()
-        self._allocate(8)
-
-    def _allocate(self, n):
-        self._fds = (native.PollFD * n)()
 
     # File descriptors
 
@@ -107,48 +98,17 @@ class _Selector(selectors.BaseSelector):
 
     def select(self, timeout=None):
         if timeout is not None and timeout <= 0:
-            native.context_iteration(self._context, False)
+            native.iterate(self._context, False)
         elif timeout is None and self._files is None:
-            native.context_iteration(self._context, True)
+            native.iterate(self._context, True)
         else:
-            self._wait(timeout)
+            native.iterate_with(self._context, -1 if timeout is None else _to_milliseconds(timeout),
+                                -1 if self._files is None else self._files.fileno())
         return self._files.select(0) if self._files is not None else ()
 
-    def _wait(self, timeout):
-        """Dispatches the context's sources that are ready, or waits until something is."""
-        context, priority = self._context, self._priority
-        native.context_prepare(context, ctypes.byref(priority))
-        while True:
-            n = native.context_query(context, priority, ctypes.byref(self._timeout),
-                                     self._fds, len(self._fds))
-            if n <= len(self._fds):
-                break
-            self._allocate(n)
 
-        fds = self._fds
-        poll = select.poll()
-        if self._files is not None:
-            poll.register(self._files.fileno(), select.POLLIN)
-        wanted = {}
-        for i in range(n):
-            # A descriptor may be there more than once.
-            wanted[fds[i].fd] = wanted.get(fds[i].fd, 0) | fds[i].events
-            fds[i].revents = 0
-        for fd, events in wanted.items():
-            poll.register(fd, events)
-
-        # What KeyboardInterrupt ends is not dispatched: the next iteration begins anew.
-        milliseconds = self._timeout.value
-        if timeout is not None:
-            own = int(timeout * 1000) + 1
-            milliseconds = own if milliseconds < 0 else min(own, milliseconds)
-        ready = dict(poll.poll(milliseconds))
-        for i in range(n):
-            if fds[i].fd in ready:
-                fds[i].revents = ready[fds[i].fd] & (fds[i].events | select.POLLERR
-                                                     | select.POLLHUP | select.POLLNVAL)
-        if native.context_check(context, priority, fds, n):
-            native.context_dispatch(context)
+def _to_milliseconds(seconds):
+    return min(int(seconds * 1000) + 1, GLib.MAXINT)
 
 
 class _Run(collections.abc.Coroutine):
@@ -181,15 +141,6 @@ class _Run(collections.abc.Coroutine):
         return repr(self.coroutine)
 
 
-class _Outside:
-    """What a coroutine yields for a future that may be waited for without the loop."""
-
-    __slots__ = ('future',)
-
-    def __init__(self, future):
-        self.future = future
-
-
 def may_wait_outside(loop, future):
     """Whether wait_outside() can be awaited here."""
     return type(loop) is ThreadLoop and loop.drives_here() and not future.done()
@@ -198,29 +149,27 @@ def may_wait_outside(loop, future):
 @types.coroutine
 def wait_outside(future):
     """Until it is settled, or until the loop is needed: mostly there is nothing that it would do."""
-    yield _Outside(future)
+    yield native.Outside(future)
 
 
 def _nothing(*_):
     pass
 
 
-class ThreadLoop(asyncio.SelectorEventLoop):
+class ThreadLoop(native.Loop, asyncio.SelectorEventLoop):
     """See above."""
 
     def __init__(self):
         interrupt.call(make_singletons)  # which makes types of PyGObject's
         self._context = GLib.MainContext.new()
-        self._context_address = hash(self._context)
         super().__init__(_Selector(self._context))
         self._firstiter = self._asyncgen_firstiter_hook
         self._finalizer = self._asyncgen_finalizer_hook
         self._thread = threading.get_ident()
         self._is_main = self._thread == threading.main_thread().ident
-        self._spare = None
-        self._root = None   # the task whose coroutine is driven without the loop, while it is
-        self._watch = None  # cancels that task
         self._outer = None  # the loop that waits for this one to come to an end
+        self._outer_task = None  # the task of that one which does
+        self._task = None   # what runs meanwhile on the main thread
 
     # Waking it up: its context is, and only signals need what is written to
 
@@ -240,7 +189,7 @@ class ThreadLoop(asyncio.SelectorEventLoop):
     def _write_to_self(self):
         context = self._context  # not to be freed meanwhile
         if context is not None:
-            native.context_wakeup(hash(context))
+            native.wake_up(context)
 
     def add_signal_handler(self, *args):
         self._need_self_pipe()
@@ -255,62 +204,14 @@ class ThreadLoop(asyncio.SelectorEventLoop):
         if outer_task is not None:
             _leave_task(outer, outer_task)
         _set_running_loop(None)
-        self._outer = outer
+        self._outer, self._outer_task = outer, outer_task
         try:
             return self._run(coroutine, cancellable, deadline)
         finally:
-            self._outer = None
+            self._outer = self._outer_task = None
             _set_running_loop(outer)
             if outer_task is not None:
                 _enter_task(outer, outer_task)
-
-    def _run(self, coroutine, cancellable, deadline):
-        """What `coroutine` returns.
-
-        The first step is driven right here, as if by the task that asyncio would make of it; and
-        by that very task, if it suspends. Most of what costs time is the loop's, so a coroutine
-        that has nothing to wait for costs a fifth.
-        """
-        task = self._spare or self._make_spare()
-        context = copy_context()
-        address = self._context_address
-        hooks = get_asyncgen_hooks()
-        suspended = False
-
-        push_thread_default(address)
-        try:
-            _set_running_loop(self)
-            self._thread_id = self._thread
-            _enter_task(self, task)
-            set_asyncgen_hooks(self._firstiter, self._finalizer)
-            # Waits on the main thread have to see to signals.
-            self._root = task if deadline is None and not self._is_main else None
-            try:
-                yielded = context.run(coroutine.send, None)
-                while type(yielded) is _Outside:
-                    self._wait_outside(task, yielded.future, cancellable)
-                    yielded = context.run(coroutine.send, None)
-            except StopIteration as stop:
-                value = stop.value
-            else:
-                suspended = True
-            finally:
-                self._root = None
-                set_asyncgen_hooks(*hooks)
-                _leave_task(self, task)
-                self._thread_id = None
-                _set_running_loop(None)
-                if task.cancelling() or task._callbacks:
-                    self._spare = None  # it is not as new any more
-                if not suspended and self._watch is not None:
-                    self._end_watch()
-            if suspended:
-                return self._go_on(task, coroutine, context, yielded, cancellable, deadline)
-            if self._ready:
-                self._drain()
-            return value
-        finally:
-            pop_thread_default(address)
 
     def _end_watch(self):
         watch, self._watch = self._watch, None
@@ -325,13 +226,12 @@ class ThreadLoop(asyncio.SelectorEventLoop):
 
     def _wait_outside(self, task, future, cancellable):
         """Iterates the context until the future is settled, or the loop has something to do."""
-        address = self._context_address
-        handler = cancellable.connect_wakeup(address)
+        handler = cancellable.connect_wakeup(self._context)
         _leave_task(self, task)
         try:
-            future._wait_quietly(_nothing)  # where it is settled, the context is woken up
+            native.wait(future, _nothing, None)  # where it is settled, the context is woken up
             while not (future.done() or cancellable.is_cancelled()) and self._has_nothing_to_do():
-                native.context_iteration(address, True)
+                native.iterate(self._context, True)
         finally:
             _enter_task(self, task)
             cancellable.disconnect(handler)
@@ -360,6 +260,9 @@ class ThreadLoop(asyncio.SelectorEventLoop):
         try:
             # What was kept before signals woke this loop up.
             interrupt.check()
+            if self._is_main:
+                self._task = task
+                self._look_at_outer_task()
             self.run_forever()
         except BaseException:
             if not task.done():
@@ -370,6 +273,7 @@ class ThreadLoop(asyncio.SelectorEventLoop):
                     task.exception()  # seen
             raise
         finally:
+            self._task = None
             self._end_watch()
             if timer is not None:
                 timer.cancel()
@@ -436,6 +340,16 @@ class ThreadLoop(asyncio.SelectorEventLoop):
         self._need_self_pipe()
         return signal.set_wakeup_fd(self._csock.fileno(), warn_on_full_buffer=False)
 
+    def _process_self_data(self, data):
+        """Signals have come, and their handlers have run."""
+        super()._process_self_data(data)
+        self._look_at_outer_task()
+
+    def _look_at_outer_task(self):
+        """On Ctrl-C asyncio.run() cancels its task, which cannot be told as long as it waits here."""
+        if self._task is not None and interrupt.has_to_cancel(self._outer_task):
+            self._task.cancel()
+
     def _drain(self):
         """Lets what is ready go on for a while."""
         for _ in range(MAX_DRAIN):
@@ -487,7 +401,7 @@ class _Loops:
         else:
             # What a parent's loops are registered for, in the kernel, is still the parent's: they
             # must not even be freed.
-            ctypes.pythonapi.Py_IncRef(ctypes.py_object(self.free))
+            native.keep(self.free)
 
 
 class _SharedLoops(_Loops):
@@ -539,13 +453,4 @@ def _abandon():
 os.register_at_fork(after_in_child=_abandon)
 
 
-def run_coroutine(coroutine, cancellable=NO_CANCELLABLE, deadline=None):
-    """What the coroutine returns; a loop of this thread's runs it."""
-    loops = _local.loops
-    loop = loops.take()
-    try:
-        if _get_running_loop() is None:
-            return loop._run(coroutine, cancellable, deadline)
-        return loop.run_within(coroutine, cancellable, deadline)
-    finally:
-        loops.give_back(loop)
+native.set_hooks(local=_local, loops=_Loops)

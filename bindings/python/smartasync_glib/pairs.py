@@ -11,18 +11,18 @@ file takes a hundredth of the time that its asynchronous sister needs.
 It takes the arguments of the blocking one; io_priority may be given or not.
 """
 
-import ctypes
 import importlib
 import types
 
+import _smartasync_glib as native
 import gi
 from gi.repository import GLib, GObject, SmartAsync
 
-from . import detect, errors, interrupt, native, raw, under_asyncio, values, workers
+from . import detect, errors, interrupt, under_asyncio, values
 from .cancellation import Echo
 from .function import SmartFunction
-from .homes import iterates_default, make_singletons
-from .work import Work, fail, finish, get_current, get_work
+from .homes import iterates_default, make_singletons, within
+from .work import Work, fail, finish
 
 # Their objects belong to the default context, and wait for what happens there.
 NAMESPACES_OF_CURRENT = {'Gtk', 'Gdk', 'Adw', 'WebKit', 'WebKit2', 'Xdp'}
@@ -74,14 +74,15 @@ class LibraryFunction(SmartFunction):
                 or func.get_kind() == SmartAsync.AsyncFuncKind.BLOCKING):
             return func
         if self._elsewhere is None:
-            self._elsewhere = func.derivev(['executor'],
-                                           [GObject.Value(SmartAsync.Executor, get_loop_thread())])
+            self._elsewhere = func.derivev([], [])
+            self._elsewhere.set_executor(get_loop_thread())
         return self._elsewhere
 
     def _begin(self, args, kwargs, plain=False):
         arguments = self._make_arguments(args, kwargs)
         with detect.in_c(True):
-            future = self._get_func_here()._callv(None, arguments, self._get_cancellable())
+            future = native.callv(self._get_func_here(), None, arguments,
+                                  self._get_cancellable())
         if (values.find_boxed(arguments)
                 and future.get_status() == SmartAsync.FutureStatus.REJECTED):
             self._check(arguments, future.exception())
@@ -96,14 +97,15 @@ class LibraryFunction(SmartFunction):
             raise TypeError(f'{self!r}: argument {boxed[0]} cannot be {value!r}: '
                             f'{error.message}') from error
 
-    def _begin_raw(self, args, kwargs):
-        return self._begin(args, kwargs, True)
+    def _begin_raw(self, args, kwargs, home):
+        with within(home):
+            return self._begin(args, kwargs, True)
 
     def _call_sync(self, args, kwargs):
         arguments = self._make_arguments(args, kwargs)
         try:
             with detect.in_c(False), errors.translated():
-                return interrupt.call(self._get_func()._call_sync, None, arguments,
+                return interrupt.call(native.callv_sync, self._get_func(), None, arguments,
                                       self._cancellable)[1]
         except GLib.Error as error:
             self._check(arguments, error)
@@ -128,15 +130,8 @@ def _split(function):
 def _split_info(info):
     """Older releases of PyGObject have one type for both, and do not tell what it is bound to."""
     unbound = _find_attribute(info)
-    words = ctypes.cast(id(info), ctypes.POINTER(ctypes.c_void_p))
-    if unbound is info or words[_UNBOUND] != id(unbound):
-        return info, None
-    return unbound, ctypes.cast(words[_UNBOUND + 1], ctypes.py_object).value
-
-
-# PyGICallableInfo: a base info (an object's head, the info, weak references, a cache), the unbound
-# info, the argument that it is bound to.
-_UNBOUND = object.__basicsize__ // ctypes.sizeof(ctypes.c_void_p) + 3
+    instance = native.get_bound_to(info, unbound) if unbound is not info else None
+    return (info, None) if instance is None else (unbound, instance)
 
 
 def _find_attribute(info):
@@ -344,21 +339,16 @@ class _PairWork(Work):
                                 {**self.given, 'cancellable': call.get_cancellable()})
 
 
-@raw.Body
 @interrupt.entry
-def _begin_pair(address, _):
-    work, call = get_work(address), get_current()
+def _begin_pair(call, work):
     try:
         work.begin_in(call)
     except BaseException as error:
         fail(call, work, error)
 
 
-@raw.Body
 @interrupt.entry
-def _block_pair(address, _):
-    workers.enter()
-    work, call = get_work(address), get_current()
+def _block_pair(call, work):
     try:
         value = work.run_in(call)
     except BaseException as error:
@@ -378,7 +368,7 @@ class PairFunction(LibraryFunction):
         if self._pair.is_current:
             options = {'context': SmartAsync.MainContextPolicy.CURRENT, **(options or {})}
         super().__init__(function, options, binding)
-        self._direct = self._pair.blocking is not None and not any(
+        self._blocks = self._pair.blocking is not None and not any(
             self._options.get(name) for name in self._options if name not in ('name', 'context'))
 
     def _name(self):
@@ -386,8 +376,8 @@ class PairFunction(LibraryFunction):
 
     def _make_func(self):
         if self._pair.blocking is None:
-            return raw.new_func(_begin_pair, None)
-        return raw.new_func(_begin_pair, _block_pair)
+            return native.new_func(_begin_pair, None)
+        return native.new_func(_begin_pair, _block_pair)
 
     def _bind(self, args, kwargs):
         instance = self._instance
@@ -409,18 +399,18 @@ class PairFunction(LibraryFunction):
         work, cancellable = self._make_work(args, kwargs, plain=plain)
         outcome = work.outcome
         with detect.in_c(True):
-            future = self._get_func_here()._callv(_get_source(work.instance), [values.box(work)],
-                                                  cancellable)
+            future = native.callv(self._get_func_here(), _get_source(work.instance),
+                                  [values.box(work)], cancellable)
         future._outcome = outcome
         return future
 
     def _call_sync(self, args, kwargs):
-        if self._direct and native.current_call() is None:
+        if self._blocks and not native.has_current_call():
             return self._pair.call_blocking(*self._bind(args, kwargs))
         work, cancellable = self._make_work(args, kwargs, plain=True)
         outcome = work.outcome
         with detect.in_c(False), errors.translated(outcome):
-            interrupt.call(self._get_func()._call_sync, _get_source(work.instance),
+            interrupt.call(native.callv_sync, self._get_func(), _get_source(work.instance),
                            [values.box(work)], cancellable)
         return outcome.value
 

@@ -8,20 +8,20 @@ import types
 import weakref
 from asyncio import _get_running_loop
 
+import _smartasync_glib as native
 from gi.repository import GLib
 
-from . import detect, errors, interrupt, native
+from . import detect, errors, interrupt
 from .cancellation import CallWatch, Watch, is_task_cancelled
 from .future import watch
-from .homes import home_of, iterates_default
+from .homes import home_of, iterates_default, within
 from .loops import may_wait_outside, wait_outside
 from .work import Work, fail, finish
 
 
 async def settle(loop, begin, abandon):
-    """What the future that `begin` starts comes to. Cancelled, it waits for its end all the same."""
-    with home_of(loop):
-        future = begin()
+    """What the future that `begin(home)` starts comes to. Cancelled, it waits for its end all the same."""
+    future = begin(home_of(loop))
     if may_wait_outside(loop, future):
         await wait_outside(future)
     cancelled = None
@@ -50,7 +50,7 @@ async def call_in_library(function, args, kwargs):
     loop = detect.get_asyncio_loop()
     if loop is None:
         return await function._begin(args, kwargs)
-    return await settle(loop, lambda: function._begin_raw(args, kwargs), function._abandons)
+    return await settle(loop, lambda home: function._begin_raw(args, kwargs, home), function._abandons)
 
 
 # In a callback of GLib's, where PyGObject's loop runs, nobody awaits
@@ -94,7 +94,7 @@ async def call_coroutine(function, args, kwargs):
 
     work = Work(function._function, args, kwargs, plain=True)
     work.granted = loop.create_future()
-    with home_of(loop):
+    with within(home_of(loop)):
         # C calls back in it, where nobody would catch what a signal's handler raises.
         future = interrupt.call(function._start, work)
     if work.call is None:
@@ -128,7 +128,7 @@ async def _wait_for_turn(loop, work, future):
 async def _run_here(loop, work, future):
     call = work.call
     frame = detect.Frame(detect.COROUTINE_BODY, None, loop)
-    frame.call = hash(call)
+    frame.call = call
     frame.owner = weakref.ref(call)
     previous = detect.top.get()
     detect.top.set(frame)

@@ -10,6 +10,7 @@ that it was.
 import asyncio
 import contextvars
 
+import _smartasync_glib as native
 from gi.repository import GLib
 
 from ..module import get_introspection_module
@@ -64,8 +65,6 @@ class AsyncFunc(SmartAsync.AsyncFunc):
     _new = SmartAsync.AsyncFunc.new
     _new_blocking = SmartAsync.AsyncFunc.new_blocking
     _new_dual = SmartAsync.AsyncFunc.new_dual
-    _callv = SmartAsync.AsyncFunc.callv
-    _call_sync = SmartAsync.AsyncFunc.call_sync
 
     @staticmethod
     def new(begin, *begin_data):
@@ -85,14 +84,15 @@ class AsyncFunc(SmartAsync.AsyncFunc):
 
     def callv(self, source=None, args=None, cancellable=None):
         with detect.in_c(detect.is_async_context()):
-            return super().callv(source, values.to_gvalues(args), cancellable)
+            return native.callv(self, source, values.to_gvalues(args), cancellable)
 
     def call_sync(self, source=None, args=None, cancellable=None):
         with errors.translated():
-            return interrupt.call(super().call_sync, source, values.to_gvalues(args), cancellable)
+            return interrupt.call(native.callv_sync, self, source, values.to_gvalues(args),
+                                  cancellable)
 
     def call_async(self, source=None, args=None, cancellable=None, callback=None, *user_data):
-        super().call_async(source, values.to_gvalues(args), cancellable, callback, *user_data)
+        native.callv_async(self, source, values.to_gvalues(args), cancellable, callback, user_data)
 
     def call_finish(self, async_result):
         with errors.translated():
@@ -123,9 +123,6 @@ class Future(SmartAsync.Future):
 
     def __await__(self):
         return future.await_future(self)
-
-    def _wait_quietly(self, callback):
-        super().wait_async(None, callback)
 
     def _forget_error(self):
         """Somebody sees to its error, or it does not matter."""
@@ -276,9 +273,6 @@ class Lock(SmartAsync.Lock):
     any function: the value in a sync context, something to await in an async one.
     """
 
-    _run_once = SmartAsync.Lock.run_once
-    _run_once_sync = SmartAsync.Lock.run_once_sync
-
     def __getitem__(self, key):
         return lock.Flights(self, key)
 
@@ -288,12 +282,12 @@ class Lock(SmartAsync.Lock):
 
     def run_once_sync(self, key, func, source, args, cancellable):
         with errors.translated():
-            return interrupt.call(super().run_once_sync, key, func, source,
+            return interrupt.call(native.run_once_sync, self, key, func, source,
                                   values.to_gvalues(args), cancellable)
 
     def run_once_async(self, key, func, source, args, cancellable, callback=None, *user_data):
-        super().run_once_async(key, func, source, values.to_gvalues(args), cancellable, callback,
-                               *user_data)
+        native.run_once_async(self, key, func, source, values.to_gvalues(args), cancellable,
+                              callback, user_data)
 
     def run_once_finish(self, async_result):
         with errors.translated():

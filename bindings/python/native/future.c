@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Calls of the library's functions, without PyGObject's objects around them. */
+
+#include "native.h"
+
+/* A call in flight that nobody but an asyncio loop sees. */
+typedef struct
+{
+  PyObject_HEAD
+  SmartFuture *future;
+  PyObject *outcome;
+  PyObject *work;
+} Started;
+
+static GType type_of_object; /* PyGObject's, of any Python object */
+
+/* The single argument of a call. The library's copy takes a reference. */
+static void
+init_argument (GValue *value, PyObject *work)
+{
+  *value = (GValue) G_VALUE_INIT;
+  g_value_init (value, type_of_object);
+  g_value_set_static_boxed (value, work);
+}
+
+/* The objects of a call: a function, a source object and a cancellable. */
+static bool
+get_objects (PyObject *const *args, gpointer *func, gpointer *source, gpointer *cancellable)
+{
+  return smart_py_get_gobject (args[0], SMART_TYPE_ASYNC_FUNC, func) &&
+         smart_py_get_gobject (args[1], G_TYPE_OBJECT, source) &&
+         smart_py_get_gobject (args[3], G_TYPE_CANCELLABLE, cancellable);
+}
+
+static PyObject *
+raise_error (GError *error)
+{
+  pyg_error_check (&error); /* which frees it */
+  return NULL;
+}
+
+static PyObject *
+call_sync (PyObject *module, PyObject *const *args, Py_ssize_t n)
+{
+  gpointer func, source, cancellable;
+  GError *error = NULL;
+  gboolean done;
+  GValue argument;
+
+  if (n != 4)
+    {
+      PyErr_SetString (PyExc_TypeError, "call_sync() takes a function, its source object, the work "
+                                        "and a cancellable");
+      return NULL;
+    }
+  if (!get_objects (args, &func, &source, &cancellable))
+    return NULL;
+
+  init_argument (&argument, args[2]);
+  Py_BEGIN_ALLOW_THREADS
+    done = smart_async_func_call_sync (func, source, &argument, 1, cancellable, NULL, &error);
+  Py_END_ALLOW_THREADS
+  if (!done)
+    return raise_error (error);
+  Py_RETURN_NONE;
+}
+
+/* Started */
+
+static int
+started_traverse (Started *self, visitproc visit, void *arg)
+{
+  Py_VISIT (self->outcome);
+  Py_VISIT (self->work);
+  return 0;
+}
+
+static int
+started_clear (Started *self)
+{
+  Py_CLEAR (self->outcome);
+  Py_CLEAR (self->work);
+  return 0;
+}
+
+static void
+started_dealloc (Started *self)
+{
+  PyObject_GC_UnTrack (self);
+  g_clear_object (&self->future);
+  if (self->outcome != NULL && ((SmartPyOutcome *) self->outcome)->is_done)
+    smart_py_work_clear ((SmartPyWork *) self->work);
+  started_clear (self);
+  Py_TYPE (self)->tp_free ((PyObject *) self);
+}
+
+/* To begin one neither blocks nor calls back; and to give up the interpreter's lock would hand it to
+ * the worker that is woken up, call by call. */
+static SmartFuture *
+start (SmartAsyncFunc *func,
+       GObject *source,
+       PyObject *work,
+       GCancellable *cancellable,
+       GMainContext *home)
+{
+  SmartFuture *future;
+  bool has_to_say;
+  GValue argument;
+
+  init_argument (&argument, work);
+  if (home != NULL)
+    g_main_context_push_thread_default (home);
+  has_to_say = !smart_context_is_async ();
+  if (has_to_say)
+    smart_context_push_mode (SMART_MODE_ASYNC);
+  future = smart_async_func_callv (func, source, &argument, 1, cancellable);
+  if (has_to_say)
+    smart_context_pop_mode ();
+  if (home != NULL)
+    smart_py_leave_home (home);
+  return future;
+}
+
+static PyObject *
+started_new (PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+  PyObject *objects[4], *home_object;
+  gpointer func, source, cancellable;
+  GMainContext *home;
+  Started *self;
+
+  if (!PyArg_ParseTuple (args, "OOO!OO:Started", &objects[0], &objects[1], &smart_py_work_type,
+                         &objects[2], &objects[3], &home_object))
+    return NULL;
+  if (!get_objects (objects, &func, &source, &cancellable) ||
+      !smart_py_get_context (home_object, &home))
+    return NULL;
+
+  self = (Started *) type->tp_alloc (type, 0);
+  if (self == NULL)
+    return NULL;
+  self->work = Py_NewRef (objects[2]);
+  self->outcome = Py_XNewRef (((SmartPyWork *) self->work)->outcome);
+  self->future = start (func, source, self->work, cancellable, home);
+  return (PyObject *) self;
+}
+
+static bool
+started_is_settled (Started *self)
+{
+  return smart_future_get_status (self->future) != SMART_FUTURE_PENDING;
+}
+
+static PyObject *
+started_done (Started *self, PyObject *unused)
+{
+  return PyBool_FromLong (started_is_settled (self));
+}
+
+static PyObject *
+started_cancel (Started *self, PyObject *unused)
+{
+  smart_future_cancel (self->future);
+  Py_RETURN_NONE;
+}
+
+static PyObject *
+started_get_error (Started *self, PyObject *unused)
+{
+  GError *error = NULL;
+
+  if (smart_future_get_status (self->future) != SMART_FUTURE_REJECTED)
+    Py_RETURN_NONE;
+
+  smart_future_get_value (self->future, NULL, &error);
+  raise_error (error);
+  return smart_py_take_raised ();
+}
+
+static PyMemberDef started_members[] = {
+  { "_outcome", T_OBJECT, offsetof (Started, outcome), READONLY },
+  { NULL },
+};
+
+static PyMethodDef started_methods[] = {
+  { "done", (PyCFunction) started_done, METH_NOARGS, NULL },
+  { "cancel", (PyCFunction) started_cancel, METH_NOARGS, NULL },
+  { "_get_error", (PyCFunction) started_get_error, METH_NOARGS,
+    "The GLib.Error that it was rejected with, or None." },
+  { NULL },
+};
+
+static PyTypeObject started_type = {
+  PyVarObject_HEAD_INIT (NULL, 0).tp_name = "_smartasync_glib.Started",
+  .tp_doc = "Started(func, source, work, cancellable, home)\n--\n\n"
+            "Starts a call, whose result comes in the main context `home`.",
+  .tp_basicsize = sizeof (Started),
+  .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+  .tp_new = started_new,
+  .tp_dealloc = (destructor) started_dealloc,
+  .tp_traverse = (traverseproc) started_traverse,
+  .tp_clear = (inquiry) started_clear,
+  .tp_members = started_members,
+  .tp_methods = started_methods,
+};
+
+/* Waiting */
+
+/* Who is told that a future is settled. */
+struct _SmartPyTold
+{
+  PyObject *callback;
+  SmartPyTold *next;
+};
+
+/* While this thread iterates a context, those that are to be told when it has: then with a single
+ * change of hands of the interpreter's lock. */
+typedef struct
+{
+  SmartPyTold *first;
+  SmartPyTold **end;
+  int depth; /* of what that context dispatches */
+} Gathering;
+
+static _Thread_local Gathering *gathering;
+
+/* Consumes it. */
+static void
+tell (SmartPyTold *told)
+{
+  PyObject *result = PyObject_CallNoArgs (told->callback);
+
+  if (result == NULL)
+    PyErr_WriteUnraisable (told->callback);
+  Py_XDECREF (result);
+  Py_DECREF (told->callback);
+  g_free (told);
+}
+
+static void
+on_settled (GObject *source, GAsyncResult *result, gpointer data)
+{
+  SmartPyTold *told = data;
+  PyGILState_STATE state;
+
+  /* In a loop within, whoever runs it may wait for just this. */
+  if (gathering != NULL && g_main_depth () == gathering->depth)
+    {
+      *gathering->end = told;
+      gathering->end = &told->next;
+      return;
+    }
+
+  state = smart_py_ensure ();
+  tell (told);
+  PyGILState_Release (state);
+}
+
+/* g_main_context_iteration(), without the interpreter's lock. */
+void
+smart_py_iterate (GMainContext *context, bool may_block)
+{
+  Gathering own = { .end = &own.first, .depth = g_main_depth () + 1 };
+  Gathering *outer = gathering;
+  SmartPyTold *told, *next;
+
+  gathering = &own;
+  Py_BEGIN_ALLOW_THREADS
+    g_main_context_iteration (context, may_block);
+  Py_END_ALLOW_THREADS
+  gathering = outer;
+
+  *own.end = NULL;
+  for (told = own.first; told != NULL; told = next)
+    {
+      next = told->next;
+      tell (told);
+    }
+}
+
+static PyObject *
+wait_quietly (PyObject *module, PyObject *const *args, Py_ssize_t n)
+{
+  gpointer future;
+  GMainContext *home;
+  SmartPyTold *told;
+
+  if (n != 3)
+    {
+      PyErr_SetString (PyExc_TypeError, "wait() takes a future, a callback and a main context");
+      return NULL;
+    }
+  if (PyObject_TypeCheck (args[0], &started_type))
+    future = ((Started *) args[0])->future;
+  else if (!smart_py_get_gobject (args[0], SMART_TYPE_FUTURE, &future))
+    return NULL;
+  if (!smart_py_get_context (args[2], &home))
+    return NULL;
+
+  told = g_new (SmartPyTold, 1);
+  told->callback = Py_NewRef (args[1]);
+  told->next = NULL;
+  if (home != NULL)
+    g_main_context_push_thread_default (home);
+  smart_future_wait_async (future, NULL, on_settled, told);
+  if (home != NULL)
+    smart_py_leave_home (home);
+  Py_RETURN_NONE;
+}
+
+static PyMethodDef methods[] = {
+  { "call_sync", (PyCFunction) (void (*) (void)) call_sync, METH_FASTCALL,
+    "call_sync(func, source, work, cancellable)\n--\n\n"
+    "Calls it and waits. What comes of it is in the work's outcome." },
+  { "wait", (PyCFunction) (void (*) (void)) wait_quietly, METH_FASTCALL,
+    "wait(future, callback, home)\n--\n\n"
+    "Has `callback()` called in the main context `home` when it is settled. Nobody asks for what it\n"
+    "has come to." },
+  { NULL },
+};
+
+bool
+smart_py_add_future (PyObject *module)
+{
+  type_of_object = g_type_from_name ("PyObject");
+  return PyModule_AddType (module, &started_type) == 0 &&
+         PyModule_AddFunctions (module, methods) == 0;
+}

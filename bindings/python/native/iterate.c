@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Main contexts, iterated. */
+
+#include "native.h"
+
+#include <errno.h>
+
+/* So many descriptors mostly suffice; else there is room for more. */
+#define N_FDS 8
+
+bool
+smart_py_get_context (PyObject *object, GMainContext **context)
+{
+  if (object == Py_None)
+    {
+      *context = NULL;
+      return true;
+    }
+  if (!pyg_boxed_check (object, G_TYPE_MAIN_CONTEXT))
+    {
+      PyErr_Format (PyExc_TypeError, "not a GLib.MainContext: %R", object);
+      return false;
+    }
+  *context = pyg_boxed_get (object, GMainContext);
+  return true;
+}
+
+static PyObject *
+iterate (PyObject *module, PyObject *const *args, Py_ssize_t n)
+{
+  GMainContext *context;
+
+  if (n != 2)
+    {
+      PyErr_SetString (PyExc_TypeError, "iterate() takes a main context and whether it may block");
+      return NULL;
+    }
+  if (!smart_py_get_context (args[0], &context))
+    return NULL;
+
+  smart_py_iterate (context, args[1] == Py_True);
+  Py_RETURN_NONE;
+}
+
+/* The shorter of two timeouts, of which a negative one is none. */
+static int
+get_shorter (int one, int other)
+{
+  if (one < 0)
+    return other;
+  return other < 0 ? one : MIN (one, other);
+}
+
+/* One iteration that also ends when the descriptor `fd` becomes readable, or after so many
+ * milliseconds. What a signal's handler raises ends it, and nothing is dispatched. */
+static PyObject *
+iterate_with (PyObject *module, PyObject *args)
+{
+  PyObject *object;
+  GMainContext *context;
+  GPollFD few[N_FDS + 1], *fds = few;
+  int n_fds = N_FDS, n, fd, milliseconds, priority, timeout, n_ready, problem;
+  bool has_passed = true;
+
+  if (!PyArg_ParseTuple (args, "Oii:iterate_with", &object, &milliseconds, &fd) ||
+      !smart_py_get_context (object, &context))
+    return NULL;
+
+  Py_BEGIN_ALLOW_THREADS
+    g_main_context_prepare (context, &priority);
+    while ((n = g_main_context_query (context, priority, &timeout, fds, n_fds)) > n_fds)
+      {
+        if (fds != few)
+          g_free (fds);
+        n_fds = n;
+        fds = g_new (GPollFD, n_fds + 1);
+      }
+    fds[n] = (GPollFD) { .fd = fd, .events = G_IO_IN };
+    n_ready = g_poll (fds, n + (fd >= 0), get_shorter (timeout, milliseconds));
+    problem = errno;
+  Py_END_ALLOW_THREADS
+
+  /* The next iteration begins anew. */
+  if (n_ready < 0 && problem == EINTR)
+    has_passed = PyErr_CheckSignals () == 0;
+  if (n_ready < 0)
+    for (int i = 0; i < n; i++)
+      fds[i].revents = 0;
+
+  if (has_passed)
+    {
+      Py_BEGIN_ALLOW_THREADS
+        if (g_main_context_check (context, priority, fds, n))
+          g_main_context_dispatch (context);
+      Py_END_ALLOW_THREADS
+    }
+
+  if (fds != few)
+    g_free (fds);
+  if (!has_passed)
+    return NULL;
+  Py_RETURN_NONE;
+}
+
+/* What a context wants that somebody else polls for: its own descriptor, and a timeout. */
+static PyObject *
+query (PyObject *module, PyObject *object)
+{
+  GMainContext *context;
+  GPollFD fds[N_FDS];
+  int priority, timeout = 0;
+
+  if (!smart_py_get_context (object, &context))
+    return NULL;
+
+  fds[0].fd = -1;
+  Py_BEGIN_ALLOW_THREADS
+    if (g_main_context_acquire (context))
+      {
+        g_main_context_prepare (context, &priority);
+        g_main_context_query (context, priority, &timeout, fds, N_FDS);
+        g_main_context_release (context);
+      }
+  Py_END_ALLOW_THREADS
+  return Py_BuildValue ("ii", timeout, fds[0].fd);
+}
+
+/* For this thread's pop_thread_default(), where somebody else polls for the context. What the thread
+ * has sent there itself, as the owner, has woken nobody up. */
+void
+smart_py_leave_home (GMainContext *home)
+{
+  int priority;
+  bool is_ready = g_main_context_prepare (home, &priority);
+
+  g_main_context_pop_thread_default (home);
+  if (is_ready)
+    g_main_context_wakeup (home);
+}
+
+static PyObject *
+leave_home (PyObject *module, PyObject *object)
+{
+  GMainContext *home;
+
+  if (!smart_py_get_context (object, &home))
+    return NULL;
+  smart_py_leave_home (home);
+  Py_RETURN_NONE;
+}
+
+static PyObject *
+push_thread_default (PyObject *module, PyObject *object)
+{
+  GMainContext *context;
+
+  if (!smart_py_get_context (object, &context))
+    return NULL;
+  g_main_context_push_thread_default (context);
+  Py_RETURN_NONE;
+}
+
+static PyObject *
+pop_thread_default (PyObject *module, PyObject *object)
+{
+  GMainContext *context;
+
+  if (!smart_py_get_context (object, &context))
+    return NULL;
+  g_main_context_pop_thread_default (context);
+  Py_RETURN_NONE;
+}
+
+static PyObject *
+wake_up (PyObject *module, PyObject *object)
+{
+  GMainContext *context;
+
+  if (!smart_py_get_context (object, &context))
+    return NULL;
+  g_main_context_wakeup (context);
+  Py_RETURN_NONE;
+}
+
+static PyObject *
+is_thread_default (PyObject *module, PyObject *object)
+{
+  GMainContext *context, *current;
+
+  if (!pyg_boxed_check (object, G_TYPE_MAIN_CONTEXT))
+    Py_RETURN_FALSE;
+  if (!smart_py_get_context (object, &context))
+    return NULL;
+  current = g_main_context_get_thread_default ();
+  return PyBool_FromLong (context == (current != NULL ? current : g_main_context_default ()));
+}
+
+static PyObject *
+has_own_default (PyObject *module, PyObject *unused)
+{
+  return PyBool_FromLong (g_main_context_get_thread_default () != NULL);
+}
+
+static PyMethodDef methods[] = {
+  { "iterate", (PyCFunction) (void (*) (void)) iterate, METH_FASTCALL,
+    "iterate(context, may_block)\n--\n\nAs g_main_context_iteration()." },
+  { "iterate_with", iterate_with, METH_VARARGS,
+    "iterate_with(context, milliseconds, fd)\n--\n\n"
+    "The same, which also ends after so many milliseconds and when `fd` becomes readable." },
+  { "query", query, METH_O,
+    "query(context)\n--\n\nIts timeout in milliseconds (-1: none), and its descriptor." },
+  { "push_thread_default", push_thread_default, METH_O, NULL },
+  { "pop_thread_default", pop_thread_default, METH_O, NULL },
+  { "leave_home", leave_home, METH_O,
+    "pop_thread_default() of a context that somebody polls for who is to know what is there now." },
+  { "wake_up", wake_up, METH_O, NULL },
+  { "is_thread_default", is_thread_default, METH_O,
+    "Whether it is a GLib.MainContext, and this thread's default one." },
+  { "has_own_default", has_own_default, METH_NOARGS,
+    "Whether this thread has a default one that is not the application's." },
+  { NULL },
+};
+
+bool
+smart_py_add_iterate (PyObject *module)
+{
+  return PyModule_AddFunctions (module, methods) == 0;
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* What is in C of the Python bindings: the path of a call, where PyGObject's objects, or Python's own
+ * instructions, would cost more than all the rest.
+ *
+ * All of it is called with the interpreter's lock, which guards all that is static here, but for what
+ * is said to be a thread's own, and for the functions that the library calls: these take it.
+ */
+
+#pragma once
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <structmember.h>
+
+#include <stdbool.h>
+
+#ifndef SMART_PYTHON_MODULE
+#define NO_IMPORT_PYGOBJECT
+#endif
+#include <pygobject.h>
+
+#include <smartasync-glib/smartasync-glib.h>
+
+/* frame.c: which code is this? */
+
+typedef struct
+{
+  PyObject_HEAD
+  PyObject *kind;
+  PyObject *below;   /* the frame that it was pushed upon, or None */
+  PyObject *loop;    /* the asyncio loop that ran there, or None */
+  PyObject *made;    /* its SmartCall, where one was asked for, or None */
+  PyObject *owner;   /* a weak reference to its SmartCall, where the library made one, or None */
+  void *call;        /* what was the current call; compared only */
+  gulong thread;     /* 0: any */
+  int depth;         /* of GLib's dispatching */
+  bool is_nested;    /* in the body of that call, which is another's */
+} SmartPyFrame;
+
+bool smart_py_add_frame (PyObject *module);
+bool smart_py_is_plainly_sync (void);
+PyObject *smart_py_push_plain_body (void);                   /* a token */
+bool smart_py_pop_frame (PyObject *token);                   /* steals it */
+bool smart_py_push_blocking_body (void);
+
+/* function.c: what is called */
+
+bool smart_py_add_function (PyObject *module);
+
+/* work.c: what travels through the library for a call of a Python function */
+
+typedef struct
+{
+  PyObject_HEAD
+  PyObject *weak_references;
+  PyObject *value;
+  PyObject *error;
+  bool is_done;
+  bool is_unseen;
+} SmartPyOutcome;
+
+typedef struct
+{
+  PyObject_HEAD
+  PyObject *function;
+  PyObject *args;
+  PyObject *kwargs;
+  PyObject *context;
+  PyObject *outcome;
+  PyObject *waiters;
+  PyObject *call;
+  PyObject *granted;
+  PyObject *deadline;
+  bool is_plain;
+} SmartPyWork;
+
+extern PyTypeObject smart_py_outcome_type;
+extern PyTypeObject smart_py_work_type;
+
+bool smart_py_add_work (PyObject *module);
+void smart_py_outcome_resolve (PyObject *outcome, PyObject *value);
+void smart_py_work_clear (SmartPyWork *self);
+
+/* body.c: where the library calls Python */
+
+bool smart_py_add_body (PyObject *module);
+
+/* call.c: calls as of C, with GValues */
+
+bool smart_py_add_call (PyObject *module);
+
+/* future.c: what has been started */
+
+typedef struct _SmartPyTold SmartPyTold;
+
+bool smart_py_add_future (PyObject *module);
+void smart_py_iterate (GMainContext *context, bool may_block);
+void smart_py_leave_home (GMainContext *home);
+
+/* iterate.c: main contexts */
+
+bool smart_py_add_iterate (PyObject *module);
+bool smart_py_get_context (PyObject *object, GMainContext **context);
+
+/* loop.c: runs coroutines */
+
+bool smart_py_add_loop (PyObject *module);
+PyObject *smart_py_get_running_loop (void);
+PyObject *smart_py_run_coroutine (PyObject *coroutine);      /* steals it */
+
+/* native.c */
+
+PyGILState_STATE smart_py_ensure (void);                     /* PyGILState_Ensure(), on any thread */
+
+typedef struct
+{
+  PyObject *local;         /* has the thread's loops */
+  PyTypeObject *loops;     /* of a thread that Python has started */
+  PyObject *no_cancellable;
+  PyTypeObject *loop_of_glib; /* stands for asyncio's where there is none */
+  PyObject *report;        /* of an error that nobody has seen */
+  PyObject *check;         /* for what a signal's handler has raised */
+  PyObject *finish;        /* of what a body came to */
+  PyObject *fail;
+  PyObject *run_to_end;    /* of the coroutine that a blocking body gave */
+} SmartPyHooks;
+
+/* What the modules have given by set_hooks(), in this order: see native.c. */
+extern SmartPyHooks smart_py_hooks;
+
+PyObject *smart_py_take_raised (void);                       /* NULL if there is none */
+void smart_py_raise_again (PyObject *error);                 /* steals it */
+void smart_py_report (void);                                 /* what is raised, to nobody in particular */
+bool smart_py_get_gobject (PyObject *object, GType type, gpointer *gobject);

@@ -116,7 +116,8 @@ untie (SmartOutcome *outcome, SmartTies *ties)
 {
   disconnect (outcome->upstream, ties->follow_id);
   disconnect (outcome->upstream, ties->queued_id);
-  disconnect (outcome->wants_own ? outcome->own : outcome->upstream, ties->abandon_id);
+  disconnect (outcome->wants_own ? g_atomic_pointer_get (&outcome->own) : outcome->upstream,
+              ties->abandon_id);
   if (ties->timer != NULL)
     smart_home_destroy_source (&ties->timed_by, ties->timer);
   g_clear_pointer (&ties->depends, g_ptr_array_unref);

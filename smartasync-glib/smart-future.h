@@ -82,11 +82,13 @@ void               smart_future_wait_async     (SmartFuture          *future,
                                                 GCancellable         *cancellable,
                                                 GAsyncReadyCallback   callback,
                                                 gpointer              user_data);
+#ifndef __GI_SCANNER__ /* which takes it for the beginning of a pair */
 SMART_AVAILABLE_IN_1_0
 void               smart_future_watch          (SmartFuture          *future,
                                                 GAsyncReadyCallback   callback,
                                                 gpointer              user_data,
                                                 GDestroyNotify        dropped);
+#endif
 SMART_AVAILABLE_IN_1_0
 gboolean           smart_future_wait_finish    (SmartFuture          *future,
                                                 GAsyncResult         *result,

@@ -18,7 +18,7 @@ from harness import Gate, Home, expect, expect_error, start_thread, test
 
 import _smartasync_glib as native
 from gi.repository import Gio, GLib, SmartAsync
-from smartasync_glib.future import watch
+from smartasync_glib.future import Settling
 from smartasync_glib.homes import home_of
 
 smartasync = SmartAsync.smartasync
@@ -205,7 +205,7 @@ def settled_meanwhile():
     async def wait():
         # A new context wakes itself up.
         for _ in range(2):
-            await watch(SmartAsync.Future.new_for_value(7), asyncio.get_running_loop())
+            await Settling(SmartAsync.Future.new_for_value(7), asyncio.get_running_loop())
         return 7
 
     for loop in harness.LOOPS:
@@ -269,7 +269,7 @@ def closed_while_waiting():
 
 
 async def begin_to_wait(future):
-    return watch(future, asyncio.get_running_loop())
+    return Settling(future, asyncio.get_running_loop())
 
 
 @test('/python/loops/kept-error')

@@ -27,16 +27,31 @@ class RawFuture(native.Started):
         self._outcome.unseen = False
 
 
-def watch(future, loop):
-    """An asyncio future that is done when `future` is settled."""
-    waiter = loop.create_future()
+class Settling:
+    """Has an asyncio future, `waiter`, done when another one is settled.
 
-    def on_settled(*_):
-        if not waiter.done():
-            waiter.set_result(None)
+    That may come late, or never, and in the loop's own main context, which is not to hold the loop
+    for it: so nobody is told once the wait has ended.
+    """
 
-    native.wait(future, on_settled, home_of(loop))
-    return waiter
+    __slots__ = ('waiter',)
+
+    def __init__(self, future, loop):
+        self.waiter = loop.create_future()
+        native.wait(future, self.on_settled, home_of(loop))
+
+    def on_settled(self):
+        if self.waiter is not None and not self.waiter.done():
+            self.waiter.set_result(None)
+
+    def __await__(self):
+        try:
+            yield from self.waiter
+        finally:
+            self.end()
+
+    def end(self):
+        self.waiter = None
 
 
 def await_future(future):
@@ -56,7 +71,7 @@ def await_future(future):
             yield from wait_outside(future)
         if not future.done():
             try:
-                yield from watch(future, loop).__await__()
+                yield from Settling(future, loop).__await__()
             except asyncio.CancelledError:
                 # As asyncio does with a future that a task waits for.
                 future.cancel()

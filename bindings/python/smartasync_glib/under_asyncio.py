@@ -13,7 +13,7 @@ from gi.repository import GLib
 
 from . import detect, errors, interrupt
 from .cancellation import CallWatch, Watch, is_task_cancelled
-from .future import watch
+from .future import Settling
 from .homes import home_of, iterates_default, within
 from .loops import may_wait_outside, wait_outside
 from .work import Work, fail, finish
@@ -27,7 +27,7 @@ async def settle(loop, begin, abandon):
     cancelled = None
     while not future.done():
         try:
-            await watch(future, loop)
+            await Settling(future, loop)
         except asyncio.CancelledError as error:
             future.cancel()
             if abandon:
@@ -97,9 +97,9 @@ async def call_coroutine(function, args, kwargs):
     with within(home_of(loop)):
         # C calls back in it, where nobody would catch what a signal's handler raises.
         future = interrupt.call(function._start, work)
-    if work.call is None:
-        await _wait_for_turn(loop, work, future)
     try:
+        if work.call is None:
+            await _wait_for_turn(loop, work, future)
         return await _run_here(loop, work, future)
     finally:
         work.clear()
@@ -111,8 +111,8 @@ async def _wait_for_turn(loop, work, future):
         if not work.granted.done():
             work.granted.set_result(None)
 
-    settled = watch(future, loop)
-    settled.add_done_callback(on_settled)
+    settling = Settling(future, loop)
+    settling.waiter.add_done_callback(on_settled)
     try:
         await work.granted
     except asyncio.CancelledError:
@@ -120,7 +120,7 @@ async def _wait_for_turn(loop, work, future):
         future._forget_error()
         raise
     finally:
-        settled.cancel()
+        settling.end()
     if work.call is None:
         future.result()
 

@@ -254,8 +254,9 @@ def closed_takes_all_along():
 
 @test('/python/loops/closed-while-waiting')
 def closed_while_waiting():
-    # Who can be told of nothing any more is not kept for that.
-    for make_loop in harness.LOOPS.values():
+    # Who can be told of nothing any more is not kept for that. The context of a loop of PyGObject's
+    # is not the loop's own, and may be iterated by the next one.
+    for make_loop in (loop for name, loop in harness.LOOPS.items() if name != 'glib'):
         for settle in (lambda _: None, lambda future: future.resolve(7)):
             loop, future = make_loop(), SmartAsync.Future.new(None)
             waiter = loop.run_until_complete(begin_to_wait(future))

@@ -62,7 +62,12 @@ make_frame (PyTypeObject *type, PyObject *kind, PyObject *below, PyObject *loop)
 
   self->kind = Py_NewRef (kind);
   self->below = Py_NewRef (below);
-  self->loop = Py_NewRef (loop);
+  self->loop = loop != Py_None ? PyWeakref_NewRef (loop, NULL) : Py_NewRef (loop);
+  if (self->loop == NULL)
+    {
+      Py_DECREF (self);
+      return NULL;
+    }
   self->made = Py_NewRef (Py_None);
   self->owner = Py_NewRef (Py_None);
   self->call = smart_call_get_current ();
@@ -80,6 +85,12 @@ frame_new (PyTypeObject *type, PyObject *args, PyObject *kwargs)
     return NULL;
 
   return (PyObject *) make_frame (type, kind, below, loop);
+}
+
+static PyObject *
+frame_get_loop (SmartPyFrame *self, void *unused)
+{
+  return self->loop != Py_None ? PyObject_CallNoArgs (self->loop) : Py_NewRef (self->loop);
 }
 
 static PyObject *
@@ -103,7 +114,6 @@ frame_set_call (SmartPyFrame *self, PyObject *value, void *unused)
 static PyMemberDef frame_members[] = {
   { "kind", T_OBJECT, offsetof (SmartPyFrame, kind), READONLY },
   { "below", T_OBJECT, offsetof (SmartPyFrame, below), READONLY },
-  { "loop", T_OBJECT, offsetof (SmartPyFrame, loop), READONLY },
   { "made", T_OBJECT, offsetof (SmartPyFrame, made) },
   { "owner", T_OBJECT, offsetof (SmartPyFrame, owner) },
   { "is_nested", T_BOOL, offsetof (SmartPyFrame, is_nested) },
@@ -111,6 +121,7 @@ static PyMemberDef frame_members[] = {
 };
 
 static PyGetSetDef frame_properties[] = {
+  { "loop", (getter) frame_get_loop, NULL },
   { "call", (getter) frame_get_call, (setter) frame_set_call },
   { NULL },
 };

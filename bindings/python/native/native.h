@@ -29,7 +29,8 @@ typedef struct
   PyObject_HEAD
   PyObject *kind;
   PyObject *below;   /* the frame that it was pushed upon, or None */
-  PyObject *loop;    /* the asyncio loop that ran there, or None */
+  PyObject *loop;    /* weakly, the asyncio loop that ran there, or None: what is in a loop's main
+                      * context may have a frame, and is not to hold the loop */
   PyObject *made;    /* its SmartCall, where one was asked for, or None */
   PyObject *owner;   /* a weak reference to its SmartCall, where the library made one, or None */
   void *call;        /* what was the current call; compared only */

@@ -108,13 +108,14 @@ async def call_coroutine(function, args, kwargs):
 async def _wait_for_turn(loop, work, future):
     """Until it has been begun, or refused."""
     def on_settled(_):
-        if not work.granted.done():
-            work.granted.set_result(None)
+        if not granted.done():
+            granted.set_result(None)
 
+    granted = work.granted
     settling = Settling(future, loop)
     settling.waiter.add_done_callback(on_settled)
     try:
-        await work.granted
+        await granted
     except asyncio.CancelledError:
         future.cancel()
         future._forget_error()

@@ -154,7 +154,7 @@ pool_new (const char *name, guint max_threads)
 static void
 give_spare_calls (Pool *pool, SmartThread *thread)
 {
-  while (thread->spare_calls.n > 0 && pool->n_spare_calls < MAX_SPARE_CALLS)
+  while (thread->spare_calls.n > 1 && pool->n_spare_calls < MAX_SPARE_CALLS)
     {
       GObject *call = smart_spares_take (&thread->spare_calls);
 

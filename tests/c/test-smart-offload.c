@@ -430,8 +430,6 @@ calls_serve_again (void)
     {
       Seen seen = { .source = i == 0 ? NULL : source, .seen = g_hash_table_new (NULL, NULL) };
 
-      /* Other threads would bring calls of earlier tests. */
-      start_cold ();
       g_mutex_init (&seen.lock);
       smart_test_in_loop (call_and_let_it_end, all_seen_are_back, &seen);
       if (seen.source == NULL)

@@ -51,9 +51,8 @@
 /* How often a pool without any thread is to be tried again. */
 #define RETRY_MSEC 10
 
-/* So many calls that workers are done with wait to serve their callers again: some
- * 700 kB, until there was no call for IDLE_USEC. */
-#define MAX_SPARE_CALLS 2048
+/* So many calls that workers are done with wait to serve their callers again. */
+#define MAX_SPARE_CALLS 64
 
 /* So long an idle thread stays. */
 #define IDLE_USEC (5 * G_TIME_SPAN_SECOND)
@@ -91,8 +90,8 @@ struct _SmartPool
   gboolean has_monitor;    /* lock */
   gboolean monitor_sleeps; /* lock */
 
-  SmartCall *spare_calls; /* lock: of the shared pool; a reference each */
-  guint n_spare_calls;    /* lock */
+  GObject *spare_calls[MAX_SPARE_CALLS]; /* lock; references */
+  guint n_spare_calls;                   /* lock */
 
   guint64 n_threads_created; /* lock */
   guint64 n_tickets_issued;  /* lock */
@@ -157,31 +156,11 @@ give_spare_calls (Pool *pool, SmartThread *thread)
 {
   while (thread->spare_calls.n > 1 && pool->n_spare_calls < MAX_SPARE_CALLS)
     {
-      SmartCall *call = smart_spares_take (&thread->spare_calls);
+      GObject *call = smart_spares_take (&thread->spare_calls);
 
       if (call != NULL)
-        {
-          smart_call_set_next (call, pool->spare_calls);
-          pool->spare_calls = call;
-          pool->n_spare_calls++;
-        }
+        pool->spare_calls[pool->n_spare_calls++] = call;
     }
-}
-
-/* HOLDS: pool->lock. Nullable. */
-static SmartCall *
-pop_spare_call (Pool *pool)
-{
-  SmartCall *call = pool->spare_calls;
-
-  if (call != NULL)
-    {
-      pool->spare_calls = smart_call_get_next (call);
-      pool->n_spare_calls--;
-      smart_call_set_next (call, NULL);
-    }
-
-  return call;
 }
 
 /* HOLDS: pool->lock */
@@ -191,18 +170,18 @@ take_spare_calls (Pool *pool, SmartThread *thread)
   if (thread->spare_calls.n > 0)
     return;
 
-  while (pool->spare_calls != NULL && thread->spare_calls.n < SMART_MAX_SPARES)
-    smart_spares_keep (&thread->spare_calls, G_OBJECT (pop_spare_call (pool)));
+  for (guint i = MIN (pool->n_spare_calls, SMART_MAX_SPARES); i > 0; i--)
+    smart_spares_keep (&thread->spare_calls, pool->spare_calls[--pool->n_spare_calls]);
 }
 
 /* HOLDS: pool->lock, which it gives up meanwhile */
 static void
 free_spare_calls (Pool *pool)
 {
-  SmartCall *call;
-
-  while ((call = pop_spare_call (pool)) != NULL)
+  while (pool->n_spare_calls > 0)
     {
+      GObject *call = pool->spare_calls[--pool->n_spare_calls];
+
       g_mutex_unlock (&pool->lock);
       g_object_unref (call);
       g_mutex_lock (&pool->lock);
@@ -215,6 +194,9 @@ pool_unref (Pool *pool)
   if (!g_atomic_int_dec_and_test (&pool->ref_count))
     return;
 
+  g_mutex_lock (&pool->lock);
+  free_spare_calls (pool);
+  g_mutex_unlock (&pool->lock);
   g_mutex_clear (&pool->lock);
   g_cond_clear (&pool->work);
   g_cond_clear (&pool->look);
@@ -757,6 +739,7 @@ serve_executor (Worker *worker)
           if (has_calls)
             g_main_context_iteration (worker->context, FALSE);
           g_mutex_lock (&pool->lock);
+          give_spare_calls (pool, worker->thread);
         }
 
       if (worker->n_calls > 0)

@@ -1013,6 +1013,8 @@ smart_async_func_set_offload (SmartAsyncFunc *func, gboolean offload)
  * [method@Gio.Subprocess.wait_async] does. What
  * [ctor@SmartAsync.AsyncFunc.new_for_pair] makes is shielded.
  *
+ * To be called by the thread that makes the function, before anybody else has it.
+ *
  * Since: 1.0
  */
 void

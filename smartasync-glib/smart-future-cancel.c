@@ -148,6 +148,7 @@ smart_outcome_shield (SmartOutcome *outcome)
     return;
 
   g_mutex_lock (&outcome->lock);
+  /* Others may be reading it, without the lock, where it is set. */
   if (!outcome->wants_own)
     outcome->wants_own = TRUE;
   outcome->shielded = TRUE;

@@ -1719,13 +1719,15 @@ smart_outcome_call_back (SmartOutcome *outcome,
 /**
  * smart_future_watch: (skip)
  * @future: a future
- * @callback: called when @future has settled
+ * @callback: called when @future has settled, in the caller's context
  * @user_data: what to give it
- * @dropped: called with @user_data instead, if the context ends before that
+ * @dropped: (nullable): called with @user_data instead, if the context ends before that
  *
  * Like [method@SmartAsync.Future.wait_async], for an interpreter that has to free
  * what it keeps for a callback that never comes. @dropped is called by whichever
  * thread is the last to use the context, or sends something there afterwards.
+ *
+ * May be called from any thread.
  *
  * Since: 1.0
  */

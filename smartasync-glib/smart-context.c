@@ -287,22 +287,6 @@ smart_context_is_bare (void)
          !g_main_context_is_owner (g_main_context_get_thread_default ());
 }
 
-/* The default context, which this thread owns. A loop that runs holds it between its
- * iterations, too. */
-static gboolean
-is_held_by_loop (GMainContext *context)
-{
-  gboolean held;
-
-  g_main_context_release (context);
-  held = g_main_context_is_owner (context);
-  /* Another thread might have it for a moment. */
-  while (!g_main_context_acquire (context))
-    g_thread_yield ();
-
-  return held;
-}
-
 /**
  * smart_context_survey:
  *
@@ -331,9 +315,8 @@ smart_context_survey (void)
       smart_frame_current_call (smart_thread_peek ()) == NULL)
     traits |= SMART_CONTEXT_TRAITS_PLAIN;
 
-  if (g_main_depth () == 1 && g_source_get_context (g_main_current_source ()) == context &&
-      !is_held_by_loop (context))
-    traits |= SMART_CONTEXT_TRAITS_STEPPED;
+  if (g_main_depth () == 1 && g_source_get_context (g_main_current_source ()) == context)
+    traits |= SMART_CONTEXT_TRAITS_OUTERMOST;
 
   return traits;
 }

@@ -40,8 +40,8 @@ typedef enum
  * @SMART_CONTEXT_TRAITS_ASYNC: the context is an async one
  * @SMART_CONTEXT_TRAITS_PLAIN: this thread owns the default main context, has no other as
  *   its thread default, and is in no body: a call inherits nothing, and what it begins ends there
- * @SMART_CONTEXT_TRAITS_STEPPED: a source of the default main context is dispatched, in
- *   an iteration that no main loop goes on after
+ * @SMART_CONTEXT_TRAITS_OUTERMOST: a source of the default main context is dispatched, and
+ *   not within the dispatch of another one
  *
  * What [func@SmartAsync.context_survey] sees.
  *
@@ -52,7 +52,7 @@ typedef enum
   SMART_CONTEXT_TRAITS_NONE = 0,
   SMART_CONTEXT_TRAITS_ASYNC = 1 << 0,
   SMART_CONTEXT_TRAITS_PLAIN = 1 << 1,
-  SMART_CONTEXT_TRAITS_STEPPED = 1 << 2
+  SMART_CONTEXT_TRAITS_OUTERMOST = 1 << 2
 } SmartContextTraits;
 
 /**

@@ -598,13 +598,6 @@ test_home (void)
 
 /* What a binding asks in one go. */
 
-static gboolean
-quit_loop (gpointer loop)
-{
-  g_main_loop_quit (loop);
-  return G_SOURCE_REMOVE;
-}
-
 static void
 body_survey (SmartCall *call, gpointer data)
 {
@@ -631,26 +624,23 @@ survey_idle (gpointer data)
   return G_SOURCE_REMOVE;
 }
 
-/* What is seen in the default context, which a loop runs or which is stepped. */
 static int
-survey_in_default (gboolean in_loop)
+survey_in_default (void)
 {
   int traits = -1;
 
   g_idle_add (survey_idle, &traits);
-  if (in_loop)
-    {
-      g_autoptr (GMainLoop) loop = g_main_loop_new (NULL, FALSE);
-
-      g_idle_add_full (G_PRIORITY_LOW, quit_loop, loop, NULL);
-      g_main_loop_run (loop);
-    }
-  else
-    {
-      smart_test_iterate_until (NULL, is_surveyed, &traits);
-    }
+  smart_test_iterate_until (NULL, is_surveyed, &traits);
 
   return traits;
+}
+
+/* Within the dispatch of another source. */
+static gboolean
+survey_within (gpointer data)
+{
+  *(int *) data = survey_in_default ();
+  return G_SOURCE_REMOVE;
 }
 
 static void
@@ -670,8 +660,12 @@ test_survey (void)
 
   if (smart_test_on_main_thread ())
     {
-      g_assert_cmpint (survey_in_default (TRUE), ==, plain);
-      g_assert_cmpint (survey_in_default (FALSE), ==, plain | SMART_CONTEXT_TRAITS_STEPPED);
+      g_assert_cmpint (survey_in_default (), ==, plain | SMART_CONTEXT_TRAITS_OUTERMOST);
+
+      traits = -1;
+      g_idle_add (survey_within, &traits);
+      smart_test_iterate_until (NULL, is_surveyed, &traits);
+      g_assert_cmpint (traits, ==, plain);
     }
 
   check_in_body (smart_async_func_new (body_survey, NULL, NULL));

@@ -157,13 +157,32 @@ function translate(method) {
 
 /* Contexts */
 
-// Whether this is the continuation of a script's top level, after an await there: then GJS
-// iterates the default context itself, without a main loop. One of an async function says
-// so in its stack, which is dear to ask for.
+// Where a module waits at its top level, GJS iterates the default context itself,
+// without a main loop. One that runs holds the context between its iterations, too.
+// Only asked where nothing else tells: for a moment another thread might have it.
+function isHeldByLoop() {
+    const context = GLib.MainContext.default();
+    let held;
+
+    context.release();
+    try {
+        held = context.is_owner();
+    } finally {
+        let acquired;
+        do
+            acquired = context.acquire();
+        while (!acquired);
+    }
+    return held;
+}
+
+// Whether this is the continuation of a script's top level, after an await there. One
+// of an async function says so in its stack.
 function isTopLevel(traits) {
-    return (traits & SmartAsync.ContextTraits.STEPPED) !== 0 &&
+    return (traits & SmartAsync.ContextTraits.OUTERMOST) !== 0 &&
         GLib.main_current_source().get_name() === JOBS &&
-        !/^async\*/m.test(new Error().stack);
+        !/^async\*/m.test(new Error().stack) &&
+        !isHeldByLoop();
 }
 
 function isAsync(traits = native.survey()) {

@@ -202,26 +202,13 @@ on_block (SmartCall *call, gpointer body)
   PyGILState_Release (state);
 }
 
-/* What runs may be freed on a thread that has not the interpreter's lock. */
-static void
-drop (gpointer object)
-{
-  PyGILState_STATE state;
-
-  if (!Py_IsInitialized ())
-    return;
-  state = smart_py_ensure ();
-  Py_DECREF ((PyObject *) object);
-  PyGILState_Release (state);
-}
-
 static PyObject *
 new_func (PyObject *module, PyObject *const *args, Py_ssize_t n)
 {
   SmartAsyncFunc *func;
   SmartBody block = on_block;
   gpointer begin_data, block_data;
-  GDestroyNotify destroy_block = drop;
+  GDestroyNotify destroy_block = smart_py_drop;
   PyObject *object;
 
   if (n != 2)
@@ -244,11 +231,12 @@ new_func (PyObject *module, PyObject *const *args, Py_ssize_t n)
     }
 
   if (args[1] == Py_None)
-    func = smart_async_func_new (on_begin, begin_data, drop);
+    func = smart_async_func_new (on_begin, begin_data, smart_py_drop);
   else if (args[0] == Py_None)
     func = smart_async_func_new_blocking (block, block_data, destroy_block);
   else
-    func = smart_async_func_new_dual (on_begin, begin_data, drop, block, block_data, destroy_block);
+    func = smart_async_func_new_dual (on_begin, begin_data, smart_py_drop, block, block_data,
+                                      destroy_block);
 
   object = pygobject_new ((GObject *) func);
   g_object_unref (func);

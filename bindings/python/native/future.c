@@ -207,92 +207,10 @@ static PyTypeObject started_type = {
 
 /* Waiting */
 
-/* Who is told that a future is settled. */
-struct _SmartPyTold
-{
-  PyObject *callback;
-  SmartPyTold *next;
-};
-
-/* While this thread iterates a context, those that are to be told when it has: then with a single
- * change of hands of the interpreter's lock. */
-typedef struct
-{
-  SmartPyTold *first;
-  SmartPyTold **end;
-  int depth; /* of what that context dispatches */
-} Gathering;
-
-static _Thread_local Gathering *gathering;
-
-/* Consumes it. */
 static void
-tell (SmartPyTold *told)
+on_settled (GObject *source, GAsyncResult *result, gpointer callback)
 {
-  PyObject *result = PyObject_CallNoArgs (told->callback);
-
-  if (result == NULL)
-    PyErr_WriteUnraisable (told->callback);
-  Py_XDECREF (result);
-  Py_DECREF (told->callback);
-  g_free (told);
-}
-
-static void
-on_settled (GObject *source, GAsyncResult *result, gpointer data)
-{
-  SmartPyTold *told = data;
-  PyGILState_STATE state;
-
-  /* In a loop within, whoever runs it may wait for just this. */
-  if (gathering != NULL && g_main_depth () == gathering->depth)
-    {
-      *gathering->end = told;
-      gathering->end = &told->next;
-      return;
-    }
-
-  state = smart_py_ensure ();
-  tell (told);
-  PyGILState_Release (state);
-}
-
-/* There is no such context any more, as its loop was closed. Any thread. */
-static void
-on_dropped (gpointer data)
-{
-  SmartPyTold *told = data;
-  PyGILState_STATE state;
-
-  if (Py_IsInitialized ())
-    {
-      state = PyGILState_Ensure ();
-      Py_DECREF (told->callback);
-      PyGILState_Release (state);
-    }
-  g_free (told);
-}
-
-/* g_main_context_iteration(), without the interpreter's lock. */
-void
-smart_py_iterate (GMainContext *context, bool may_block)
-{
-  Gathering own = { .end = &own.first, .depth = g_main_depth () + 1 };
-  Gathering *outer = gathering;
-  SmartPyTold *told, *next;
-
-  gathering = &own;
-  Py_BEGIN_ALLOW_THREADS
-    g_main_context_iteration (context, may_block);
-  Py_END_ALLOW_THREADS
-  gathering = outer;
-
-  *own.end = NULL;
-  for (told = own.first; told != NULL; told = next)
-    {
-      next = told->next;
-      tell (told);
-    }
+  smart_py_notify (callback);
 }
 
 static PyObject *
@@ -300,7 +218,6 @@ wait_quietly (PyObject *module, PyObject *const *args, Py_ssize_t n)
 {
   gpointer future;
   GMainContext *home;
-  SmartPyTold *told;
 
   if (n != 3)
     {
@@ -314,12 +231,10 @@ wait_quietly (PyObject *module, PyObject *const *args, Py_ssize_t n)
   if (!smart_py_get_context (args[2], &home))
     return NULL;
 
-  told = g_new (SmartPyTold, 1);
-  told->callback = Py_NewRef (args[1]);
-  told->next = NULL;
   if (home != NULL)
     g_main_context_push_thread_default (home);
-  smart_future_watch (future, on_settled, told, on_dropped);
+  /* Dropped is what waits in a context whose loop was closed. */
+  smart_future_watch (future, on_settled, Py_NewRef (args[1]), smart_py_drop);
   if (home != NULL)
     smart_py_leave_home (home);
   Py_RETURN_NONE;

@@ -26,6 +26,67 @@ smart_py_get_context (PyObject *object, GMainContext **context)
   return true;
 }
 
+/* While this thread iterates a context, the callbacks that are to be called when it has: then with a
+ * single change of hands of the interpreter's lock. */
+typedef struct
+{
+  GPtrArray *callbacks; /* NULL: none */
+  int depth;            /* of what that context dispatches */
+} Gathering;
+
+static _Thread_local Gathering *gathering;
+
+/* Consumes it. */
+static void
+call (PyObject *callback)
+{
+  PyObject *result = PyObject_CallNoArgs (callback);
+
+  if (result == NULL)
+    PyErr_WriteUnraisable (callback);
+  Py_XDECREF (result);
+  Py_DECREF (callback);
+}
+
+/* Whoever waits for something of the library's is told so. */
+void
+smart_py_notify (PyObject *callback)
+{
+  PyGILState_STATE state;
+
+  /* In a loop within, whoever runs it may wait for just this. */
+  if (gathering != NULL && g_main_depth () == gathering->depth)
+    {
+      if (gathering->callbacks == NULL)
+        gathering->callbacks = g_ptr_array_new ();
+      g_ptr_array_add (gathering->callbacks, callback);
+      return;
+    }
+
+  state = smart_py_ensure ();
+  call (callback);
+  PyGILState_Release (state);
+}
+
+static void
+iterate_context (GMainContext *context, bool may_block)
+{
+  Gathering own = { .depth = g_main_depth () + 1 };
+  Gathering *outer = gathering;
+
+  gathering = &own;
+  Py_BEGIN_ALLOW_THREADS
+    g_main_context_iteration (context, may_block);
+  Py_END_ALLOW_THREADS
+  gathering = outer;
+
+  if (own.callbacks == NULL)
+    return;
+  for (guint i = 0; i < own.callbacks->len; i++)
+    call (own.callbacks->pdata[i]);
+  g_ptr_array_unref (own.callbacks);
+}
+
 static PyObject *
 iterate (PyObject *module, PyObject *const *args, Py_ssize_t n)
 {
@@ -39,7 +100,7 @@ iterate (PyObject *module, PyObject *const *args, Py_ssize_t n)
   if (!smart_py_get_context (args[0], &context))
     return NULL;
 
-  smart_py_iterate (context, args[1] == Py_True);
+  iterate_context (context, args[1] == Py_True);
   Py_RETURN_NONE;
 }
 

@@ -82,6 +82,19 @@ smart_py_ensure (void)
   return state;
 }
 
+/* What C holds may be freed on a thread that has not the interpreter's lock. */
+void
+smart_py_drop (gpointer object)
+{
+  PyGILState_STATE state;
+
+  if (!Py_IsInitialized ())
+    return;
+  state = smart_py_ensure ();
+  Py_DECREF ((PyObject *) object);
+  PyGILState_Release (state);
+}
+
 static PyObject *
 leave_threads (PyObject *module, PyObject *unused)
 {

@@ -93,16 +93,14 @@ bool smart_py_add_call (PyObject *module);
 
 /* future.c: what has been started */
 
-typedef struct _SmartPyTold SmartPyTold;
-
 bool smart_py_add_future (PyObject *module);
-void smart_py_iterate (GMainContext *context, bool may_block);
-void smart_py_leave_home (GMainContext *home);
 
 /* iterate.c: main contexts */
 
 bool smart_py_add_iterate (PyObject *module);
 bool smart_py_get_context (PyObject *object, GMainContext **context);
+void smart_py_leave_home (GMainContext *home);
+void smart_py_notify (PyObject *callback);                   /* steals it; takes the lock */
 
 /* loop.c: runs coroutines */
 
@@ -113,6 +111,7 @@ PyObject *smart_py_run_coroutine (PyObject *coroutine);      /* steals it */
 /* native.c */
 
 PyGILState_STATE smart_py_ensure (void);                     /* PyGILState_Ensure(), on any thread */
+void smart_py_drop (gpointer object);                        /* the same for Py_DECREF() */
 
 typedef struct
 {

@@ -202,13 +202,41 @@ on_block (SmartCall *call, gpointer body)
   PyGILState_Release (state);
 }
 
+static bool
+is_run_work (PyObject *body)
+{
+  return PyCFunction_Check (body) &&
+         PyCFunction_GET_FUNCTION (body) == (PyCFunction) (void (*) (void)) run_work_method;
+}
+
+/* Of which one may be None. */
+static SmartAsyncFunc *
+make_func (PyObject *begin, PyObject *block)
+{
+  SmartBody on_blocking = on_block;
+  gpointer block_data = block;
+  GDestroyNotify destroy = smart_py_drop;
+
+  if (block == Py_None)
+    return smart_async_func_new (on_begin, Py_NewRef (begin), smart_py_drop);
+
+  if (is_run_work (block))
+    {
+      on_blocking = on_run_work;
+      block_data = NULL;
+      destroy = NULL;
+    }
+  Py_XINCREF ((PyObject *) block_data);
+  if (begin == Py_None)
+    return smart_async_func_new_blocking (on_blocking, block_data, destroy);
+  return smart_async_func_new_dual (on_begin, Py_NewRef (begin), smart_py_drop, on_blocking,
+                                    block_data, destroy);
+}
+
 static PyObject *
 new_func (PyObject *module, PyObject *const *args, Py_ssize_t n)
 {
   SmartAsyncFunc *func;
-  SmartBody block = on_block;
-  gpointer begin_data, block_data;
-  GDestroyNotify destroy_block = smart_py_drop;
   PyObject *object;
 
   if (n != 2)
@@ -217,27 +245,7 @@ new_func (PyObject *module, PyObject *const *args, Py_ssize_t n)
       return NULL;
     }
 
-  begin_data = Py_NewRef (args[0]);
-  if (PyCFunction_Check (args[1]) &&
-      PyCFunction_GET_FUNCTION (args[1]) == (PyCFunction) (void (*) (void)) run_work_method)
-    {
-      block = on_run_work;
-      block_data = NULL;
-      destroy_block = NULL;
-    }
-  else
-    {
-      block_data = Py_NewRef (args[1]);
-    }
-
-  if (args[1] == Py_None)
-    func = smart_async_func_new (on_begin, begin_data, smart_py_drop);
-  else if (args[0] == Py_None)
-    func = smart_async_func_new_blocking (block, block_data, destroy_block);
-  else
-    func = smart_async_func_new_dual (on_begin, begin_data, smart_py_drop, block, block_data,
-                                      destroy_block);
-
+  func = make_func (args[0], args[1]);
   object = pygobject_new ((GObject *) func);
   g_object_unref (func);
   return object;

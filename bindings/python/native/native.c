@@ -62,6 +62,21 @@ static int n_entering;
 /* Whether Python ends; atomic. */
 static int is_leaving;
 
+/* Signalled where nobody is on that way any more and Python ends. The mutex guards nothing but that
+ * the signal does not come between a look at n_entering and the wait. */
+static GMutex entering_mutex;
+static GCond nobody_enters;
+
+static void
+end_entering (void)
+{
+  if (!g_atomic_int_dec_and_test (&n_entering) || !g_atomic_int_get (&is_leaving))
+    return;
+  g_mutex_lock (&entering_mutex);
+  g_cond_signal (&nobody_enters);
+  g_mutex_unlock (&entering_mutex);
+}
+
 /* CPython stops the threads that it knows when it ends, where they ask for its lock. One that comes
  * anew meanwhile it lets in, and that crashes in what is half gone: so we stop it here. */
 PyGILState_STATE
@@ -72,12 +87,12 @@ smart_py_ensure (void)
   g_atomic_int_inc (&n_entering);
   if (g_atomic_int_get (&is_leaving) && PyGILState_GetThisThreadState () == NULL)
     {
-      g_atomic_int_add (&n_entering, -1);
+      end_entering ();
       for (;;)
         pause ();
     }
   state = PyGILState_Ensure ();
-  g_atomic_int_add (&n_entering, -1);
+  end_entering ();
 
   return state;
 }
@@ -104,8 +119,10 @@ leave_threads (PyObject *module, PyObject *unused)
 
   /* Each has the lock in no time, and is one that CPython knows then. */
   Py_BEGIN_ALLOW_THREADS
+    g_mutex_lock (&entering_mutex);
     while (g_atomic_int_get (&n_entering) > 0)
-      g_usleep (100);
+      g_cond_wait (&nobody_enters, &entering_mutex);
+    g_mutex_unlock (&entering_mutex);
   Py_END_ALLOW_THREADS
   Py_RETURN_NONE;
 }

@@ -200,49 +200,44 @@ smart_py_leave_home (GMainContext *home)
     g_main_context_wakeup (home);
 }
 
-static PyObject *
-leave_home (PyObject *module, PyObject *object)
-{
-  GMainContext *home;
+/* Functions of a context and nothing else */
 
-  if (!smart_py_get_context (object, &home))
+static PyObject *
+call_with_context (PyObject *object, void (*function) (GMainContext *context))
+{
+  GMainContext *context;
+
+  if (!smart_py_get_context (object, &context))
     return NULL;
-  smart_py_leave_home (home);
+  function (context);
   Py_RETURN_NONE;
 }
 
 static PyObject *
 push_thread_default (PyObject *module, PyObject *object)
 {
-  GMainContext *context;
-
-  if (!smart_py_get_context (object, &context))
-    return NULL;
-  g_main_context_push_thread_default (context);
-  Py_RETURN_NONE;
+  return call_with_context (object, g_main_context_push_thread_default);
 }
 
 static PyObject *
 pop_thread_default (PyObject *module, PyObject *object)
 {
-  GMainContext *context;
+  return call_with_context (object, g_main_context_pop_thread_default);
+}
 
-  if (!smart_py_get_context (object, &context))
-    return NULL;
-  g_main_context_pop_thread_default (context);
-  Py_RETURN_NONE;
+static PyObject *
+leave_home (PyObject *module, PyObject *object)
+{
+  return call_with_context (object, smart_py_leave_home);
 }
 
 static PyObject *
 wake_up (PyObject *module, PyObject *object)
 {
-  GMainContext *context;
-
-  if (!smart_py_get_context (object, &context))
-    return NULL;
-  g_main_context_wakeup (context);
-  Py_RETURN_NONE;
+  return call_with_context (object, g_main_context_wakeup);
 }
+
+/* This thread's default context */
 
 static PyObject *
 is_thread_default (PyObject *module, PyObject *object)

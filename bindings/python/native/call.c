@@ -71,18 +71,16 @@ on_ready (GObject *source, GAsyncResult *result, gpointer data)
 {
   PyGILState_STATE state = smart_py_ensure ();
   Ready *ready = data;
-  PyObject *args = PyTuple_New (2), *all, *told = NULL;
+  PyObject *args =
+      Py_BuildValue ("(NN)", pygobject_new (source), pygobject_new (G_OBJECT (result)));
+  PyObject *all = args != NULL ? PySequence_Concat (args, ready->data) : NULL;
+  PyObject *told = all != NULL ? PyObject_Call (ready->callback, all, NULL) : NULL;
 
-  PyTuple_SET_ITEM (args, 0, pygobject_new (source));
-  PyTuple_SET_ITEM (args, 1, pygobject_new (G_OBJECT (result)));
-  all = PySequence_Concat (args, ready->data);
-  if (all != NULL)
-    told = PyObject_Call (ready->callback, all, NULL);
   if (told == NULL)
     smart_py_report ();
   Py_XDECREF (told);
   Py_XDECREF (all);
-  Py_DECREF (args);
+  Py_XDECREF (args);
   Py_DECREF (ready->callback);
   Py_DECREF (ready->data);
   g_free (ready);
@@ -280,17 +278,21 @@ run_once_async (PyObject *module, PyObject *args)
 }
 
 static PyMethodDef methods[] = {
-  { "callv", callv, METH_VARARGS, "callv(func, source, values, cancellable)\n--\n\n" },
+  { "callv", callv, METH_VARARGS,
+    "callv(func, source, values, cancellable)\n--\n\nAs AsyncFunc.callv()." },
   { "callv_sync", callv_sync, METH_VARARGS,
-    "callv_sync(func, source, values, cancellable)\n--\n\n" },
+    "callv_sync(func, source, values, cancellable)\n--\n\nAs AsyncFunc.call_sync()." },
   { "callv_async", callv_async, METH_VARARGS,
-    "callv_async(func, source, values, cancellable, callback, data)\n--\n\n" },
+    "callv_async(func, source, values, cancellable, callback, data)\n--\n\n"
+    "As AsyncFunc.call_async(), whose callback gets what `data` has besides." },
   { "run_once", run_once, METH_VARARGS,
-    "run_once(lock, key, func, source, values, cancellable)\n--\n\n" },
+    "run_once(lock, key, func, source, values, cancellable)\n--\n\nAs Lock.run_once()." },
   { "run_once_sync", run_once_sync, METH_VARARGS,
-    "run_once_sync(lock, key, func, source, values, cancellable)\n--\n\n" },
+    "run_once_sync(lock, key, func, source, values, cancellable)\n--\n\n"
+    "As Lock.run_once_sync()." },
   { "run_once_async", run_once_async, METH_VARARGS,
-    "run_once_async(lock, key, func, source, values, cancellable, callback, data)\n--\n\n" },
+    "run_once_async(lock, key, func, source, values, cancellable, callback, data)\n--\n\n"
+    "As Lock.run_once_async(), whose callback gets what `data` has besides." },
   { NULL },
 };
 

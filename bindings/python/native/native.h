@@ -126,7 +126,7 @@ typedef struct
   PyObject *run_to_end;    /* of the coroutine that a blocking body gave */
 } SmartPyHooks;
 
-/* What the modules have given by set_hooks(), in this order: see native.c. */
+/* What the Python modules have given: set_hooks() takes each by its name here. */
 extern SmartPyHooks smart_py_hooks;
 
 PyObject *smart_py_take_raised (void);                       /* NULL if there is none */

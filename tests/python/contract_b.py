@@ -13,7 +13,7 @@ from cells import CALLERS
 from harness import Home, expect, expect_smart_error, test
 
 gi.require_version('SmartFixture', '1.0')
-from gi.repository import GLib, GObject, SmartAsync, SmartFixture
+from gi.repository import GObject, SmartAsync, SmartFixture
 
 smartasync = SmartAsync.smartasync
 INVALID = SmartAsync.Error.INVALID_ARGUMENTS

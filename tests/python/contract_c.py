@@ -5,19 +5,15 @@
 
 import asyncio
 import gc
-import os
-import socket
-import sys
-import threading
 import weakref
 
 import cells
 import harness
-from cells import KINDS, call_raw
+from cells import KINDS
 from harness import (Counter, Gate, Home, count_fds, count_threads, expect_error, get_stat,
                      on_threads, run_asyncio, run_python, start_thread, test)
 
-from gi.repository import Gio, GLib, GObject, SmartAsync
+from gi.repository import Gio, GLib, SmartAsync
 
 smartasync = SmartAsync.smartasync
 CURRENT = SmartAsync.MainContextPolicy.CURRENT

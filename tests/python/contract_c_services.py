@@ -8,10 +8,10 @@ from pathlib import Path
 
 import harness
 from cells import CALLERS
-from harness import Counter, Home, run_asyncio, start_thread, test, until
+from harness import Counter, Home, test, until
 from services import LineServer, connect_to_bus, serve, serve_bus, serve_soup
 
-from gi.repository import Gio, GLib, GObject, SmartAsync, Soup
+from gi.repository import Gio, GLib, SmartAsync, Soup
 
 smartasync = SmartAsync.smartasync
 CURRENT = SmartAsync.MainContextPolicy.CURRENT

@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 
 import harness
-from harness import Gate, Home, run_asyncio, run_python, start_thread, test
+from harness import Home, run_asyncio, run_python, start_thread, test
 from services import make_bus_pair
 
 from gi.repository import Gio, GLib, SmartAsync

@@ -15,8 +15,7 @@ import traceback
 
 import cells
 import harness
-from cells import (ASYNC_CALLERS, ASYNCIO_CALLERS, BLOCKING_KINDS, CALLERS, KINDS, PYTHON_KINDS,
-                   each_cell)
+from cells import BLOCKING_KINDS, CALLERS, KINDS, PYTHON_KINDS, each_cell
 from harness import (Counter, Gate, Home, best_of_five, expect, expect_error, expect_smart_error,
                      run_asyncio, run_python, start_thread, test)
 

@@ -11,7 +11,6 @@ import weakref
 
 import cells
 import harness
-from cells import ASYNC_CALLERS, CALLERS, KINDS
 from harness import (Counter, Gate, Home, expect, expect_error, on_threads, run_asyncio,
                      start_thread, test)
 

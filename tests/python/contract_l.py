@@ -5,14 +5,13 @@
 
 import asyncio
 import gc
-import threading
 import weakref
 
 import cells
 import harness
 from cells import ASYNC_CALLERS, CALLERS
-from harness import (Counter, Gate, Home, expect_error, expect_smart_error, get_result, is_done,
-                     on_threads, run_asyncio, start_thread, test, until)
+from harness import (Counter, Gate, Home, expect_error, expect_smart_error, on_threads,
+                     run_asyncio, start_thread, test, until)
 
 from gi.repository import Gio, GLib, GObject, SmartAsync
 

@@ -7,14 +7,12 @@ import asyncio
 import functools
 import inspect
 import os
-import tempfile
 import threading
 import time
 
 import cells
 import harness
-from cells import (ASYNC_CALLERS, ASYNC_KINDS, ASYNCIO_CALLERS, BLOCKING_KINDS, CALLERS, KINDS,
-                   each_cell)
+from cells import ASYNC_CALLERS, ASYNC_KINDS, BLOCKING_KINDS, CALLERS, KINDS, each_cell
 from harness import Gate, Home, on_threads, run_asyncio, run_python, start_thread, test
 
 from gi.repository import Gio, GLib, GObject, SmartAsync

@@ -7,10 +7,8 @@ import asyncio
 import contextvars
 import functools
 import gc
-import sys
 import threading
 import time
-import weakref
 
 import cells
 import harness
@@ -18,7 +16,7 @@ from cells import ASYNC_CALLERS, BLOCKING_KINDS, CALLERS, KINDS
 from harness import (Counter, Gate, Home, best_of_five, expect_error, get_stat, on_threads,
                      run_asyncio, run_python, start_thread, test, until)
 
-from gi.repository import Gio, GLib, GObject, SmartAsync
+from gi.repository import Gio, GLib, SmartAsync
 
 smartasync = SmartAsync.smartasync
 Executor = SmartAsync.Executor
@@ -512,7 +510,7 @@ def released_at_home():
 
 @test('/contract/W6.b')
 def released_where_dropped():
-    inside, gate, ended = Gate(), Gate(), Gate()
+    inside, gate = Gate(), Gate()
     threads = []
     workers = []
 

@@ -6,7 +6,6 @@
 import asyncio
 import random
 import re
-import threading
 import time
 
 import cells
@@ -14,7 +13,7 @@ import harness
 from harness import (THOROUGH, Counter, Gate, Home, expect_error, expect_smart_error, run_asyncio,
                      run_python, start_thread, test)
 
-from gi.repository import Gio, GLib, GObject, SmartAsync
+from gi.repository import Gio, GLib, SmartAsync
 
 smartasync = SmartAsync.smartasync
 smartawait = SmartAsync.smartawait

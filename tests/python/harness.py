@@ -21,7 +21,6 @@ import argparse
 import asyncio
 import contextlib
 import faulthandler
-import functools
 import gc
 import logging
 import os
@@ -323,7 +322,7 @@ def list_loops():
     if gi.version_info >= (3, 50):
         makers['glib'] = _make_glib_loop
     with contextlib.suppress(ImportError):
-        import uvloop
+        import uvloop  # noqa: F401: whether there is one
         makers['uvloop'] = _make_uvloop
     return makers
 

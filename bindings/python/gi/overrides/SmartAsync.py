@@ -11,7 +11,6 @@ import asyncio
 import contextvars
 
 import _smartasync_glib as native
-from gi.repository import GLib
 
 from ..module import get_introspection_module
 from ..overrides import override

@@ -208,7 +208,7 @@ static PyTypeObject method_type = {
 bool
 smart_py_add_function (PyObject *module)
 {
-  name_of_call = PyUnicode_InternFromString ("_call");
-  return name_of_call != NULL && PyModule_AddType (module, &function_type) == 0 &&
+  return smart_py_intern ("_call", &name_of_call) &&
+         PyModule_AddType (module, &function_type) == 0 &&
          PyModule_AddType (module, &method_type) == 0;
 }

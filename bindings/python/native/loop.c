@@ -34,9 +34,8 @@ static PyTypeObject outside_type;
 static PyObject *get_running_loop, *set_running_loop, *enter_task, *leave_task;
 
 /* Names */
-static PyObject *name_loops, *name_free, *name_callbacks, *name_cancelling, *name_make_spare,
-    *name_wait_outside, *name_end_watch, *name_go_on, *name_drain, *name_take, *name_give_back,
-    *name_run_within;
+static PyObject *name_callbacks, *name_cancelling, *name_make_spare, *name_wait_outside,
+    *name_end_watch, *name_go_on, *name_drain;
 
 PyObject *
 smart_py_get_running_loop (void)
@@ -226,9 +225,10 @@ out:
  * The first step is driven right here, as if by the task that asyncio would make of it; and by that
  * very task, if it suspends. Most of what costs time is the loop's, so a coroutine that has nothing
  * to wait for costs a tenth. */
-static PyObject *
-run (Loop *self, PyObject *coroutine, PyObject *cancellable, PyObject *deadline)
+PyObject *
+smart_py_loop_run (PyObject *loop, PyObject *coroutine, PyObject *cancellable, PyObject *deadline)
 {
+  Loop *self = (Loop *) loop;
   GMainContext *context;
   PyObject *result;
 
@@ -243,14 +243,14 @@ run (Loop *self, PyObject *coroutine, PyObject *cancellable, PyObject *deadline)
 }
 
 static PyObject *
-run_method (Loop *self, PyObject *const *args, Py_ssize_t n)
+run_method (PyObject *self, PyObject *const *args, Py_ssize_t n)
 {
   if (n != 3)
     {
       PyErr_SetString (PyExc_TypeError, "_run() takes a coroutine, a cancellable and a deadline");
       return NULL;
     }
-  return run (self, args[0], args[1], args[2]);
+  return smart_py_loop_run (self, args[0], args[1], args[2]);
 }
 
 static int
@@ -377,109 +377,6 @@ static PyTypeObject outside_type = {
   .tp_clear = (inquiry) outside_clear,
 };
 
-/* The thread's loops */
-
-/* One that is not in use, or a new one. */
-static PyObject *
-take_loop (PyObject *loops)
-{
-  PyObject *list, *loop = NULL;
-  Py_ssize_t n;
-
-  if (!Py_IS_TYPE (loops, smart_py_hooks.loops))
-    return PyObject_CallMethodNoArgs (loops, name_take);
-
-  list = PyObject_GetAttr (loops, name_free);
-  if (list == NULL)
-    return NULL;
-  n = PyList_GET_SIZE (list);
-  if (n > 0)
-    {
-      loop = Py_NewRef (PyList_GET_ITEM (list, n - 1));
-      if (PyList_SetSlice (list, n - 1, n, NULL) < 0)
-        Py_CLEAR (loop);
-      Py_DECREF (list);
-      return loop;
-    }
-  Py_DECREF (list);
-  return PyObject_CallMethodNoArgs (loops, name_take);
-}
-
-static void
-give_loop_back (PyObject *loops, PyObject *loop)
-{
-  PyObject *raised = smart_py_take_raised ();
-
-  if (Py_IS_TYPE (loops, smart_py_hooks.loops))
-    {
-      PyObject *list = PyObject_GetAttr (loops, name_free);
-
-      if (list != NULL)
-        PyList_Append (list, loop);
-      Py_XDECREF (list);
-    }
-  else
-    {
-      Py_XDECREF (PyObject_CallMethodOneArg (loops, name_give_back, loop));
-    }
-  if (PyErr_Occurred ())
-    PyErr_WriteUnraisable (loop);
-  smart_py_raise_again (raised);
-}
-
-static PyObject *
-run_coroutine (PyObject *coroutine, PyObject *cancellable, PyObject *deadline)
-{
-  PyObject *loops = PyObject_GetAttr (smart_py_hooks.local, name_loops);
-  PyObject *loop = loops != NULL ? take_loop (loops) : NULL;
-  PyObject *outer = loop != NULL ? smart_py_get_running_loop () : NULL;
-  PyObject *result = NULL;
-
-  if (outer == Py_None)
-    result = run ((Loop *) loop, coroutine, cancellable, deadline);
-  else if (outer != NULL)
-    result =
-        PyObject_CallMethodObjArgs (loop, name_run_within, coroutine, cancellable, deadline, NULL);
-  if (loop != NULL)
-    give_loop_back (loops, loop);
-  Py_XDECREF (outer);
-  Py_XDECREF (loop);
-  Py_XDECREF (loops);
-  return result;
-}
-
-PyObject *
-smart_py_run_coroutine (PyObject *coroutine)
-{
-  PyObject *result;
-
-  if (coroutine == NULL)
-    return NULL;
-  result = run_coroutine (coroutine, smart_py_hooks.no_cancellable, Py_None);
-  Py_DECREF (coroutine);
-  return result;
-}
-
-static PyObject *
-run_coroutine_method (PyObject *module, PyObject *args, PyObject *kwargs)
-{
-  static const char *const names[] = { "coroutine", "cancellable", "deadline", NULL };
-  PyObject *coroutine, *cancellable = smart_py_hooks.no_cancellable, *deadline = Py_None;
-
-  if (!PyArg_ParseTupleAndKeywords (args, kwargs, "O|OO:run_coroutine", (char **) names, &coroutine,
-                                    &cancellable, &deadline))
-    return NULL;
-  return run_coroutine (coroutine, cancellable, deadline);
-}
-
-static PyMethodDef methods[] = {
-  { "run_coroutine", (PyCFunction) (void (*) (void)) run_coroutine_method,
-    METH_VARARGS | METH_KEYWORDS,
-    "run_coroutine(coroutine, cancellable=NO_CANCELLABLE, deadline=None)\n--\n\n"
-    "What the coroutine returns; a loop of this thread's runs it." },
-  { NULL },
-};
-
 static bool
 import (const char *module, const char *name, PyObject **function)
 {
@@ -490,26 +387,19 @@ import (const char *module, const char *name, PyObject **function)
   return *function != NULL;
 }
 
-static bool
-intern (const char *name, PyObject **string)
-{
-  *string = PyUnicode_InternFromString (name);
-  return *string != NULL;
-}
-
 bool
 smart_py_add_loop (PyObject *module)
 {
   return import ("asyncio", "_get_running_loop", &get_running_loop) &&
          import ("asyncio", "_set_running_loop", &set_running_loop) &&
          import ("asyncio.tasks", "_enter_task", &enter_task) &&
-         import ("asyncio.tasks", "_leave_task", &leave_task) && intern ("loops", &name_loops) &&
-         intern ("free", &name_free) && intern ("_callbacks", &name_callbacks) &&
-         intern ("cancelling", &name_cancelling) && intern ("_make_spare", &name_make_spare) &&
-         intern ("_wait_outside", &name_wait_outside) && intern ("_end_watch", &name_end_watch) &&
-         intern ("_go_on", &name_go_on) && intern ("_drain", &name_drain) &&
-         intern ("take", &name_take) && intern ("give_back", &name_give_back) &&
-         intern ("run_within", &name_run_within) && PyModule_AddType (module, &loop_type) == 0 &&
-         PyModule_AddType (module, &outside_type) == 0 &&
-         PyModule_AddFunctions (module, methods) == 0;
+         import ("asyncio.tasks", "_leave_task", &leave_task) &&
+         smart_py_intern ("_callbacks", &name_callbacks) &&
+         smart_py_intern ("cancelling", &name_cancelling) &&
+         smart_py_intern ("_make_spare", &name_make_spare) &&
+         smart_py_intern ("_wait_outside", &name_wait_outside) &&
+         smart_py_intern ("_end_watch", &name_end_watch) &&
+         smart_py_intern ("_go_on", &name_go_on) && smart_py_intern ("_drain", &name_drain) &&
+         PyModule_AddType (module, &loop_type) == 0 &&
+         PyModule_AddType (module, &outside_type) == 0;
 }

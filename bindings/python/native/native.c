@@ -10,6 +10,13 @@
 
 SmartPyHooks smart_py_hooks;
 
+bool
+smart_py_intern (const char *name, PyObject **string)
+{
+  *string = PyUnicode_InternFromString (name);
+  return *string != NULL;
+}
+
 PyObject *
 smart_py_take_raised (void)
 {
@@ -275,13 +282,13 @@ keep (PyObject *module, PyObject *object)
 static PyObject *
 set_hooks (PyObject *module, PyObject *args, PyObject *kwargs)
 {
-  static const char *const names[] = { "local",      "loops", "no_cancellable", "loop_of_glib",
+  static const char *const names[] = { "make_loops", "loops", "no_cancellable", "loop_of_glib",
                                        "report",     "check", "finish",         "fail",
                                        "run_to_end", NULL };
   SmartPyHooks *hooks = &smart_py_hooks;
 
   if (!PyArg_ParseTupleAndKeywords (args, kwargs, "|$OOOOOOOOO:set_hooks", (char **) names,
-                                    &hooks->local, &hooks->loops, &hooks->no_cancellable,
+                                    &hooks->make_loops, &hooks->loops, &hooks->no_cancellable,
                                     &hooks->loop_of_glib, &hooks->report, &hooks->check,
                                     &hooks->finish, &hooks->fail, &hooks->run_to_end))
     return NULL;
@@ -345,7 +352,7 @@ PyInit__smartasync_glib (void)
 
   if (smart_py_add_frame (module) && smart_py_add_function (module) && smart_py_add_work (module) &&
       smart_py_add_body (module) && smart_py_add_call (module) && smart_py_add_future (module) &&
-      smart_py_add_iterate (module) && smart_py_add_loop (module))
+      smart_py_add_iterate (module) && smart_py_add_loop (module) && smart_py_add_loops (module))
     return module;
 
   Py_DECREF (module);

@@ -102,11 +102,17 @@ bool smart_py_get_context (PyObject *object, GMainContext **context);
 void smart_py_leave_home (GMainContext *home);
 void smart_py_notify (PyObject *callback);                   /* steals it; takes the lock */
 
-/* loop.c: runs coroutines */
+/* loop.c: runs a coroutine */
 
 bool smart_py_add_loop (PyObject *module);
 PyObject *smart_py_get_running_loop (void);
-PyObject *smart_py_run_coroutine (PyObject *coroutine);      /* steals it */
+PyObject *smart_py_loop_run (PyObject *loop, PyObject *coroutine, PyObject *cancellable,
+                             PyObject *deadline);
+
+/* loops.c: which loop does */
+
+bool smart_py_add_loops (PyObject *module);
+PyObject *smart_py_run_coroutine (PyObject *coroutine);      /* steals it; where no loop runs */
 
 /* native.c */
 
@@ -115,7 +121,7 @@ void smart_py_drop (gpointer object);                        /* the same for Py_
 
 typedef struct
 {
-  PyObject *local;         /* has the thread's loops */
+  PyObject *make_loops;    /* of a thread */
   PyTypeObject *loops;     /* of a thread that Python has started */
   PyObject *no_cancellable;
   PyTypeObject *loop_of_glib; /* stands for asyncio's where there is none */
@@ -129,6 +135,7 @@ typedef struct
 /* What the Python modules have given: set_hooks() takes each by its name here. */
 extern SmartPyHooks smart_py_hooks;
 
+bool smart_py_intern (const char *name, PyObject **string);
 PyObject *smart_py_take_raised (void);                       /* NULL if there is none */
 void smart_py_raise_again (PyObject *error);                 /* steals it */
 void smart_py_report (void);                                 /* what is raised, to nobody in particular */

@@ -377,36 +377,27 @@ class ThreadLoop(native.Loop, asyncio.SelectorEventLoop):
         return self._has_nothing_to_do() and not (self._asyncgens or self._default_executor)
 
 
-class _Loops:
+class _Loops(native.Loops):
     """A thread's loops that are not in use; they are closed when the thread ends."""
 
     def __init__(self):
-        self.free = []
         self.process = os.getpid()
 
     def take(self):
-        try:
-            return self.free.pop()
-        except IndexError:
-            return ThreadLoop()
-
-    def give_back(self, loop):
-        self.free.append(loop)
+        return self.pop() or ThreadLoop()
 
     def reset(self):
-        try:
-            while True:
-                self.free.pop().end()
-        except IndexError:
-            pass
+        while loop := self.pop():
+            loop.end()
 
     def __del__(self, getpid=os.getpid):
         if self.process == getpid():
             self.reset()
-        else:
-            # What a parent's loops are registered for, in the kernel, is still the parent's: they
-            # must not even be freed.
-            native.keep(self.free)
+            return
+        # What a parent's loops are registered for, in the kernel, is still the parent's: they
+        # must not even be freed.
+        while loop := self.pop():
+            native.keep(loop)
 
 
 class _SharedLoops(_Loops):
@@ -422,8 +413,8 @@ class _SharedLoops(_Loops):
         return loop
 
     def give_back(self, loop):
-        if len(self.free) < MAX_SHARED and loop.is_clean():
-            self.free.append(loop)
+        if len(self) < MAX_SHARED and loop.is_clean():
+            self.push(loop)
         else:
             loop.end()
 
@@ -431,31 +422,26 @@ class _SharedLoops(_Loops):
 _shared = _SharedLoops()
 
 
-def _is_pythons_thread():
+def _make_loops():
     thread = threading._active.get(threading.get_ident())
-    return thread is not None and not isinstance(thread, threading._DummyThread)
-
-
-class _Local(threading.local):
-    def __init__(self):
-        self.loops = _Loops() if _is_pythons_thread() else _shared
-
-
-_local = _Local()
+    if thread is None or isinstance(thread, threading._DummyThread):
+        return _shared
+    return _Loops()
 
 
 def reset():
     """Closes the loops that are not in use: this thread's, and those that threads share."""
-    _local.loops.reset()
+    native.get_loops().reset()
     _shared.reset()
 
 
 def _abandon():
     global _shared
-    _local.loops, _shared = _Loops(), _SharedLoops()
+    native.forget_loops()
+    _shared = _SharedLoops()
 
 
 os.register_at_fork(after_in_child=_abandon)
 
 
-native.set_hooks(local=_local, loops=_Loops)
+native.set_hooks(make_loops=_make_loops, loops=_Loops)

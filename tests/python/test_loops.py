@@ -205,7 +205,7 @@ def settled_meanwhile():
     async def wait():
         # A new context wakes itself up.
         for _ in range(2):
-            await Settling(SmartAsync.Future.new_for_value(7), asyncio.get_running_loop())
+            await (await begin_to_wait(SmartAsync.Future.new_for_value(7)))
         return 7
 
     for loop in harness.LOOPS:
@@ -270,7 +270,8 @@ def closed_while_waiting():
 
 
 async def begin_to_wait(future):
-    return Settling(future, asyncio.get_running_loop())
+    loop = asyncio.get_running_loop()
+    return Settling(future, loop, home_of(loop))
 
 
 @test('/python/loops/kept-error')

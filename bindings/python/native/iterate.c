@@ -176,14 +176,13 @@ query (PyObject *module, PyObject *object)
     return NULL;
 
   fds[0].fd = -1;
-  Py_BEGIN_ALLOW_THREADS
-    if (g_main_context_acquire (context))
-      {
-        g_main_context_prepare (context, &priority);
-        g_main_context_query (context, priority, &timeout, fds, N_FDS);
-        g_main_context_release (context);
-      }
-  Py_END_ALLOW_THREADS
+  /* Nothing of this blocks. */
+  if (g_main_context_acquire (context))
+    {
+      g_main_context_prepare (context, &priority);
+      g_main_context_query (context, priority, &timeout, fds, N_FDS);
+      g_main_context_release (context);
+    }
   return Py_BuildValue ("ii", timeout, fds[0].fd);
 }
 

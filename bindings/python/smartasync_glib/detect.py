@@ -119,12 +119,12 @@ def find_nested_body():
 
 
 def find_context():
-    """SYNC, ASYNCIO or GLIB."""
+    """SYNC, ASYNCIO or GLIB, and the asyncio loop that runs here, or None."""
     loop = get_asyncio_loop()
     is_async, _ = _judge(loop)
     if not is_async:
-        return SYNC
-    return GLIB if loop is None else ASYNCIO
+        return SYNC, loop
+    return (GLIB if loop is None else ASYNCIO), loop
 
 
 def is_async_context():

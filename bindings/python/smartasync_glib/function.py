@@ -160,12 +160,11 @@ class SmartFunction(native.Function):
     # The table
 
     def _call(self, args, kwargs):
-        context = find_context()
+        context, loop = find_context()
         if context is SYNC:
             return self._call_sync(args, kwargs)
         if context is GLIB:
             return self._begin(args, kwargs)
-        loop = detect.get_asyncio_loop()
         coroutine = self._call_aio(args, kwargs)
         if under_asyncio.is_in_callback(loop):
             return under_asyncio.start(loop, coroutine)

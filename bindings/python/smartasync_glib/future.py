@@ -36,9 +36,9 @@ class Settling:
 
     __slots__ = ('waiter',)
 
-    def __init__(self, future, loop):
+    def __init__(self, future, loop, home):
         self.waiter = loop.create_future()
-        native.wait(future, self.on_settled, home_of(loop))
+        native.wait(future, self.on_settled, home)
 
     def on_settled(self):
         if self.waiter is not None and not self.waiter.done():
@@ -71,7 +71,7 @@ def await_future(future):
             yield from wait_outside(future)
         if not future.done():
             try:
-                yield from Settling(future, loop).__await__()
+                yield from Settling(future, loop, home_of(loop)).__await__()
             except asyncio.CancelledError:
                 # As asyncio does with a future that a task waits for.
                 future.cancel()

@@ -46,11 +46,10 @@ class RunOnce:
     def __call__(self, func, /, *args, **kwargs):
         if self._key is None and (func is None or isinstance(func, str)):
             return self._call_plainly(func, *args, **kwargs)
-        context = detect.find_context()
+        context, loop = detect.find_context()
         if context is detect.SYNC:
             return self.sync(func, *args, **kwargs)
         if context is detect.ASYNCIO:
-            loop = detect.get_asyncio_loop()
             coroutine = self.aio(func, *args, **kwargs)
             return (under_asyncio.start(loop, coroutine) if under_asyncio.is_in_callback(loop)
                     else coroutine)

@@ -21,13 +21,16 @@ from .work import Work, fail, finish
 
 async def settle(loop, begin, abandon):
     """What the future that `begin(home)` starts comes to. Cancelled, it waits for its end all the same."""
-    future = begin(home_of(loop))
+    home = home_of(loop)
+    future = begin(home)
     if may_wait_outside(loop, future):
         await wait_outside(future)
     cancelled = None
     while not future.done():
         try:
-            await Settling(future, loop)
+            settling = Settling(future, loop, home or home_of(loop))
+            home = None  # what waits there is not to hold it
+            await settling
         except asyncio.CancelledError as error:
             future.cancel()
             if abandon:
@@ -112,7 +115,7 @@ async def _wait_for_turn(loop, work, future):
             granted.set_result(None)
 
     granted = work.granted
-    settling = Settling(future, loop)
+    settling = Settling(future, loop, home_of(loop))
     settling.waiter.add_done_callback(on_settled)
     try:
         await granted

@@ -11,19 +11,16 @@ static _Thread_local PyFrameObject *caller;
 
 /* Where C calls into Python on a thread that Python has not started, Python makes a thread state,
  * with a stack, and frees it afterwards: for a short body that is a third of all that an offloaded
- * call costs. The library's workers tell when they end, so theirs lasts that long. */
-static _Thread_local enum
-{
-  UNKNOWN,
-  KEPT,
-  NOT_KEPT
-} thread_state;
+ * call costs, and the memory that is unmapped stops the other threads. The library's workers tell
+ * when they end, so theirs lasts that long. */
+static _Thread_local bool is_kept;
 
 static void
 on_ended (void)
 {
   PyGILState_STATE state = smart_py_ensure ();
 
+  is_kept = false;
   PyGILState_Release (PyGILState_LOCKED); /* what was kept */
   PyGILState_Release (state);             /* with which it is freed */
 }
@@ -33,19 +30,17 @@ static void
 enter (void)
 {
   smart_interpreter_entered ();
-  if (thread_state == UNKNOWN)
-    {
-      thread_state = smart_interpreter_keep (on_ended) ? KEPT : NOT_KEPT;
-      if (thread_state == KEPT)
-        PyGILState_Ensure ();
-    }
+  if (is_kept || !smart_interpreter_keep (on_ended))
+    return;
+  is_kept = true;
+  PyGILState_Ensure ();
 }
 
 static PyObject *
 enter_method (PyObject *module, PyObject *unused)
 {
   enter ();
-  return PyBool_FromLong (thread_state == KEPT);
+  return PyBool_FromLong (is_kept);
 }
 
 /* Bodies that block */

@@ -126,6 +126,7 @@ static int n_stuck;   /* atomic: those that are tried, too */
 static gpointer thread_main (gpointer data);
 static gpointer monitor_main (gpointer data);
 static void serve (Pool *pool);
+static void tell_interpreter (SmartThread *thread);
 
 static Pool *
 pool_new (const char *name, guint max_threads)
@@ -189,8 +190,15 @@ ticket_main (GTask *ticket, gpointer source_object, gpointer task_data, GCancell
   SmartThread *thread = smart_thread_get ();
 
   thread->is_worker = TRUE;
+  thread->goes_on = FALSE;
   g_mutex_lock (&pool->lock);
   serve (pool);
+  g_mutex_unlock (&pool->lock);
+
+  /* It counts still: this may wait for the interpreter's lock. */
+  tell_interpreter (thread);
+
+  g_mutex_lock (&pool->lock);
   pool->n_tickets--;
   pool->ticket_end = g_get_monotonic_time ();
   g_mutex_unlock (&pool->lock);
@@ -480,17 +488,26 @@ smart_interpreter_entered (void)
 /* Whether nobody is to be told any more; atomic. */
 static int interpreter_is_gone = FALSE;
 
+/* A thread of GTask's with a ticket, which has run one call and goes on with the next. */
+static gboolean
+is_borrowed_again (SmartThread *thread)
+{
+  return thread->is_worker && thread->goes_on;
+}
+
 /**
  * smart_interpreter_keep: (skip)
  * @ended: (nullable): called by this thread at its end
  *
  * Says that an interpreter keeps what it knows of this thread from one body to
  * the next, and has to be told when there will be no more. To make it anew for
- * each costs CPython more than all else that a short body does.
+ * each costs CPython more than all else that a short body does. A thread that is
+ * only borrowed is kept from its second body in a row on.
  *
  * With %NULL, no thread calls what it was given any more: the interpreter ends.
  *
- * Returns: %FALSE on a thread that is not a worker of this library's
+ * Returns: %FALSE on a thread that is not a worker of this library's, or only for
+ *   this body
  *
  * Since: 1.0
  */
@@ -502,7 +519,7 @@ smart_interpreter_keep (void (*ended) (void))
   if (ended == NULL)
     g_atomic_int_set (&interpreter_is_gone, TRUE);
 
-  if (ended == NULL || thread == NULL || thread->pool == NULL)
+  if (ended == NULL || thread == NULL || (thread->pool == NULL && !is_borrowed_again (thread)))
     return FALSE;
 
   thread->ended = ended;
@@ -513,8 +530,10 @@ smart_interpreter_keep (void (*ended) (void))
 static void
 tell_interpreter (SmartThread *thread)
 {
-  if (thread->ended != NULL && !g_atomic_int_get (&interpreter_is_gone))
-    thread->ended ();
+  void (*ended) (void) = g_steal_pointer (&thread->ended);
+
+  if (ended != NULL && !g_atomic_int_get (&interpreter_is_gone))
+    ended ();
 }
 
 /* What a worker that was summoned does: run calls while there are any. HOLDS:
@@ -535,6 +554,7 @@ serve (Pool *pool)
       g_mutex_unlock (&pool->lock);
       send (pool, summons);
       run (call);
+      thread->goes_on = TRUE;
       g_mutex_lock (&pool->lock);
       /* It never got there: it was cancelled. */
       if (entering)

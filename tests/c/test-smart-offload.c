@@ -5,12 +5,14 @@
 #include "smart-test.h"
 
 #include <smartasync-glib/smart-offload-private.h>
+#include <smartasync-glib/smart-thread-private.h>
 #include <smartasync-glib/smartasync-glib.h>
 
 #define BASE_THREADS 8
 #define MAX_TICKETS  4
 #define N_BLOCKED    60
 #define N_BATCH      1000
+#define MAX_TRIES    1000
 
 /* Calls begun in a loop, whose bodies gather at a gate. */
 typedef struct
@@ -435,6 +437,38 @@ tells_of_its_end (void)
   smart_test_wait_until (all_have_told, NULL);
 }
 
+static void
+borrow_body (SmartCall *call, gpointer user_data)
+{
+  SmartThread *thread = smart_thread_get ();
+
+  if (thread->pool == NULL && thread->ended == NULL)
+    {
+      gboolean kept = smart_interpreter_keep (count_ended);
+
+      g_assert_cmpint (kept, ==, thread->goes_on);
+      g_atomic_int_add (&n_kept, kept);
+    }
+  smart_call_return_none (call);
+}
+
+/* A thread that is borrowed is kept from its second body on, and tells before it goes back. */
+static void
+keeps_what_is_borrowed (void)
+{
+  n_kept = n_ended = 0;
+  for (guint i = 0; i < MAX_TRIES && g_atomic_int_get (&n_kept) == 0; i++)
+    {
+      g_auto (Crowd) crowd;
+
+      start_cold ();
+      crowd_init (&crowd, borrow_body, N_BATCH);
+      smart_test_in_loop (crowd_call_all, crowd_is_back, &crowd);
+    }
+  g_assert_cmpint (g_atomic_int_get (&n_kept), >, 0);
+  smart_test_wait_until (all_have_told, NULL);
+}
+
 static gpointer
 assert_apart (gpointer unused)
 {
@@ -467,6 +501,7 @@ main (int argc, char *argv[])
   smart_test_add ("/offload/batch", delivers_in_batches);
   smart_test_add ("/offload/reset", reset_ends_idle_threads);
   smart_test_add ("/offload/tells-of-its-end", tells_of_its_end);
+  smart_test_add ("/offload/keeps-what-is-borrowed", keeps_what_is_borrowed);
   smart_test_add ("/offload/apart", runs_apart);
 
   return g_test_run ();

@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import warnings
 from pathlib import Path
 
 import gi
@@ -28,11 +29,14 @@ PRIVATE = SmartAsync.MainContextPolicy.PRIVATE
 
 def list_asynchronous():
     """(the name, the function) of each of GIO's that has a callback, and whose result another fetches."""
-    owners = [what for what in (getattr(Gio, name) for name in dir(Gio))
-              if isinstance(what, type)]
-    # An override is below what it overrides.
-    functions = {f'{info.get_container().get_name()}.{name}': info
-                 for owner in owners for base in owner.__mro__ for name, info in vars(base).items()
+    with warnings.catch_warnings():
+        # Some of them have another home by now.
+        warnings.simplefilter('ignore', DeprecationWarning)
+        owners = [what for what in (getattr(Gio, name) for name in dir(Gio)) if isinstance(what, type)]
+    methods = [getattr(owner, name, None) for owner in owners for base in owner.__mro__
+               for name, what in vars(base).items()
+               if isinstance(getattr(what, '__func__', what), gi._gi.FunctionInfo)]
+    functions = {f'{info.get_container().get_name()}.{info.get_name()}': info for info in methods
                  if isinstance(info, gi._gi.FunctionInfo) and info.get_namespace() == 'Gio'}
     for name, info in functions.items():
         takes = [argument.get_name() for argument in info.get_arguments()]
@@ -43,15 +47,16 @@ def list_asynchronous():
 @test('/python/pairs/all-of-gio', main_only=True)
 def all_are_found():
     found = dict(list_asynchronous())
-    assert len(found) >= 120, len(found)
+    assert len(found) >= 110, sorted(found)
     for name, info in found.items():
         function = smartasync(info)
         assert isinstance(function, pairs.PairFunction), name
         assert function.__name__ == f'Gio.{name.removesuffix("_async")}', (name, function.__name__)
-    # The one whose name is not its finish function's.
-    assert isinstance(smartasync(Gio.File.replace_contents_bytes_async), pairs.PairFunction)
+    # The one whose name is not its finish function's, and one that makes an object.
+    for info in (Gio.File.replace_contents_bytes_async, Gio.DBusProxy.new, Gio.DBusProxy.new_sync):
+        assert isinstance(smartasync(info), pairs.PairFunction), info
     n_dual = sum(smartasync(info)._pair.blocking is not None for info in found.values())
-    assert n_dual >= 95, n_dual
+    assert n_dual >= 85, n_dual
 
 
 @test('/python/pairs/not-a-pair', main_only=True)

@@ -60,6 +60,58 @@ async def is_timed():
 
 
 @smartasync
+async def offloaded(gate):
+    return await smartasync(gate.wait)()
+
+
+@smartasync
+async def goes_on():
+    """What asyncio cancels within a call does not cancel the call, nor what it has begun."""
+    gate = harness.Gate()
+    own = Gio.Cancellable.get_current()
+    begun = asyncio.ensure_future(offloaded(gate))
+    await harness.until(lambda: gate.n_waiting)
+    for fail in (is_late, is_in_failing_group, has_late_one):
+        await fail()
+        assert own is None or not own.is_cancelled(), fail
+        await SmartAsync.sleep(0.001)
+    gate.open()
+    await begun
+    return 7
+
+
+async def is_late():
+    try:
+        async with asyncio.timeout(0.001):
+            await SmartAsync.sleep(harness.DEADLINE)
+    except TimeoutError:
+        return
+    raise AssertionError('there was no timeout')
+
+
+async def is_in_failing_group():
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(fail_later())
+            await SmartAsync.sleep(harness.DEADLINE)
+    except ExceptionGroup as group:
+        assert group.subgroup(LookupError) is not None
+        return
+    raise AssertionError('the group did not fail')
+
+
+async def fail_later():
+    await SmartAsync.sleep(0.001)
+    raise LookupError
+
+
+@smartasync
+async def has_late_one():
+    # In a call of its own: for either call it is within.
+    await is_late()
+
+
+@smartasync
 async def has_groups():
     ended = []
 
@@ -176,6 +228,37 @@ def task_is_there():
 @test('/python/bodies/asyncio/timeout')
 def timeouts_work():
     give_seven_everywhere(is_timed)
+
+
+@test('/python/bodies/asyncio/cancels-within')
+def cancels_within():
+    give_seven_everywhere(goes_on)
+
+
+@test('/python/bodies/asyncio/cancels-both')
+def cancels_both():
+    """Cancelled by its caller as well, the call is."""
+    for loop in harness.LOOPS:
+        seen = []
+
+        @smartasync
+        async def body():
+            own = Gio.Cancellable.get_current()
+            try:
+                async with asyncio.timeout(0):
+                    asyncio.get_running_loop().call_soon(task.cancel)
+                    await SmartAsync.sleep(harness.DEADLINE)
+            finally:
+                seen.append(own.is_cancelled())
+
+        async def in_loop():
+            nonlocal task
+            task = asyncio.create_task(body())
+            await asyncio.wait([task])
+            return task.cancelled()
+
+        task = None
+        assert run_asyncio(in_loop, loop=loop) and seen == [True], (loop, seen)
 
 
 @test('/python/bodies/asyncio/group')

@@ -51,6 +51,9 @@
 /* How often a pool without any thread is to be tried again. */
 #define RETRY_MSEC 10
 
+/* So many calls that workers are done with wait to serve their callers again. */
+#define MAX_SPARE_CALLS 64
+
 /* So long an idle thread stays. */
 #define IDLE_USEC (5 * G_TIME_SPAN_SECOND)
 
@@ -86,6 +89,9 @@ struct _SmartPool
 
   gboolean has_monitor;    /* lock */
   gboolean monitor_sleeps; /* lock */
+
+  GObject *spare_calls[MAX_SPARE_CALLS]; /* lock: of the shared pool; references */
+  guint n_spare_calls;                   /* lock */
 
   guint64 n_threads_created; /* lock */
   guint64 n_tickets_issued;  /* lock */
@@ -141,6 +147,45 @@ pool_new (const char *name, guint max_threads)
   pool->max_threads = max_threads;
 
   return pool;
+}
+
+/* The workers end with calls that their callers have to make: so they are passed back.
+ * HOLDS: pool->lock */
+static void
+give_spare_calls (Pool *pool, SmartThread *thread)
+{
+  while (thread->spare_calls.n > 0 && pool->n_spare_calls < MAX_SPARE_CALLS)
+    {
+      GObject *call = smart_spares_take (&thread->spare_calls);
+
+      if (call != NULL)
+        pool->spare_calls[pool->n_spare_calls++] = call;
+    }
+}
+
+/* HOLDS: pool->lock */
+static void
+take_spare_calls (Pool *pool, SmartThread *thread)
+{
+  if (thread->spare_calls.n > 0)
+    return;
+
+  for (guint i = MIN (pool->n_spare_calls, SMART_MAX_SPARES); i > 0; i--)
+    smart_spares_keep (&thread->spare_calls, pool->spare_calls[--pool->n_spare_calls]);
+}
+
+/* HOLDS: pool->lock, which it gives up meanwhile */
+static void
+free_spare_calls (Pool *pool)
+{
+  while (pool->n_spare_calls > 0)
+    {
+      GObject *call = pool->spare_calls[--pool->n_spare_calls];
+
+      g_mutex_unlock (&pool->lock);
+      g_object_unref (call);
+      g_mutex_lock (&pool->lock);
+    }
 }
 
 static void
@@ -536,6 +581,7 @@ serve (Pool *pool)
       send (pool, summons);
       run (call);
       g_mutex_lock (&pool->lock);
+      give_spare_calls (pool, thread);
       /* It never got there: it was cancelled. */
       if (entering)
         end_entering (pool, thread);
@@ -880,6 +926,7 @@ monitor_main (gpointer data)
     }
 
   pool->has_monitor = FALSE;
+  free_spare_calls (pool);
   g_mutex_unlock (&pool->lock);
 
   return NULL;
@@ -1058,7 +1105,7 @@ drop_settled (SmartCall *settled)
 gboolean
 smart_pool_submit (SmartPool *pool, SmartCall *call, guint max_pending)
 {
-  gboolean may_issue = !smart_thread_get ()->is_worker;
+  SmartThread *thread = smart_thread_get ();
   SmartCall *settled = NULL;
   gboolean no_thread;
   Summons summons;
@@ -1086,7 +1133,8 @@ smart_pool_submit (SmartPool *pool, SmartCall *call, guint max_pending)
   if (!is_shared (pool))
     smart_call_set_pool (call, pool);
 
-  summons = summon (pool, may_issue);
+  take_spare_calls (pool, thread);
+  summons = summon (pool, !thread->is_worker);
   no_thread = is_stuck (pool);
   if (is_shared (pool))
     wake_monitor (pool);
@@ -1216,6 +1264,7 @@ smart_offload_reset (void)
   g_cond_broadcast (&pool->work);
   if (pool->monitor_sleeps)
     g_cond_signal (&pool->look);
+  free_spare_calls (pool);
   g_mutex_unlock (&pool->lock);
 
   g_mutex_lock (&sink_lock);

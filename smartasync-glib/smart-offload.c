@@ -54,6 +54,10 @@
 /* So many calls that workers are done with wait to serve their callers again. */
 #define MAX_SPARE_CALLS 64
 
+/* So long a worker looks for more before it sleeps: about what it takes to wake it
+ * up, so that it is never more than twice what the better choice takes. */
+#define LOOK_USEC 20
+
 /* So long an idle thread stays. */
 #define IDLE_USEC (5 * G_TIME_SPAN_SECOND)
 
@@ -78,7 +82,7 @@ struct _SmartPool
   guint n_threads;   /* lock: our own, alive */
   guint n_starting;  /* lock: of these, started and not there yet */
   guint n_idle;      /* lock: of these, not called for */
-  guint n_called;    /* lock: idle ones called for that have not woken up yet */
+  guint n_called;    /* lock to write, atomic to read: idle ones called for that have not come */
   guint n_tickets;   /* lock: issued and not ended */
   gint64 ticket_end; /* lock: when the last one has ended; 0: none has */
   guint n_waiting;   /* lock: workers in one of the library's waits */
@@ -87,6 +91,7 @@ struct _SmartPool
   guint n_late;      /* lock: those who are late; not counted on any more */
   guint idle_serial; /* lock: a reset sends the idle threads home */
 
+  gboolean looks_out;      /* lock: of the idle ones, one is awake yet */
   gboolean has_monitor;    /* lock */
   gboolean monitor_sleeps; /* lock */
 
@@ -353,6 +358,25 @@ typedef enum
   SUMMON_BY_TICKET
 } Summons;
 
+/* Calls for an idle one, if there is any. Whether it has to be woken up: who looks out
+ * sees it, and if another one who was woken up is there first, that goes back to sleep.
+ * So there are never more called for than look out or have been woken up. HOLDS:
+ * pool->lock */
+static gboolean
+call_idle (Pool *pool, Summons *summons)
+{
+  guint n_called = pool->n_called;
+
+  if (pool->n_idle == 0)
+    return FALSE;
+
+  pool->n_idle--;
+  pool->n_summoned++;
+  g_atomic_int_set (&pool->n_called, n_called + 1);
+  *summons = pool->looks_out && n_called == 0 ? SUMMONED : SUMMON_BY_SIGNAL;
+  return TRUE;
+}
+
 /* HOLDS: pool->lock */
 static gboolean
 can_issue (Pool *pool)
@@ -383,16 +407,13 @@ summon_by_ticket (Pool *pool)
 static Summons
 summon (Pool *pool, gboolean may_issue)
 {
+  Summons summons;
+
   if (pool->n_summoned > 0 || pool->head == NULL)
     return SUMMONED;
 
-  if (pool->n_idle > 0)
-    {
-      pool->n_idle--;
-      pool->n_called++;
-      pool->n_summoned++;
-      return SUMMON_BY_SIGNAL;
-    }
+  if (call_idle (pool, &summons))
+    return summons;
 
   if (may_issue && can_issue (pool) && !is_steady (pool))
     return summon_by_ticket (pool);
@@ -746,6 +767,25 @@ serve_executor (Worker *worker)
   while (pool->head != NULL || worker->context != NULL);
 }
 
+/* Looks whether somebody calls for an idle thread, for a moment. One of them does: more
+ * would only be in each other's way. Where the processor has something else to do it
+ * does that. HOLDS: pool->lock, which it gives up meanwhile */
+static void
+look_out (Pool *pool)
+{
+  gint64 until = g_get_monotonic_time () + LOOK_USEC;
+
+  if (pool->looks_out)
+    return;
+
+  pool->looks_out = TRUE;
+  g_mutex_unlock (&pool->lock);
+  while (g_atomic_int_get (&pool->n_called) == 0 && g_get_monotonic_time () < until)
+    g_thread_yield ();
+  g_mutex_lock (&pool->lock);
+  pool->looks_out = FALSE;
+}
+
 /* Waits until somebody calls for an idle thread, but not for ever: an executor
  * of one keeps its thread, the others end after a while. HOLDS: pool->lock */
 static gboolean
@@ -756,6 +796,7 @@ idle (Pool *pool)
   gboolean in_time = TRUE;
 
   pool->n_idle++;
+  look_out (pool);
 
   while (pool->n_called == 0)
     {
@@ -772,7 +813,7 @@ idle (Pool *pool)
     }
 
   /* Who called for it has taken it out of n_idle. */
-  pool->n_called--;
+  g_atomic_int_set (&pool->n_called, pool->n_called - 1);
   return TRUE;
 }
 
@@ -838,17 +879,12 @@ grow (Pool *pool, gboolean saturated)
 
   for (n = MIN (n, pool->n_queued - n_coming); n > 0; n--)
     {
-      if (pool->n_idle > 0)
-        {
-          pool->n_idle--;
-          pool->n_called++;
-          pool->n_summoned++;
-          g_cond_signal (&pool->work);
-        }
+      Summons summons;
+
+      if (call_idle (pool, &summons))
+        send (pool, summons);
       else if (n_busy (pool) < MAX_THREADS)
-        {
-          add_thread (pool);
-        }
+        add_thread (pool);
     }
 }
 

@@ -1661,6 +1661,35 @@ smart_call_return_future (SmartCall *call, SmartFuture *future)
   smart_call_follow (call, outcome);
 }
 
+/* Of a language whose garbage collector sees the callback through @call alone, the
+ * call has to be held, too. */
+typedef struct
+{
+  SmartCall *call;
+  GSourceFunc function;
+  gpointer user_data;
+  GDestroyNotify destroy;
+} SmartTimeout;
+
+static gboolean
+run_timeout (gpointer data)
+{
+  SmartTimeout *timeout = data;
+
+  return timeout->function (timeout->user_data);
+}
+
+static void
+free_timeout (gpointer data)
+{
+  SmartTimeout *timeout = data;
+
+  if (timeout->destroy != NULL)
+    timeout->destroy (timeout->user_data);
+  g_object_unref (timeout->call);
+  g_free (timeout);
+}
+
 /**
  * smart_call_add_timeout:
  * @call: the call of an asynchronous body
@@ -1670,7 +1699,7 @@ smart_call_return_future (SmartCall *call, SmartFuture *future)
  * @destroy: (nullable): frees @user_data
  *
  * Calls @function in the context that the body runs in; again and again, until
- * it returns %G_SOURCE_REMOVE.
+ * it returns %G_SOURCE_REMOVE. As long as it may be called, @call is held.
  *
  * Returns: the id of the source in [method@SmartAsync.Call.get_context]; 0 if
  *   that is no more
@@ -1685,6 +1714,7 @@ smart_call_add_timeout (SmartCall *call,
                         GDestroyNotify destroy)
 {
   GMainContext *context;
+  SmartTimeout *timeout;
   GSource *source;
   guint id;
 
@@ -1700,8 +1730,14 @@ smart_call_add_timeout (SmartCall *call,
       return 0;
     }
 
+  timeout = g_new (SmartTimeout, 1);
+  timeout->call = g_object_ref (call);
+  timeout->function = function;
+  timeout->user_data = user_data;
+  timeout->destroy = destroy;
+
   source = g_timeout_source_new (msec);
-  g_source_set_callback (source, function, user_data, destroy);
+  g_source_set_callback (source, run_timeout, timeout, free_timeout);
   g_source_set_static_name (source, "smart_call_add_timeout");
   id = g_source_attach (source, context);
   g_source_unref (source);

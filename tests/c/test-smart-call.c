@@ -821,7 +821,6 @@ on_tick (gpointer user_data)
     return G_SOURCE_CONTINUE;
 
   smart_call_return_none (timeout->call);
-  g_clear_object (&timeout->call);
   return G_SOURCE_REMOVE;
 }
 
@@ -840,7 +839,8 @@ timeout_body (SmartCall *call, gpointer user_data)
   GSource *source;
   guint id;
 
-  timeout->call = g_object_ref (call);
+  /* The source holds it. */
+  timeout->call = call;
   id = smart_call_add_timeout (call, 1, on_tick, timeout, tick_destroyed);
   source = g_main_context_find_source_by_id (smart_call_get_context (call), id);
   g_assert_nonnull (source);

@@ -88,15 +88,15 @@ contract('D2.a/input', () => h.inLoop(async () => {
 
 contract('D2.a/signal', () => h.inLoop(async () => {
     const bus = Gio.bus_get_sync(Gio.BusType.SESSION, null);
+    let id;
     const seen = new Promise(resolve => {
-        const id = bus.signal_subscribe(null, 'org.example.Test', 'Seen', null, null,
-            Gio.DBusSignalFlags.NONE, () => {
-                bus.signal_unsubscribe(id);
-                resolve(isAsync());
-            });
+        id = bus.signal_subscribe(null, 'org.example.Test', 'Seen', null, null,
+            Gio.DBusSignalFlags.NONE, () => resolve(isAsync()));
     });
     bus.emit_signal(null, '/', 'org.example.Test', 'Seen', null);
     assertEqual(await seen, true);
+    // Here, because a callback does not keep the connection alive that is to call it.
+    bus.signal_unsubscribe(id);
 }));
 
 function runApplication(flags) {

@@ -496,11 +496,13 @@ contract('E4.a', () => {
             return took;
         }));
     }
+    const {promise, release} = h.unsettled();
     const smart = smartasync(async () => {
-        await new Promise(() => {});
+        await promise;
     }).options({timeout: MSEC});
     h.assertThrows(h.TIMED_OUT, smart);
     h.inLoop(() => h.assertRejects(h.TIMED_OUT, smart()));
+    release();
 });
 
 contract('E4.b', () => h.inLoop(async () => {
@@ -515,14 +517,16 @@ contract('E4.b', () => h.inLoop(async () => {
         assert(probe.wait_cancelled(1));
     }
     let seen = false;
+    const {promise, release} = h.unsettled();
     const smart = smartasync(async () => {
         const current = Gio.Cancellable.get_current() ?? Call.get_current().get_cancellable();
         current.connect(() => (seen = true));
-        await new Promise(() => {});
+        await promise;
     }).options({timeout: MSEC});
     await h.assertRejects(h.TIMED_OUT, smart());
     assert(seen, 'the body was not cancelled');
-}), {circles: true});
+    release();
+}));
 
 contract('E4.c', () => {
     for (const cell of Object.values(h.CELLS)) {
@@ -711,11 +715,13 @@ contract('E6.f', () => {
         }
         await h.assertRejects('NOT_RETURNED', h.settled(future));
     });
-    // And in a smart function whose promise never settles, the deadline.
+    // And in a smart function whose promise does not settle, the deadline.
+    const {promise, release} = h.unsettled();
     const smart = smartasync(async () => {
-        await new Promise(() => {});
+        await promise;
     }).options({timeout: 10});
     h.assertThrows(h.TIMED_OUT, smart);
+    release();
 });
 
 contract('E6.g', () => {

@@ -140,6 +140,14 @@ export function timer(msec) {
     }));
 }
 
+// A promise that does not settle before it is released; what waits for one that never can, the
+// collector takes.
+export function unsettled() {
+    let release;
+    const promise = new Promise(resolve => (release = resolve));
+    return {promise, release};
+}
+
 // In a loop: runs func in the callback of a source, not in a promise job.
 export function inCallback(func, source = GLib.idle_source_new()) {
     return new Promise((resolve, reject) => {

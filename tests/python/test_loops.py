@@ -273,6 +273,27 @@ async def begin_to_wait(future):
     return Settling(future, asyncio.get_running_loop())
 
 
+@test('/python/loops/cancelled-as-it-ends')
+def cancelled_as_it_ends():
+    # A cancellation that comes too late leaves nothing in a context that nobody iterates any more.
+    @smartasync
+    async def body():
+        await SmartAsync.sleep(0)
+        Gio.Cancellable.get_current().cancel()
+
+    def run():
+        home = Home(GLib.MainContext.new())
+        future = home.call(body.options(cancellable=Gio.Cancellable()))
+        while not future.done():
+            home.context.iteration(True)
+
+    run()  # what the process needs once
+    n = harness.count_fds()
+    for _ in range(3):
+        run()
+    harness.wait_until(lambda: gc.collect() >= 0 and harness.count_fds() <= n)
+
+
 @test('/python/loops/kept-error')
 def kept_error():
     # An error that is kept does not keep the loops of the thread that it comes from.

@@ -52,7 +52,7 @@ class LoopOfGLib(detect.LoopOfGLib):
 
 
 def run_soon(context, function):
-    """Calls `function` in the next iteration of the context."""
+    """Calls `function` in the next iteration of the context: the source that does."""
     def on_idle(*_):
         function()
         return GLib.SOURCE_REMOVE
@@ -62,6 +62,7 @@ def run_soon(context, function):
     source.set_name('smartasync coroutine')
     source.set_callback(on_idle)
     source.attach(context)
+    return source
 
 
 class Driver:
@@ -76,6 +77,7 @@ class Driver:
         self.loop.driver = self
         self.waits_for = None
         self.handler = 0
+        self.cancelling = None
         self.has_cancelled = False
 
     @interrupt.entry
@@ -144,7 +146,11 @@ class Driver:
             self.on_cancelled(cancellable)
 
     def on_cancelled(self, _):
-        run_soon(self.main_context, self.cancel)
+        self.cancelling = run_soon(self.main_context, self.cancel)
+        # Either end() sees the source, or this that it has been there: a context that nobody
+        # iterates any more would keep all that the source holds, itself among it.
+        if not self.handler:
+            self.cancelling.destroy()
 
     def is_cancelled(self):
         cancellable = self.call.get_cancellable()
@@ -161,6 +167,8 @@ class Driver:
         if self.handler:
             GObject.Object.disconnect(self.call.get_cancellable(), self.handler)
             self.handler = 0
+            if self.cancelling is not None:
+                self.cancelling.destroy()
 
     def clear(self):
         """What it has raised has frames that hold this: they are not to hold the call."""

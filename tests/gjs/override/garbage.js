@@ -7,6 +7,7 @@ import Gio from 'gi://Gio';
 import GLib from 'gi://GLib';
 import SmartAsync from 'gi://SmartAsync?version=1.0';
 import SmartFixture from 'gi://SmartFixture?version=1.0';
+import System from 'system';
 
 import {assertEqual, inLoop, run} from './tap.js';
 
@@ -90,5 +91,25 @@ run('garbage', {
             });
         }), same));
         assertEqual(GLib.main_depth(), 0);
+    },
+
+    // Nothing in JavaScript but a timer's own callback knows the call.
+    timers() {
+        const func = AsyncFunc.new(call => call.add_timeout(20, () => {
+            call.return_int(42);
+            return GLib.SOURCE_REMOVE;
+        }));
+        inLoop(async () => {
+            const future = func.callv(null, [], null);
+            const id = GLib.timeout_add(GLib.PRIORITY_DEFAULT, 1, () => {
+                System.gc();
+                return GLib.SOURCE_CONTINUE;
+            });
+            try {
+                assertEqual(await future, 42);
+            } finally {
+                GLib.Source.remove(id);
+            }
+        });
     },
 });

@@ -19,11 +19,14 @@
  * takes no thread: the worker goes on with the queue, and iterates what it began
  * whenever there is nothing in it. */
 
+#define _GNU_SOURCE /* sched_getcpu () */
+
 #include "smart-offload-private.h"
 
 #include "smart-context-pool-private.h"
 #include "smart-context-private.h"
 
+#include <sched.h>
 #include <time.h>
 
 /* Of the ten threads in GTask's pool. */
@@ -91,6 +94,7 @@ struct _SmartPool
   guint n_late;      /* lock: those who are late; not counted on any more */
   guint idle_serial; /* lock: a reset sends the idle threads home */
 
+  int processor;           /* lock: where the last call was made */
   gboolean looks_out;      /* lock: of the idle ones, one is awake yet */
   gboolean has_monitor;    /* lock */
   gboolean monitor_sleeps; /* lock */
@@ -768,14 +772,14 @@ serve_executor (Worker *worker)
 }
 
 /* Looks whether somebody calls for an idle thread, for a moment. One of them does: more
- * would only be in each other's way. Where the processor has something else to do it
- * does that. HOLDS: pool->lock, which it gives up meanwhile */
+ * would only be in each other's way. So it would be in its caller's, where that is on
+ * this processor. HOLDS: pool->lock, which it gives up meanwhile */
 static void
 look_out (Pool *pool)
 {
   gint64 until = g_get_monotonic_time () + LOOK_USEC;
 
-  if (pool->looks_out)
+  if (pool->looks_out || pool->processor == sched_getcpu ())
     return;
 
   pool->looks_out = TRUE;
@@ -1166,6 +1170,7 @@ smart_pool_submit (SmartPool *pool, SmartCall *call, guint max_pending)
     pool->head = call;
   pool->tail = call;
   pool->n_queued++;
+  pool->processor = sched_getcpu ();
   if (!is_shared (pool))
     smart_call_set_pool (call, pool);
 

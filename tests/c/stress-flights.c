@@ -11,6 +11,7 @@ struct _Execution
   int epoch;           /* of the key, before the first caller asked */
   GPtrArray *overlaps; /* mutex: those that began meanwhile */
   gboolean ended;      /* mutex */
+  gboolean deserted;   /* mutex: there was nobody left who asked for its key */
   guint64 given_at;    /* mutex: somebody had its result; 0: nobody */
   GCancellable *cancellable;
 };
@@ -22,9 +23,12 @@ static struct
   GPtrArray *executions; /* mutex */
   GPtrArray *live;       /* mutex: of these, those that have not ended */
   guint64 now;           /* mutex: counts what happens */
+  guint n_there[N_KEYS]; /* mutex: those who have asked, and have no result */
+  guint n_deserted;      /* mutex: executions */
   int epochs[N_KEYS];    /* atomic: odd while it is being forgotten */
   int resets;            /* atomic: likewise */
   int n_asked;           /* atomic */
+  int n_watched;         /* atomic: flights that must be cancelled */
   gint64 patience;       /* us: how long somebody may take to close a flight */
 } model;
 
@@ -49,6 +53,7 @@ flights_init (gint64 patience)
   model.executions = g_ptr_array_new_with_free_func (execution_free);
   model.live = g_ptr_array_new ();
   model.n_asked = 0;
+  model.n_deserted = 0;
 }
 
 /* All are back: nothing is left, and the lock has counted right. */
@@ -57,8 +62,9 @@ flights_clear (void)
 {
   GWeakRef lock;
 
-  g_test_message ("%d asked for flights, %u bodies ran, %" G_GUINT64_FORMAT " flights",
-                  model.n_asked, model.executions->len, smart_lock_get_n_executions (model.lock));
+  g_test_message ("%d asked for flights, %u bodies ran, %u deserted, %" G_GUINT64_FORMAT " flights",
+                  model.n_asked, model.executions->len, model.n_deserted,
+                  smart_lock_get_n_executions (model.lock));
   g_assert_cmpuint (model.live->len, ==, 0);
   g_assert_cmpuint (smart_lock_get_n_waiters (model.lock), ==, 0);
   g_assert_cmpuint (smart_lock_get_n_flights (model.lock), ==, 0);
@@ -103,6 +109,29 @@ flights_ask (Node *node)
 
   g_mutex_lock (&model.mutex);
   node->came_at = ++model.now;
+  model.n_there[node->key]++;
+  g_mutex_unlock (&model.mutex);
+}
+
+/* HOLDS: the model's mutex */
+static void
+desert (Execution *execution)
+{
+  if (!execution->deserted && model.n_there[execution->key] == 0)
+    {
+      execution->deserted = TRUE;
+      model.n_deserted++;
+    }
+}
+
+/* NODE has its result, or an error. */
+void
+flights_leave (const Node *node)
+{
+  g_mutex_lock (&model.mutex);
+  model.n_there[node->key]--;
+  for (guint n = 0; n < model.live->len; n++)
+    desert (g_ptr_array_index (model.live, n));
   g_mutex_unlock (&model.mutex);
 }
 
@@ -130,6 +159,7 @@ flights_begin (const Node *node, SmartCall *call)
   execution->id = model.executions->len;
   g_ptr_array_add (model.executions, execution);
   g_ptr_array_add (model.live, execution);
+  desert (execution);
   g_mutex_unlock (&model.mutex);
 
   return execution;
@@ -170,17 +200,38 @@ wait_until_alone (Execution *execution)
     }
 }
 
+/* Who left it last tells of it a moment later, too; no reset is to do it for him. */
+static void
+wait_until_cancelled (Execution *execution)
+{
+  gint64 deadline = g_get_monotonic_time () + model.patience;
+
+  g_atomic_int_inc (&model.n_watched);
+  while (!g_cancellable_is_cancelled (execution->cancellable))
+    {
+      if (g_get_monotonic_time () > deadline)
+        g_error ("A flight goes on for which nobody waits");
+      g_thread_yield ();
+    }
+  g_atomic_int_add (&model.n_watched, -1);
+}
+
 /* What it gives: which execution it is, and what its key is worth. */
 gboolean
 flights_end (Execution *execution, GValue *value, GError **error)
 {
+  gboolean deserted;
+
   g_mutex_lock (&model.mutex);
+  deserted = execution->deserted;
   execution->ended = TRUE;
   g_ptr_array_remove_fast (model.live, execution);
   g_mutex_unlock (&model.mutex);
 
   /* No more are added to those that it overlaps. */
   wait_until_alone (execution);
+  if (deserted)
+    wait_until_cancelled (execution);
 
   if (execution->key == FAILING_KEY)
     {
@@ -240,6 +291,9 @@ flights_forget (guint key)
 void
 flights_reset (void)
 {
+  while (g_atomic_int_get (&model.n_watched) > 0)
+    g_thread_yield ();
+
   g_atomic_int_inc (&model.resets);
   for (guint key = 0; key < N_KEYS; key++)
     g_atomic_int_inc (&model.epochs[key]);

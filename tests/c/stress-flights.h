@@ -12,7 +12,7 @@ G_BEGIN_DECLS
  * A model of a lock. Each caller gets one result, which is that of an execution
  * for his key that nobody had a result of when he came, or he was cancelled. Two
  * executions for one key are under way only if somebody forgot or reset the
- * first, or if nobody waits for it any more, and then it is cancelled.
+ * first, or if nobody waits for it any more; and where nobody does, it is cancelled.
  */
 
 typedef struct _Execution Execution;
@@ -23,6 +23,7 @@ SmartLock  *flights_get_lock   (void);
 int         flights_get_resets (void);
 
 void        flights_ask        (Node         *node);
+void        flights_leave      (const Node   *node);
 Execution  *flights_begin      (const Node   *node,
                                 SmartCall    *call);
 gboolean    flights_end        (Execution    *execution,

@@ -174,6 +174,8 @@ judge (Tree *tree, guint index, const GValue *value, const GError *error)
   g_assert_cmpint (g_atomic_int_add (&node->n_settled, 1), ==, 0);
   g_atomic_int_inc (&n_settled);
   g_atomic_int_inc (&n_operations);
+  if (node_is_flight (node))
+    flights_leave (node);
 
   if (node->trouble == CANCELLED_BEFORE)
     {

@@ -6,6 +6,7 @@
 import asyncio
 import functools
 import inspect
+import math
 import os
 import tempfile
 import threading
@@ -290,34 +291,50 @@ def offload_other_thread():
         assert len(threads) == 1 and threads[0] != get_ident(), name
 
 
+def count_ticks_at_home(begin):
+    """How often a timer of 1 ms ticks until that is over."""
+    home, ticks = Home(), []
+    timer = home.attach(GLib.timeout_source_new(1), lambda: ticks.append(1) or True)
+    home.run(begin)
+    timer.destroy()
+    return len(ticks)
+
+
+def count_ticks_of_asyncio(loop, begin):
+    async def in_loop():
+        async def tick():
+            while True:
+                await asyncio.sleep(0.001)
+                ticks.append(1)
+
+        ticking = asyncio.create_task(tick())
+        await begin()
+        ticking.cancel()
+
+    ticks = []
+    run_asyncio(in_loop, loop=loop)
+    return len(ticks)
+
+
 @test('/contract/M4.c')
 def offload_loop_goes_on():
-    def body(n):
+    def body():
         # A blocking body that lasts 200 ms is what the clause speaks of.
         time.sleep(0.2)
-        return n
+        return 7
 
-    for name, make in BLOCKING_KINDS.items():
-        home = Home()
-        ticks = []
-        timer = home.attach(GLib.timeout_source_new(1), lambda: ticks.append(1) or True)
-        assert home.run(make(body), 7) == 7
-        timer.destroy()
-        assert len(ticks) >= 20, (name, len(ticks))
+    def find_missing():
+        # Of half of those where nothing runs; of too few one can tell nothing.
+        n_idle, n_ticks = count(functools.partial(SmartAsync.sleep, 0.2)), count(function)
+        return max(0, n_idle / 2 - n_ticks) if n_idle >= 10 else math.inf
 
-        async def in_loop():
-            async def tick():
-                while True:
-                    await asyncio.sleep(0.001)
-                    ticks.append(1)
-            ticking = asyncio.create_task(tick())
-            assert await make(body)(7) == 7
-            ticking.cancel()
-
-        for loop in harness.LOOPS:
-            ticks.clear()
-            run_asyncio(in_loop, loop=loop)
-            assert len(ticks) >= 20, (name, loop, len(ticks))
+    counts = [count_ticks_at_home,
+              *(functools.partial(count_ticks_of_asyncio, loop) for loop in harness.LOOPS)]
+    for make in BLOCKING_KINDS.values():
+        function = make(body)
+        for count in counts:
+            # A busy machine may keep a timer from its ticks.
+            harness.best_of_five(find_missing, 0)
 
 
 @test('/contract/M4.d')

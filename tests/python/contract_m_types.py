@@ -52,9 +52,14 @@ def stubs_are_typed():
 
 @test('/python/typing/no-any', main_only=True, seconds=240)
 def nothing_is_any():
-    assert not re.search(r'\bAny\b|Incomplete', STUB.read_text(encoding='utf-8'))
+    # But for the namespaces that are others'.
+    others = BINDINGS / 'gi-stubs' / 'repository' / '__init__.pyi'
+    own = [stub for stub in STUBS if stub != others]
+    assert STUB in own and len(own) == len(STUBS) - 1
+    for stub in own:
+        assert not re.search(r'\bAny\b|Incomplete', stub.read_text(encoding='utf-8')), stub
     assert run_mypy('--disallow-any-explicit', '--disallow-any-unimported',
-                    '--disallow-any-decorated', STUB) == ''
+                    '--disallow-any-decorated', *own) == ''
 
 
 @test('/python/typing/uses', main_only=True, seconds=240)

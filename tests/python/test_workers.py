@@ -74,5 +74,51 @@ def bare():
     pool.close()
 
 
+AT_THE_END = '''
+import atexit
+
+@atexit.register
+def late():
+    # Registered before the library's own handler, it is called after that.
+    for name, call in calls.items():
+        try:
+            print(name, call())
+        except GLib.Error as error:
+            assert error.matches(SmartAsync.error_quark(), SmartAsync.Error.CLOSED), error
+            print(name, 'refused')
+
+import harness
+from gi.repository import GLib, SmartAsync
+
+@SmartAsync.smartasync
+def blocking():
+    return 7
+
+@SmartAsync.smartasync
+async def later():
+    await SmartAsync.sleep(0.001)
+    return 7
+
+@SmartAsync.smartasync
+async def offloading():
+    return await blocking()
+
+calls = {'def': blocking, 'async-def': later, 'nested': offloading,
+         'deadline': blocking.options(timeout=60),
+         'pool': blocking.options(executor=SmartAsync.Executor.new_pool('pool', 1)),
+         'loop': later.options(executor=SmartAsync.Executor.new_loop('loop')),
+         'aio': lambda: harness.run_asyncio(blocking)}
+'''
+
+
+@test('/python/workers/at-the-end', main_only=True)
+def at_the_end():
+    # Nobody waits for a thread that Python stops.
+    process = harness.run_python(AT_THE_END)
+    assert process.stderr == '', process.stderr
+    assert process.stdout.split('\n') == ['def 7', 'async-def 7', 'nested refused', 'deadline refused',
+                                          'pool refused', 'loop refused', 'aio refused', '']
+
+
 if __name__ == '__main__':
     harness.main()

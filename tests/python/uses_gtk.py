@@ -14,8 +14,9 @@ import gi
 import harness
 from harness import expect_strays, test, until
 
+gi.require_version('Gdk', '4.0')
 gi.require_version('Gtk', '4.0')
-from gi.repository import Gio, GLib, Gtk, SmartAsync
+from gi.repository import Gdk, Gio, GLib, Gtk, SmartAsync
 
 smartasync = SmartAsync.smartasync
 
@@ -197,6 +198,23 @@ def asyncio_is_missed():
                 or 'gi.events' in str(error), error
         else:
             raise AssertionError('asyncio.sleep() worked without asyncio')
+
+    run(scenario)
+
+
+@test('/python/uses/gtk/clipboard', main_only=True)
+def clipboard_from_a_script():
+    """A sync call of Gdk's functions iterates the default context, where all of GTK waits."""
+    Gtk.init()
+    clipboard, n = Gdk.Display.get_default().get_clipboard(), harness.Counter()
+    clipboard.set_content(Gdk.ContentProvider.new_for_value('Grüße'))
+    read = smartasync(clipboard.read_text_async)
+    ticking = GLib.timeout_add(0, lambda: n.add() > 0)
+    assert read(None) == 'Grüße' and n.value > 0
+    GLib.source_remove(ticking)
+
+    async def scenario(window):
+        assert await read(None) == 'Grüße'
 
     run(scenario)
 

@@ -147,12 +147,26 @@ get_work (SmartCall *call)
   return g_value_get_boxed (smart_call_get_args (call));
 }
 
+/* Who still calls it, in a handler of atexit's, is not to wait for a thread that is stopped. */
+static bool
+refuse_if_late (SmartCall *call)
+{
+  if (!smart_py_is_too_late ())
+    return false;
+  smart_call_return_new_error (call, SMART_ERROR, SMART_ERROR_CLOSED,
+                               "Python is ending: nothing can begin on another thread any more");
+  return true;
+}
+
 /* The blocking body of every Python function. */
 static void
 on_run_work (SmartCall *call, gpointer unused)
 {
-  PyGILState_STATE state = smart_py_ensure ();
+  PyGILState_STATE state;
 
+  if (refuse_if_late (call))
+    return;
+  state = smart_py_ensure ();
   enter ();
   run_work (call, get_work (call));
   PyGILState_Release (state);
@@ -186,8 +200,11 @@ call_body (SmartCall *call, PyObject *body)
 static void
 on_begin (SmartCall *call, gpointer body)
 {
-  PyGILState_STATE state = smart_py_ensure ();
+  PyGILState_STATE state;
 
+  if (refuse_if_late (call))
+    return;
+  state = smart_py_ensure ();
   call_body (call, body);
   PyGILState_Release (state);
 }
@@ -195,8 +212,11 @@ on_begin (SmartCall *call, gpointer body)
 static void
 on_block (SmartCall *call, gpointer body)
 {
-  PyGILState_STATE state = smart_py_ensure ();
+  PyGILState_STATE state;
 
+  if (refuse_if_late (call))
+    return;
+  state = smart_py_ensure ();
   enter ();
   call_body (call, body);
   PyGILState_Release (state);

@@ -103,6 +103,13 @@ forget_threads (void)
   g_atomic_int_set (&n_entering, 0);
 }
 
+/* Whether smart_py_ensure() would stop this thread. */
+bool
+smart_py_is_too_late (void)
+{
+  return g_atomic_int_get (&is_leaving) && PyGILState_GetThisThreadState () == NULL;
+}
+
 bool
 smart_py_get_gobject (PyObject *object, GType type, gpointer *gobject)
 {

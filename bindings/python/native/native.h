@@ -134,3 +134,4 @@ PyObject *smart_py_take_raised (void);                       /* NULL if there is
 void smart_py_raise_again (PyObject *error);                 /* steals it */
 void smart_py_report (void);                                 /* what is raised, to nobody in particular */
 bool smart_py_get_gobject (PyObject *object, GType type, gpointer *gobject);
+bool smart_py_is_too_late (void);                            /* to run anything on this thread */

@@ -4,6 +4,7 @@
 
 import asyncio
 import contextlib
+import gc
 import weakref
 
 import _smartasync_glib as native
@@ -99,6 +100,30 @@ def is_task_cancelled(task):
                for watch in _watches.get(task, ()))
 
 
+def count_own(coroutine):
+    """How many of the requests to cancel its task come from within it.
+
+    asyncio.timeout() and asyncio.TaskGroup cancel the task that they are part of, and take that back
+    when they end: for that a call is not cancelled. They are on the stacks of the frames that wait.
+    """
+    entered, frames = {}, [coroutine]
+    for frame in frames:
+        for held in gc.get_referents(frame):
+            if hasattr(held, 'throw') and held not in frames:
+                frames.append(held)
+            # Itself, or its bound __aexit__().
+            manager = getattr(held, '__self__', held)
+            if isinstance(manager, (asyncio.Timeout, asyncio.TaskGroup)):
+                entered[id(manager)] = manager
+    return sum(_has_cancelled(manager) for manager in entered.values())
+
+
+def _has_cancelled(manager):
+    if isinstance(manager, asyncio.TaskGroup):
+        return manager._parent_cancel_requested
+    return manager._state.value == 'expiring'
+
+
 class Watch:
     """Cancels a task when a cancellable is."""
 
@@ -159,11 +184,15 @@ class CallWatch(Watch):
         if not self.by_task:
             super().cancel_task()
 
-    def cancel_call(self):
-        """The task was cancelled."""
-        if not self.has_cancelled:
-            self.by_task = True
-            self.future.cancel()
+    def cancel_call(self, coroutine):
+        """The task was cancelled; whether that is anything to the call, whose coroutine this is."""
+        if self.has_cancelled:
+            return True
+        if self.task.cancelling() <= count_own(coroutine):
+            return False
+        self.by_task = True
+        self.future.cancel()
+        return True
 
     def end(self):
         """Whether the call was cancelled, or took too long: not its task."""

@@ -51,6 +51,16 @@ class LoopOfGLib(detect.LoopOfGLib):
         raise RuntimeError(f'asyncio ({name}) {_ADVICE}')
 
 
+def _advise(error):
+    """asyncio itself, as it finds no task, does not say why there is none."""
+    traceback = error.__traceback__
+    while traceback is not None and traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    if (type(error) is RuntimeError and traceback is not None
+            and traceback.tb_frame.f_globals.get('__package__') == 'asyncio'):
+        error.add_note(f'asyncio {_ADVICE}')
+
+
 def run_soon(context, function):
     """Calls `function` in the next iteration of the context: the source that does."""
     def on_idle(*_):
@@ -95,6 +105,7 @@ class Driver:
             finish(self.call, self.work, stop.value)
         except BaseException as raised:
             self.end()
+            _advise(raised)
             fail(self.call, self.work, raised)
         else:
             self.suspend(yielded)

@@ -177,8 +177,8 @@ def within_call(call, coroutine, watch_=None):
             coroutine.close()
             raise
         except BaseException as error:
-            if watch_ is not None and isinstance(error, asyncio.CancelledError):
-                watch_.cancel_call()
+            if (watch_ is not None and isinstance(error, asyncio.CancelledError)
+                    and watch_.cancel_call(coroutine)):
                 thrown = error
             step, value = coroutine.throw, error
 

@@ -316,14 +316,16 @@ run_job (gpointer data, gpointer unused)
   if (job->left > 0)
     wait_for_job (job->left - 1);
 
-  /* An outermost one is waited for by the loop. */
+  /* An outermost one is waited for by the loop. To drop a source takes the lock of its
+   * context, which would be gone with the last one. */
   if (job->run != NULL)
     {
+      g_autoptr (GMainContext) context = g_main_context_ref (job->run->context);
       g_autoptr (GSource) source = g_idle_source_new ();
 
       g_source_set_priority (source, G_PRIORITY_DEFAULT);
       g_source_set_callback (source, job_ready, job->run, NULL);
-      g_source_attach (source, job->run->context);
+      g_source_attach (source, context);
       return;
     }
 

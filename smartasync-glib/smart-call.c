@@ -231,15 +231,11 @@ end (SmartCall *call)
   g_clear_object (&call->func);
 }
 
-/* Releases the library's own reference. If it is the last one, and this the
- * thread that made the call, the object serves the next one. */
-void
-smart_call_release (SmartCall *call)
+/* Takes the last reference. The object serves the next call, if there is room. */
+static void
+use_again (SmartCall *call, SmartThread *thread)
 {
-  SmartThread *thread = smart_thread_peek ();
-
-  if (thread == NULL || call->home_thread != thread ||
-      !smart_spares_may_keep (&thread->spare_calls, G_OBJECT (call)))
+  if (!smart_spares_may_keep (&thread->spare_calls, G_OBJECT (call)))
     {
       g_object_unref (call);
       return;
@@ -249,6 +245,58 @@ smart_call_release (SmartCall *call)
   g_signal_handlers_destroy (call);
   memset ((char *) call + sizeof (GObject), 0, sizeof (SmartCall) - sizeof (GObject));
   smart_spares_keep (&thread->spare_calls, G_OBJECT (call));
+}
+
+/* Releases the library's own reference. If it is the last one, and this the
+ * thread that made the call, the object serves the next one. */
+void
+smart_call_release (SmartCall *call)
+{
+  SmartThread *thread = smart_thread_peek ();
+
+  if (thread != NULL && call->home_thread == thread)
+    use_again (call, thread);
+  else
+    g_object_unref (call);
+}
+
+/* Whether it has something that must be released at home, beside its function, or
+ * somebody else has it. */
+static gboolean
+has_luggage (SmartCall *call)
+{
+  GObject *object = G_OBJECT (call);
+
+  if (g_atomic_int_get ((int *) &object->ref_count) != 1 ||
+      g_atomic_pointer_get (&object->qdata) != NULL || call->source != NULL ||
+      call->n_args > N_INLINE_ARGS || call->home.context != NULL || call->pinned != NULL ||
+      G_VALUE_TYPE (&call->held_value) != G_TYPE_INVALID)
+    return TRUE;
+
+  for (guint i = 0; i < call->n_args; i++)
+    if (G_VALUE_TYPE (&call->args.few[i]) > G_TYPE_DOUBLE)
+      return TRUE;
+
+  return FALSE;
+}
+
+/* What a worker that is done with @call (taken) sends home, where somebody is about
+ * to hear of the outcome, and has it. Where that is no more than a reference to its
+ * function, the call itself serves the next one, or goes: to free so many objects is
+ * work that its caller, who has all the results to look at, is better spared. */
+GObject *
+smart_call_send (SmartCall *call)
+{
+  GObject *func = (GObject *) call->func;
+
+  if (func == NULL || has_luggage (call))
+    return G_OBJECT (call);
+
+  call->func = NULL;
+  g_clear_pointer (&call->outcome, smart_outcome_unref);
+  use_again (call, smart_thread_get ());
+
+  return func;
 }
 
 static void

@@ -30,7 +30,8 @@ struct _SmartListener
                              the outcome that came before; the outcome's lock */
   SmartInbox    *inbox;   /* immutable; a use, nullable */
   SmartOutcome  *outcome; /* set when it is told, if it was not before; a reference */
-  SmartCall     *spent;   /* set when it is told; a call to release there, nullable */
+  GObject       *spent;   /* set when it is told; a call to release there, or what is left
+                             of it, nullable */
 };
 
 /* What goes when an outcome settles, of what few have. The outcome's lock. */

@@ -234,8 +234,9 @@ smart_listener_clear (SmartListener *listener)
 {
   g_clear_pointer (&listener->outcome, smart_outcome_unref);
   g_clear_pointer (&listener->inbox, smart_inbox_unref);
-  if (listener->spent != NULL)
-    smart_call_release (g_steal_pointer (&listener->spent));
+  if (listener->spent != NULL && SMART_IS_CALL (listener->spent))
+    smart_call_release (SMART_CALL (g_steal_pointer (&listener->spent)));
+  g_clear_object (&listener->spent);
 }
 
 static SmartListener *
@@ -337,7 +338,7 @@ tell_all (SmartListener *listeners, SmartCall *spent)
       listeners = get_next (listener);
       if (spent != NULL && listener->inbox != NULL &&
           listener->inbox == smart_call_get_inbox (spent))
-        listener->spent = g_steal_pointer (&spent);
+        listener->spent = smart_call_send (g_steal_pointer (&spent));
 
       tell (listener);
     }

@@ -19,11 +19,14 @@
  * takes no thread: the worker goes on with the queue, and iterates what it began
  * whenever there is nothing in it. */
 
+#define _GNU_SOURCE /* sched_getcpu () */
+
 #include "smart-offload-private.h"
 
 #include "smart-context-pool-private.h"
 #include "smart-context-private.h"
 
+#include <sched.h>
 #include <time.h>
 
 /* Of the ten threads in GTask's pool. */
@@ -51,6 +54,13 @@
 /* How often a pool without any thread is to be tried again. */
 #define RETRY_MSEC 10
 
+/* So many calls that workers are done with wait to serve their callers again. */
+#define MAX_SPARE_CALLS 64
+
+/* So long a worker looks for more before it sleeps: about what it takes to wake it
+ * up, so that it is never more than twice what the better choice takes. */
+#define LOOK_USEC 20
+
 /* So long an idle thread stays. */
 #define IDLE_USEC (5 * G_TIME_SPAN_SECOND)
 
@@ -75,7 +85,7 @@ struct _SmartPool
   guint n_threads;   /* lock: our own, alive */
   guint n_starting;  /* lock: of these, started and not there yet */
   guint n_idle;      /* lock: of these, not called for */
-  guint n_called;    /* lock: idle ones called for that have not woken up yet */
+  guint n_called;    /* lock to write, atomic to read: idle ones called for that have not come */
   guint n_tickets;   /* lock: issued and not ended */
   gint64 ticket_end; /* lock: when the last one has ended; 0: none has */
   guint n_waiting;   /* lock: workers in one of the library's waits */
@@ -84,8 +94,13 @@ struct _SmartPool
   guint n_late;      /* lock: those who are late; not counted on any more */
   guint idle_serial; /* lock: a reset sends the idle threads home */
 
+  int processor;           /* lock: where the last call was made */
+  gboolean looks_out;      /* lock: of the idle ones, one is awake yet */
   gboolean has_monitor;    /* lock */
   gboolean monitor_sleeps; /* lock */
+
+  GObject *spare_calls[MAX_SPARE_CALLS]; /* lock: of the shared pool; references */
+  guint n_spare_calls;                   /* lock */
 
   guint64 n_threads_created; /* lock */
   guint64 n_tickets_issued;  /* lock */
@@ -142,6 +157,45 @@ pool_new (const char *name, guint max_threads)
   pool->max_threads = max_threads;
 
   return pool;
+}
+
+/* The workers end with calls that their callers have to make: so they are passed back.
+ * HOLDS: pool->lock */
+static void
+give_spare_calls (Pool *pool, SmartThread *thread)
+{
+  while (thread->spare_calls.n > 0 && pool->n_spare_calls < MAX_SPARE_CALLS)
+    {
+      GObject *call = smart_spares_take (&thread->spare_calls);
+
+      if (call != NULL)
+        pool->spare_calls[pool->n_spare_calls++] = call;
+    }
+}
+
+/* HOLDS: pool->lock */
+static void
+take_spare_calls (Pool *pool, SmartThread *thread)
+{
+  if (thread->spare_calls.n > 0)
+    return;
+
+  for (guint i = MIN (pool->n_spare_calls, SMART_MAX_SPARES); i > 0; i--)
+    smart_spares_keep (&thread->spare_calls, pool->spare_calls[--pool->n_spare_calls]);
+}
+
+/* HOLDS: pool->lock, which it gives up meanwhile */
+static void
+free_spare_calls (Pool *pool)
+{
+  while (pool->n_spare_calls > 0)
+    {
+      GObject *call = pool->spare_calls[--pool->n_spare_calls];
+
+      g_mutex_unlock (&pool->lock);
+      g_object_unref (call);
+      g_mutex_lock (&pool->lock);
+    }
 }
 
 static void
@@ -316,6 +370,25 @@ typedef enum
   SUMMON_BY_TICKET
 } Summons;
 
+/* Calls for an idle one, if there is any. Whether it has to be woken up: who looks out
+ * sees it, and if another one who was woken up is there first, that goes back to sleep.
+ * So there are never more called for than look out or have been woken up. HOLDS:
+ * pool->lock */
+static gboolean
+call_idle (Pool *pool, Summons *summons)
+{
+  guint n_called = pool->n_called;
+
+  if (pool->n_idle == 0)
+    return FALSE;
+
+  pool->n_idle--;
+  pool->n_summoned++;
+  g_atomic_int_set (&pool->n_called, n_called + 1);
+  *summons = pool->looks_out && n_called == 0 ? SUMMONED : SUMMON_BY_SIGNAL;
+  return TRUE;
+}
+
 /* HOLDS: pool->lock */
 static gboolean
 can_issue (Pool *pool)
@@ -346,16 +419,13 @@ summon_by_ticket (Pool *pool)
 static Summons
 summon (Pool *pool, gboolean may_issue)
 {
+  Summons summons;
+
   if (pool->n_summoned > 0 || pool->head == NULL)
     return SUMMONED;
 
-  if (pool->n_idle > 0)
-    {
-      pool->n_idle--;
-      pool->n_called++;
-      pool->n_summoned++;
-      return SUMMON_BY_SIGNAL;
-    }
+  if (call_idle (pool, &summons))
+    return summons;
 
   if (may_issue && can_issue (pool) && !is_steady (pool))
     return summon_by_ticket (pool);
@@ -556,6 +626,7 @@ serve (Pool *pool)
       run (call);
       thread->goes_on = TRUE;
       g_mutex_lock (&pool->lock);
+      give_spare_calls (pool, thread);
       /* It never got there: it was cancelled. */
       if (entering)
         end_entering (pool, thread);
@@ -720,6 +791,25 @@ serve_executor (Worker *worker)
   while (pool->head != NULL || worker->context != NULL);
 }
 
+/* Looks whether somebody calls for an idle thread, for a moment. One of them does: more
+ * would only be in each other's way. So it would be in its caller's, where that is on
+ * this processor. HOLDS: pool->lock, which it gives up meanwhile */
+static void
+look_out (Pool *pool)
+{
+  gint64 until = g_get_monotonic_time () + LOOK_USEC;
+
+  if (pool->looks_out || pool->processor == sched_getcpu ())
+    return;
+
+  pool->looks_out = TRUE;
+  g_mutex_unlock (&pool->lock);
+  while (g_atomic_int_get (&pool->n_called) == 0 && g_get_monotonic_time () < until)
+    g_thread_yield ();
+  g_mutex_lock (&pool->lock);
+  pool->looks_out = FALSE;
+}
+
 /* Waits until somebody calls for an idle thread, but not for ever: an executor
  * of one keeps its thread, the others end after a while. HOLDS: pool->lock */
 static gboolean
@@ -730,6 +820,7 @@ idle (Pool *pool)
   gboolean in_time = TRUE;
 
   pool->n_idle++;
+  look_out (pool);
 
   while (pool->n_called == 0)
     {
@@ -746,7 +837,7 @@ idle (Pool *pool)
     }
 
   /* Who called for it has taken it out of n_idle. */
-  pool->n_called--;
+  g_atomic_int_set (&pool->n_called, pool->n_called - 1);
   return TRUE;
 }
 
@@ -812,17 +903,12 @@ grow (Pool *pool, gboolean saturated)
 
   for (n = MIN (n, pool->n_queued - n_coming); n > 0; n--)
     {
-      if (pool->n_idle > 0)
-        {
-          pool->n_idle--;
-          pool->n_called++;
-          pool->n_summoned++;
-          g_cond_signal (&pool->work);
-        }
+      Summons summons;
+
+      if (call_idle (pool, &summons))
+        send (pool, summons);
       else if (n_busy (pool) < MAX_THREADS)
-        {
-          add_thread (pool);
-        }
+        add_thread (pool);
     }
 }
 
@@ -900,6 +986,7 @@ monitor_main (gpointer data)
     }
 
   pool->has_monitor = FALSE;
+  free_spare_calls (pool);
   g_mutex_unlock (&pool->lock);
 
   return NULL;
@@ -1078,7 +1165,7 @@ drop_settled (SmartCall *settled)
 gboolean
 smart_pool_submit (SmartPool *pool, SmartCall *call, guint max_pending)
 {
-  gboolean may_issue = !smart_thread_get ()->is_worker;
+  SmartThread *thread = smart_thread_get ();
   SmartCall *settled = NULL;
   gboolean no_thread;
   Summons summons;
@@ -1103,10 +1190,12 @@ smart_pool_submit (SmartPool *pool, SmartCall *call, guint max_pending)
     pool->head = call;
   pool->tail = call;
   pool->n_queued++;
+  pool->processor = sched_getcpu ();
   if (!is_shared (pool))
     smart_call_set_pool (call, pool);
 
-  summons = summon (pool, may_issue);
+  take_spare_calls (pool, thread);
+  summons = summon (pool, !thread->is_worker);
   no_thread = is_stuck (pool);
   if (is_shared (pool))
     wake_monitor (pool);
@@ -1236,6 +1325,7 @@ smart_offload_reset (void)
   g_cond_broadcast (&pool->work);
   if (pool->monitor_sleeps)
     g_cond_signal (&pool->look);
+  free_spare_calls (pool);
   g_mutex_unlock (&pool->lock);
 
   g_mutex_lock (&sink_lock);

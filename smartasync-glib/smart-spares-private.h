@@ -6,6 +6,9 @@
 
 G_BEGIN_DECLS
 
+/* How deep calls nest as a rule. */
+#define SMART_MAX_SPARES 8
+
 /* Of one type. They belong to a thread: there is nothing to lock. */
 typedef struct
 {

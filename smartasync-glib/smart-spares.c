@@ -6,9 +6,6 @@
 
 #include "smart-spares-private.h"
 
-/* How deep calls nest as a rule. */
-#define MAX_SPARES 8
-
 /* Whether @object, of which the caller drops a reference, can serve again. If
  * that is the last one, no other thread knows the object, unless by a weak
  * reference. That, a language's wrapper, a toggle reference, a binding, a frozen
@@ -16,7 +13,7 @@
 gboolean
 smart_spares_may_keep (const SmartSpares *spares, GObject *object)
 {
-  return spares->n < MAX_SPARES && g_atomic_int_get ((int *) &object->ref_count) == 1 &&
+  return spares->n < SMART_MAX_SPARES && g_atomic_int_get ((int *) &object->ref_count) == 1 &&
          g_atomic_pointer_get (&object->qdata) == NULL;
 }
 
@@ -39,7 +36,7 @@ smart_spares_may_revive (const SmartSpares *spares, GObject *object)
 {
   gboolean has_others = FALSE;
 
-  if (spares->n == MAX_SPARES || g_atomic_int_get ((int *) &object->ref_count) != 1)
+  if (spares->n == SMART_MAX_SPARES || g_atomic_int_get ((int *) &object->ref_count) != 1)
     return FALSE;
 
   g_datalist_foreach (&object->qdata, look_at_data, &has_others);
@@ -51,14 +48,14 @@ void
 smart_spares_keep (SmartSpares *spares, GObject *object)
 {
   /* What was released with it may have taken the room. */
-  if (spares->n == MAX_SPARES)
+  if (spares->n == SMART_MAX_SPARES)
     {
       g_object_unref (object);
       return;
     }
 
   if (spares->objects == NULL)
-    spares->objects = g_new (GObject *, MAX_SPARES);
+    spares->objects = g_new (GObject *, SMART_MAX_SPARES);
   spares->objects[spares->n++] = object;
 }
 

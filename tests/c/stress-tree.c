@@ -283,6 +283,39 @@ tree_grow (Tree *tree, GRand *rand, guint depth, int parent, const Env *caller)
   return index;
 }
 
+/* Nothing but bodies on workers that wait for others there: in a chain where @width
+ * is one. */
+static guint
+tree_grow_offloaded (Tree *tree, GRand *rand, int parent, guint width)
+{
+  guint index = tree->n_nodes++;
+  Node *node = &tree->nodes[index];
+  guint n_children = width == 1 ? 1 : (guint) g_rand_int_range (rand, 0, (int) width + 1);
+
+  node->parent = parent;
+  node->kind = KIND_BLOCKING;
+  node->target = TO_FUNC;
+  node->via = parent < 0 && one_in (rand, 2) ? VIA_CALLBACK : VIA_PUSHED;
+  node->wrap = one_in (rand, 4) ? g_rand_int_range (rand, 0, N_WRAPS) : WRAP_NONE;
+  node->at_once = one_in (rand, 2);
+  node->dropped = parent >= 0 && one_in (rand, 6);
+  node->delay_usec = one_in (rand, 8) ? g_rand_int_range (rand, 0, 1500) : 0;
+  node->fails = one_in (rand, 40);
+  node->own = g_rand_int (rand);
+  choose_trouble (node, rand, tree);
+  if (node->trouble == TIMED && one_in (rand, 2))
+    node->delay_usec = 2 * TIMEOUT_MSEC * 1000;
+
+  while (node->n_children < n_children && tree->n_nodes < MAX_NODES)
+    {
+      guint child = tree_grow_offloaded (tree, rand, (int) index, width);
+
+      node->children[node->n_children++] = child;
+    }
+
+  return index;
+}
+
 /* The model */
 
 /* What comes up from @child to its caller. */
@@ -291,7 +324,7 @@ take_child (Node *node, const Node *child)
 {
   /* What a flight calls is none of those who wait for it, and who waits for his
    * own flight is refused: that is a result of its own. */
-  if (node_is_flight (node) || child->target == TO_OWN_FLIGHT)
+  if (node_is_flight (node) || child->target == TO_OWN_FLIGHT || child->dropped)
     return;
 
   node->worth += child->worth;
@@ -365,16 +398,20 @@ tree_evaluate (Tree *tree)
     }
 }
 
-/* The root is called by a driver, in a loop or not. */
-Tree *
-tree_new (GRand *rand, gboolean in_loop)
+static Tree *
+tree_plant (GRand *rand)
 {
   Tree *tree = g_new0 (Tree, 1);
-  Env env = { in_loop ? HOME : FREE, in_loop, 0, -1, TRUE };
 
   tree->ref_count = 1;
   tree->troubled = one_in (rand, 4);
-  tree_grow (tree, rand, 0, -1, &env);
+
+  return tree;
+}
+
+static Tree *
+tree_finish (Tree *tree)
+{
   tree->nodes[0].wrap = WRAP_NONE;
   tree_evaluate (tree);
   g_atomic_int_inc (&n_trees);
@@ -388,6 +425,29 @@ tree_new (GRand *rand, gboolean in_loop)
   return tree;
 }
 
+/* The root is called by a driver, in a loop or not. */
+Tree *
+tree_new (GRand *rand, gboolean in_loop)
+{
+  Tree *tree = tree_plant (rand);
+  Env env = { in_loop ? HOME : FREE, in_loop, 0, -1, TRUE };
+
+  tree_grow (tree, rand, 0, -1, &env);
+
+  return tree_finish (tree);
+}
+
+/* Likewise, in a loop. */
+Tree *
+tree_new_offloaded (GRand *rand)
+{
+  Tree *tree = tree_plant (rand);
+
+  tree_grow_offloaded (tree, rand, -1, one_in (rand, 4) ? 1 : MAX_CHILDREN);
+
+  return tree_finish (tree);
+}
+
 /* To see that two are the same. */
 guint
 tree_get_digest (Tree *tree, guint digest)
@@ -395,10 +455,9 @@ tree_get_digest (Tree *tree, guint digest)
   for (guint i = 0; i < tree->n_nodes; i++)
     {
       const Node *node = &tree->nodes[i];
-      const guint parts[] = {
-        node->kind, node->target,  node->via,    node->wrap,  node->returns,
-        node->key,  node->trouble, node->meddle, node->worth, node->delay_usec
-      };
+      const guint parts[] = { node->kind,    node->target,     node->via,     node->wrap,
+                              node->returns, node->key,        node->trouble, node->meddle,
+                              node->worth,   node->delay_usec, node->dropped };
 
       for (guint n = 0; n < G_N_ELEMENTS (parts); n++)
         digest = digest * 31 + parts[n];

@@ -107,6 +107,7 @@ typedef struct
   gboolean  at_once;     /* the children: all begun before one is waited for */
   gboolean  enters;      /* between its callbacks, it says which call it is */
   gboolean  tries;       /* its caller, in a loop, waits for it first: refused */
+  gboolean  dropped;     /* its caller begins it and wants nothing of it */
   guint     delay_usec;
   gboolean  fails;
   guint     own;
@@ -142,6 +143,7 @@ extern int n_trees;      /* atomic: alive */
 GType  tree_get_type   (void);
 Tree  *tree_new        (GRand    *rand,
                         gboolean  in_loop);
+Tree  *tree_new_offloaded (GRand *rand);
 Tree  *tree_ref        (Tree     *tree);
 void   tree_unref      (Tree     *tree);
 guint  tree_get_digest (Tree     *tree,

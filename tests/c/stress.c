@@ -25,9 +25,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define N_SYNC_DRIVERS 3
-#define N_LOOP_DRIVERS 3
-#define IN_FLIGHT      4
+#define N_SYNC_DRIVERS    3
+#define N_LOOP_DRIVERS    3
+#define N_OFFLOAD_DRIVERS 2
+#define IN_FLIGHT         4
+#define N_OFFLOADED       64 /* likewise, where there is nothing but bodies on workers */
 
 /* What can be planted between the callers and the library, to see it found. */
 typedef enum
@@ -36,7 +38,8 @@ typedef enum
   PLANT_LOST,   /* a call is never begun, and nobody told */
   PLANT_CANCEL, /* a call is cancelled that nobody has cancelled */
   PLANT_STALE,  /* a lock keeps a result */
-  PLANT_TWICE   /* a lock runs twice at once */
+  PLANT_TWICE,  /* a lock runs twice at once */
+  PLANT_MIXED   /* a call has the arguments of another one */
 } Plant;
 
 static const struct
@@ -51,6 +54,8 @@ static const struct
   { "stale", "*assertion failed*" },
   /* Either the second body sees the first, or the calls do not add up in the end. */
   { "twice", "*flights*" },
+  /* By whose body runs, again. */
+  { "mixed", "*n_started*" },
 };
 
 /* What came of a call. */
@@ -75,6 +80,7 @@ static int n_operations;      /* atomic: these, and what else is done */
 static int n_busy;            /* atomic: drivers */
 static int n_limited;         /* atomic: bodies of the limited function */
 static int n_pooled;          /* atomic: bodies on the pool */
+static int n_dropped;         /* atomic: calls of which nobody wants to know */
 static int n_planted;         /* atomic */
 
 static guint64 option_seed = 0;
@@ -283,7 +289,8 @@ request_init (Request *request, Tree *tree, guint index)
   g_value_init (&request->args[0], tree_get_type ());
   g_value_set_boxed (&request->args[0], tree);
   g_value_init (&request->args[1], G_TYPE_UINT);
-  g_value_set_uint (&request->args[1], index);
+  g_value_set_uint (&request->args[1],
+                    index > 0 && plants_now (PLANT_MIXED, 500) ? index - 1 : index);
 
   g_atomic_int_inc (&n_begun);
   if (node->trouble == CANCELLED_BEFORE || node->trouble == CANCELLED_MEANWHILE ||
@@ -676,6 +683,14 @@ end_in_sync (Account *account, guint index, SmartFuture *begun)
   g_auto (GValue) value = G_VALUE_INIT;
   GError *error = NULL;
 
+  /* It goes on, and keeps the tree until it has ended. */
+  if (node->dropped)
+    {
+      g_atomic_int_inc (&n_dropped);
+      g_atomic_int_inc (&n_settled);
+      return;
+    }
+
   if (future == NULL && node->via == VIA_SYNC)
     {
       account_call_sync (account, index);
@@ -1030,6 +1045,7 @@ typedef struct
 {
   guint number;
   guint n_trees;
+  gboolean offloads; /* nothing but bodies on workers, many at once */
   GRand *rand;
   guint n_begun;
   guint n_pending;
@@ -1039,7 +1055,8 @@ typedef struct
 static Tree *
 next_tree (Driver *driver, gboolean in_loop)
 {
-  Tree *tree = tree_new (driver->rand, in_loop);
+  Tree *tree =
+      driver->offloads ? tree_new_offloaded (driver->rand) : tree_new (driver->rand, in_loop);
 
   tree->resets = flights_get_resets ();
 
@@ -1139,7 +1156,9 @@ loop_driver_begin (Driver *driver)
 static void
 loop_driver_fill (Driver *driver)
 {
-  while (driver->n_begun < driver->n_trees && driver->n_pending < IN_FLIGHT)
+  guint max_pending = driver->offloads ? N_OFFLOADED : IN_FLIGHT;
+
+  while (driver->n_begun < driver->n_trees && driver->n_pending < max_pending)
     loop_driver_begin (driver);
 }
 
@@ -1294,7 +1313,8 @@ run_drivers (GThreadFunc main_func, Driver *drivers, guint n, guint first_number
 {
   for (guint i = 0; i < n; i++)
     {
-      drivers[i] = (Driver) { .number = first_number + i, .n_trees = option_trees };
+      drivers[i].number = first_number + i;
+      drivers[i].n_trees = option_trees;
       drivers[i].rand = g_rand_new_with_seed ((guint32) option_seed * 1000 + drivers[i].number);
       drivers[i].thread = g_thread_new ("driver", main_func, &drivers[i]);
     }
@@ -1353,13 +1373,11 @@ assert_seen (void)
     }
 }
 
-static void
-stress (void)
-{
-  Driver sync_drivers[N_SYNC_DRIVERS];
-  Driver loop_drivers[N_LOOP_DRIVERS];
-  GThread *errand_threads[2];
+static GThread *errand_threads[2];
 
+static void
+set_up (int n_drivers)
+{
   /* A call that was left behind in a worker's private context goes with the
    * worker at the latest: GTask's would stay for 15 s.
    */
@@ -1368,34 +1386,68 @@ stress (void)
   /* To stderr, too: where it fails is where nobody reads a message any more. */
   g_printerr ("# again: stress --seed %" G_GUINT64_FORMAT " --trees %u\n", option_seed,
               option_trees);
+  memset (n_got, 0, sizeof n_got);
   g_atomic_int_set (&n_begun, 0);
   g_atomic_int_set (&n_settled, 0);
   g_atomic_int_set (&n_operations, 0);
-  g_atomic_int_set (&n_busy, N_SYNC_DRIVERS + N_LOOP_DRIVERS);
+  g_atomic_int_set (&n_dropped, 0);
+  g_atomic_int_set (&n_busy, n_drivers);
   errands = g_async_queue_new ();
   flights_init (
       smart_test_bound (option_plant == PLANT_TWICE ? G_USEC_PER_SEC : SMART_TEST_DEADLINE_USEC));
   make_funcs ();
-  for (guint i = 0; i < 2; i++)
+  for (guint i = 0; i < G_N_ELEMENTS (errand_threads); i++)
     errand_threads[i] = g_thread_new ("errands", errand_main, NULL);
+}
 
+/* The drivers have ended. */
+static void
+tear_down (void)
+{
+  wait_for_the_rest ();
+  g_test_message ("%d operations, %d of them calls", g_atomic_int_get (&n_operations),
+                  g_atomic_int_get (&n_settled));
+
+  for (guint i = 0; i < G_N_ELEMENTS (errand_threads); i++)
+    send_errand (NULL, NULL);
+  for (guint i = 0; i < G_N_ELEMENTS (errand_threads); i++)
+    g_thread_join (errand_threads[i]);
+  g_async_queue_unref (errands);
+  flights_clear ();
+  free_funcs ();
+}
+
+static void
+stress (void)
+{
+  Driver sync_drivers[N_SYNC_DRIVERS] = { { 0 } };
+  Driver loop_drivers[N_LOOP_DRIVERS] = { { 0 } };
+
+  set_up (N_SYNC_DRIVERS + N_LOOP_DRIVERS);
   run_drivers (sync_driver_main, sync_drivers, N_SYNC_DRIVERS, 0);
   run_drivers (loop_driver_main, loop_drivers, N_LOOP_DRIVERS, N_SYNC_DRIVERS);
   watch_drivers ();
   join_drivers (sync_drivers, N_SYNC_DRIVERS);
   join_drivers (loop_drivers, N_LOOP_DRIVERS);
-  wait_for_the_rest ();
-  g_test_message ("%d operations, %d of them calls", g_atomic_int_get (&n_operations),
-                  g_atomic_int_get (&n_settled));
+  tear_down ();
   assert_seen ();
+}
 
-  for (guint i = 0; i < 2; i++)
-    send_errand (NULL, NULL);
-  for (guint i = 0; i < 2; i++)
-    g_thread_join (errand_threads[i]);
-  g_async_queue_unref (errands);
-  flights_clear ();
-  free_funcs ();
+/* Workers that wait for workers, many at once, whose calls go as soon as they can. */
+static void
+stress_offloaded (void)
+{
+  Driver drivers[N_OFFLOAD_DRIVERS] = { { .offloads = TRUE }, { .offloads = TRUE } };
+
+  set_up (N_OFFLOAD_DRIVERS);
+  run_drivers (loop_driver_main, drivers, N_OFFLOAD_DRIVERS, 0);
+  watch_drivers ();
+  join_drivers (drivers, N_OFFLOAD_DRIVERS);
+  tear_down ();
+
+  for (guint i = GOT_VALUE; i <= GOT_TIMED_OUT; i++)
+    g_assert_cmpint (g_atomic_int_get (&n_got[i]), >, option_trees / 50);
+  g_assert_cmpint (g_atomic_int_get (&n_dropped), >, option_trees / 10);
 }
 
 static guint
@@ -1430,7 +1482,10 @@ planted (gconstpointer data)
     {
       option_plant = GPOINTER_TO_UINT (data);
       option_trees = MAX (option_trees, 1000);
-      stress ();
+      if (option_plant == PLANT_MIXED)
+        stress_offloaded ();
+      else
+        stress ();
       return;
     }
 
@@ -1484,6 +1539,7 @@ main (int argc, char *argv[])
 
   smart_test_add_main ("/stress/same-program", same_program);
   smart_test_add_main ("/stress/trees", stress);
+  smart_test_add_main ("/stress/offloaded", stress_offloaded);
   for (guint plant = PLANT_LOST; plant < G_N_ELEMENTS (plants); plant++)
     {
       g_autofree char *path = g_strconcat ("/stress/planted/", plants[plant].name, NULL);

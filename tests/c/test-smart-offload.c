@@ -364,6 +364,84 @@ delivers_in_batches (void)
   g_main_context_pop_thread_default (context);
 }
 
+/* Which SmartCalls the bodies have seen. */
+typedef struct
+{
+  GObject *source; /* nullable */
+  GMutex lock;
+  GHashTable *seen; /* lock */
+  guint n_back;
+} Seen;
+
+static void
+seen_body (SmartCall *call, gpointer user_data)
+{
+  Seen *seen = user_data;
+
+  g_mutex_lock (&seen->lock);
+  g_hash_table_add (seen->seen, call);
+  g_mutex_unlock (&seen->lock);
+  smart_call_return_int (call, smart_call_get_int (call, 0) + 1);
+}
+
+static void
+seen_ready (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  Seen *seen = user_data;
+  g_auto (GValue) value = G_VALUE_INIT;
+  g_autoptr (GError) error = NULL;
+
+  smart_async_func_call_finish (SMART_ASYNC_FUNC (source), result, &value, &error);
+  g_assert_no_error (error);
+  g_assert_cmpint (g_value_get_int (&value), ==, (int) ++seen->n_back);
+}
+
+static gboolean
+all_seen_are_back (gpointer seen)
+{
+  return ((Seen *) seen)->n_back == N_BLOCKED;
+}
+
+static void
+call_and_let_it_end (gpointer data)
+{
+  Seen *seen = data;
+  g_autoptr (SmartAsyncFunc) func = smart_async_func_new_blocking (seen_body, seen, NULL);
+  GValue arg = G_VALUE_INIT;
+
+  g_value_init (&arg, G_TYPE_INT);
+  for (int i = 0; i < N_BLOCKED; i++)
+    {
+      g_value_set_int (&arg, i);
+      smart_async_func_call_async (func, seen->source, &arg, 1, NULL, seen_ready, seen);
+      smart_test_wait_until (is_at_rest, NULL);
+    }
+}
+
+/* While their caller does not come back to his loop: those that have nothing to release
+ * there serve again, the others wait for him. */
+static void
+calls_serve_again (void)
+{
+  g_autoptr (GObject) source = g_object_new (G_TYPE_OBJECT, NULL);
+
+  for (int i = 0; i < 2; i++)
+    {
+      Seen seen = { .source = i == 0 ? NULL : source, .seen = g_hash_table_new (NULL, NULL) };
+
+      /* Other threads would bring calls of earlier tests. */
+      start_cold ();
+      g_mutex_init (&seen.lock);
+      smart_test_in_loop (call_and_let_it_end, all_seen_are_back, &seen);
+      if (seen.source == NULL)
+        g_assert_cmpuint (g_hash_table_size (seen.seen), <, N_BLOCKED / 2);
+      else
+        g_assert_cmpuint (g_hash_table_size (seen.seen), ==, N_BLOCKED);
+      g_hash_table_unref (seen.seen);
+      g_mutex_clear (&seen.lock);
+    }
+}
+
 static void
 gather_and_go (gpointer data)
 {
@@ -499,6 +577,7 @@ main (int argc, char *argv[])
   smart_test_add ("/offload/no-ticket-from-worker", no_ticket_from_worker);
   smart_test_add ("/offload/waiting", counts_those_who_wait);
   smart_test_add ("/offload/batch", delivers_in_batches);
+  smart_test_add ("/offload/calls-serve-again", calls_serve_again);
   smart_test_add ("/offload/reset", reset_ends_idle_threads);
   smart_test_add ("/offload/tells-of-its-end", tells_of_its_end);
   smart_test_add ("/offload/keeps-what-is-borrowed", keeps_what_is_borrowed);

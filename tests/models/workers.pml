@@ -42,6 +42,8 @@
  * BAD: -DBUG_IDLE_LATER -DN_CALLERS=2 -DMAX_TICKETS=0
  * BAD: -DBUG_TIMEOUT_FIRST -DN_CALLERS=1 -DROUNDS=2 -DMAX_TICKETS=0 -DN_TIMEOUTS=1
  * BAD: -DBUG_IF -DN_CALLERS=2 -DROUNDS=2 -DMAX_TICKETS=0 -DBASE_THREADS=2 -DN_TIMEOUTS=1
+ * BAD: -DBUG_LOOKS_AWAY -DN_CALLERS=1 -DROUNDS=2 -DMAX_TICKETS=0
+ * BAD: -DBUG_LOOKS_FOR_ALL -DN_CALLERS=3 -DROUNDS=2 -DMONITOR -DGATED -DBASE_THREADS=0 -DMAX_TICKETS=0
  * BAD: -DBUG_NO_ROOM -DN_CALLERS=1 -DCHAIN=3
  * BAD: -DBUG_NOT_SUMMONED -DN_CALLERS=1 -DCHAIN=3
  * BAD: -DBUG_ALONE -DN_CALLERS=2 -DGATED -DBASE_THREADS=2
@@ -100,6 +102,7 @@
 #define END 2
 #define LOOP 3
 #define LEAVE 4
+#define LOOK 5
 
 /* Processes, by their number. */
 #define MAX_PROCESSES 20
@@ -108,6 +111,7 @@
 chan queue = [N_CALLS] of { byte };
 byte n_threads, n_starting, n_idle, n_called, n_tickets, n_waiting, n_summoned, n_late;
 bool idle_serial;
+bool looks_out; /* one of the idle ones has not gone to sleep yet */
 bool has_monitor, monitor_sleeps;
 bool moved; /* n_taken has grown since the monitor looked */
 bool closed;
@@ -183,9 +187,15 @@ inline count_summoned ()
   assert (n_summoned <= on_way)
 }
 
+/* Who looks out sees it, once: a signal is for another one. */
 inline call_idle ()
 {
   n_idle--;
+#ifdef BUG_LOOKS_FOR_ALL
+  signals = !looks_out;
+#else
+  signals = !(looks_out && n_called == 0);
+#endif
   n_called++;
   count_summoned ()
 }
@@ -226,8 +236,7 @@ inline summon (may_issue)
   if
   :: n_summoned > 0 || N_QUEUED == 0
   :: !(n_summoned > 0 || N_QUEUED == 0) && n_idle > 0 ->
-    call_idle ();
-    signals = true
+    call_idle ()
   :: !(n_summoned > 0 || N_QUEUED == 0) && n_idle == 0 ->
     if
     :: may_issue && SHARED && n_tickets < MAX_TICKETS ->
@@ -532,6 +541,19 @@ inline time_out ()
 #define ITERATES false
 #endif
 
+/* HOLDS: the lock. It is given up while it looks. */
+inline look_out ()
+{
+  if
+  :: !looks_out ->
+    looks_out = true;
+    looks = true;
+    does = LOOK;
+    break
+  :: else
+  fi
+}
+
 /* ticket_main () and thread_main (), with serve () and idle (). */
 proctype Worker (bool is_ticket)
 {
@@ -539,7 +561,7 @@ proctype Worker (bool is_ticket)
 #ifdef ASYNC
   byte w;
 #endif
-  bool issues, signals, starts, monitors, runs, serial, idles, in_time, woken;
+  bool issues, signals, starts, monitors, runs, serial, idles, in_time, woken, looks;
   bool comes = true, arrives = true;
   bool begins, has_context, loops;
 
@@ -552,6 +574,18 @@ proctype Worker (bool is_ticket)
       use_pool ();
       n_starting = (comes && !is_ticket -> n_starting - 1 : n_starting);
       comes = false;
+      looks_out = (looks -> false : looks_out);
+#ifdef BUG_LOOKS_AWAY
+      if
+      :: looks ->
+        looks = false;
+        work_waiters++;
+        does = WAIT;
+        goto gave_up
+      :: else
+      fi;
+#endif
+      looks = false;
       do
       :: idles && LEAVES ->
         n_idle--;
@@ -615,10 +649,12 @@ proctype Worker (bool is_ticket)
         n_idle++;
         serial = idle_serial;
         in_time = true;
-        idles = true
+        idles = true;
+        look_out ()
 #endif
       od
     }
+gave_up:
 #ifdef BUG_IDLE_LATER
     if
     :: does == WAIT && !idles ->
@@ -656,6 +692,8 @@ proctype Worker (bool is_ticket)
       skip
 #endif
 #endif
+    /* For a moment, whatever there is to be seen. */
+    :: does == LOOK -> skip
     :: does == WAIT ->
       if
       :: atomic
@@ -695,7 +733,7 @@ proctype Worker (bool is_ticket)
 /* monitor_main (), with grow (). */
 proctype Monitor ()
 {
-  bool was_queued, starts, woken, serial;
+  bool was_queued, signals, starts, woken, serial;
   byte n;
 
   do
@@ -759,7 +797,12 @@ proctype Monitor ()
         n > 0 ->
         n--;
         if
-        :: n_idle > 0 -> call_idle (); signal_work ()
+        :: n_idle > 0 ->
+          call_idle ();
+          if
+          :: signals -> signals = false; signal_work ()
+          :: else
+          fi
         :: n_idle == 0 && N_BUSY < MAX_THREADS -> add_thread ()
         :: else
         fi

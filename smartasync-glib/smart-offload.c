@@ -26,7 +26,9 @@
 #include "smart-context-pool-private.h"
 #include "smart-context-private.h"
 
+#ifdef HAVE_SCHED_GETCPU
 #include <sched.h>
+#endif
 #include <time.h>
 
 /* Of the ten threads in GTask's pool. */
@@ -791,6 +793,17 @@ serve_executor (Worker *worker)
   while (pool->head != NULL || worker->context != NULL);
 }
 
+/* Where this thread runs; the same for all where that is not known. */
+static int
+get_processor (void)
+{
+#ifdef HAVE_SCHED_GETCPU
+  return sched_getcpu ();
+#else
+  return 0;
+#endif
+}
+
 /* Looks whether somebody calls for an idle thread, for a moment. One of them does: more
  * would only be in each other's way. So it would be in its caller's, where that is on
  * this processor. HOLDS: pool->lock, which it gives up meanwhile */
@@ -799,7 +812,7 @@ look_out (Pool *pool)
 {
   gint64 until = g_get_monotonic_time () + LOOK_USEC;
 
-  if (pool->looks_out || pool->processor == sched_getcpu ())
+  if (pool->looks_out || pool->processor == get_processor ())
     return;
 
   pool->looks_out = TRUE;
@@ -1190,7 +1203,7 @@ smart_pool_submit (SmartPool *pool, SmartCall *call, guint max_pending)
     pool->head = call;
   pool->tail = call;
   pool->n_queued++;
-  pool->processor = sched_getcpu ();
+  pool->processor = get_processor ();
   if (!is_shared (pool))
     smart_call_set_pool (call, pool);
 

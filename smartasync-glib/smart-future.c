@@ -1643,7 +1643,6 @@ typedef struct
   gconstpointer origin;
   GAsyncReadyCallback callback;
   gpointer user_data;
-  GDestroyNotify dropped; /* nullable: called instead, where there is no context any more */
 } ReadyListener;
 
 static void
@@ -1663,31 +1662,26 @@ ready_told (SmartParcel *parcel, gboolean run)
       listener->callback (listener->source_object, G_ASYNC_RESULT (future), listener->user_data);
       release (future);
     }
-  else if (listener->dropped != NULL)
-    {
-      listener->dropped (listener->user_data);
-    }
 
   g_clear_object (&listener->source_object);
   smart_listener_clear (base);
   g_free (listener);
 }
 
-static ReadyListener *
-ready_listener_new (SmartInbox *inbox,
-                    GObject *source_object,
-                    GAsyncReadyCallback callback,
-                    gpointer user_data)
+static void
+fill_in (ReadyListener *listener,
+         SmartInbox *inbox,
+         GObject *source_object,
+         gconstpointer origin,
+         GAsyncReadyCallback callback,
+         gpointer user_data)
 {
-  ReadyListener *listener = g_new0 (ReadyListener, 1);
-
   listener->base.parcel.deliver = ready_told;
   listener->base.inbox = inbox;
   listener->source_object = source_object != NULL ? g_object_ref (source_object) : NULL;
+  listener->origin = origin;
   listener->callback = callback;
   listener->user_data = user_data;
-
-  return listener;
 }
 
 /* Calls @callback (nullable: only keeps the order) in the context of @inbox
@@ -1700,9 +1694,9 @@ smart_outcome_call_back_from (SmartOutcome *outcome,
                               GAsyncReadyCallback callback,
                               gpointer user_data)
 {
-  ReadyListener *listener = ready_listener_new (inbox, source_object, callback, user_data);
+  ReadyListener *listener = g_new0 (ReadyListener, 1);
 
-  listener->origin = origin;
+  fill_in (listener, inbox, source_object, origin, callback, user_data);
   smart_outcome_listen (outcome, &listener->base);
 }
 
@@ -1715,6 +1709,24 @@ smart_outcome_call_back (SmartOutcome *outcome,
                          gpointer user_data)
 {
   smart_outcome_call_back_from (outcome, inbox, source_object, source_object, callback, user_data);
+}
+
+/* Who has to be told that there is no context any more. Few do: of those who wait
+ * for a result, many may be in flight, and none is to be larger than it must. */
+typedef struct
+{
+  ReadyListener ready;
+  GDestroyNotify dropped; /* nullable */
+} WatchListener;
+
+static void
+watch_told (SmartParcel *parcel, gboolean run)
+{
+  WatchListener *listener = (WatchListener *) parcel;
+
+  if (!run && listener->dropped != NULL)
+    listener->dropped (listener->ready.user_data);
+  ready_told (parcel, run);
 }
 
 /**
@@ -1738,14 +1750,15 @@ smart_future_watch (SmartFuture *future,
                     gpointer user_data,
                     GDestroyNotify dropped)
 {
-  ReadyListener *listener;
+  WatchListener *listener;
 
   g_return_if_fail (SMART_IS_FUTURE (future));
   g_return_if_fail (callback != NULL);
 
-  listener = ready_listener_new (smart_context_get_inbox (G_PRIORITY_DEFAULT), G_OBJECT (future),
-                                 callback, user_data);
-  listener->origin = future;
+  listener = g_new0 (WatchListener, 1);
+  fill_in (&listener->ready, smart_context_get_inbox (G_PRIORITY_DEFAULT), G_OBJECT (future), future,
+           callback, user_data);
+  listener->ready.base.parcel.deliver = watch_told;
   listener->dropped = dropped;
-  smart_outcome_listen (smart_future_get_outcome (future), &listener->base);
+  smart_outcome_listen (smart_future_get_outcome (future), &listener->ready.base);
 }

@@ -1756,8 +1756,8 @@ smart_future_watch (SmartFuture *future,
   g_return_if_fail (callback != NULL);
 
   listener = g_new0 (WatchListener, 1);
-  fill_in (&listener->ready, smart_context_get_inbox (G_PRIORITY_DEFAULT), G_OBJECT (future), future,
-           callback, user_data);
+  fill_in (&listener->ready, smart_context_get_inbox (G_PRIORITY_DEFAULT), G_OBJECT (future),
+           future, callback, user_data);
   listener->ready.base.parcel.deliver = watch_told;
   listener->dropped = dropped;
   smart_outcome_listen (smart_future_get_outcome (future), &listener->ready.base);

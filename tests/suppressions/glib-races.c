@@ -6,7 +6,7 @@
  *   export PKG_CONFIG_PATH=$(build-aux/tsan-glib)/lib/pkgconfig
  *   gcc -g -fsanitize=thread tests/suppressions/glib-races.c $(pkg-config --cflags --libs gio-2.0) \
  *     -Wl,-rpath,$(pkg-config --variable=libdir gio-2.0)
- *   for race in quark handlers closure ready-time condition; do G_SLICE=always-malloc ./a.out $race; done
+ *   for race in quark class handlers closure ready-time condition; do G_SLICE=always-malloc ./a.out $race; done
  */
 
 #include <gio/gio.h>
@@ -28,6 +28,16 @@ static void
 quark (gboolean is_first)
 {
   g_assert_cmpuint (g_io_error_quark (), !=, 0);
+}
+
+/* One makes a class that is derived from the one that the other has objects of. */
+static void class(gboolean is_first)
+{
+  for (guint i = 0; i < N_ROUNDS && !is_first; i++)
+    g_object_unref (g_object_new (G_TYPE_OBJECT, NULL));
+
+  if (is_first)
+    g_type_class_unref (g_type_class_ref (G_TYPE_SIMPLE_ACTION));
 }
 
 /* One has objects go that were connected to what the other looks at. */
@@ -136,8 +146,8 @@ static const struct
   const char *name;
   void (*run) (gboolean is_first);
 } races[] = {
-  { "quark", quark },           { "handlers", handlers },   { "closure", closure },
-  { "ready-time", ready_time }, { "condition", condition },
+  { "quark", quark },     { "class", class },           { "handlers", handlers },
+  { "closure", closure }, { "ready-time", ready_time }, { "condition", condition },
 };
 
 static gpointer

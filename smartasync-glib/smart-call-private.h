@@ -36,7 +36,7 @@ void          smart_call_run_blocking    (SmartCall      *call);
 gboolean      smart_call_may_run         (SmartCall      *call);
 void          smart_call_release         (SmartCall      *call);
 void          smart_call_release_at_home (SmartCall      *call);
-GObject      *smart_call_send            (SmartCall      *call);
+GObject      *smart_call_strip           (SmartCall      *call);
 
 SmartInbox   *smart_call_get_inbox       (SmartCall      *call);
 SmartOutcome *smart_call_get_outcome     (SmartCall      *call);

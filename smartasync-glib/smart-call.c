@@ -52,7 +52,7 @@ struct _SmartCall
   GObject parent_instance;
 
   SmartOutcome *outcome; /* immutable; a reference */
-  SmartAsyncFunc *func;  /* immutable; a reference; NULL for a continuation */
+  SmartAsyncFunc *func;  /* immutable until it is released; a reference; NULL for a continuation */
   /* Immutable once it has begun. */
   GObject *source; /* a reference */
   union
@@ -231,7 +231,8 @@ end (SmartCall *call)
   g_clear_object (&call->func);
 }
 
-/* Takes the last reference. The object serves the next call, if there is room. */
+/* Takes a reference. If it is the last one, the object serves the next call, where
+ * there is room. */
 static void
 use_again (SmartCall *call, SmartThread *thread)
 {
@@ -261,7 +262,9 @@ smart_call_release (SmartCall *call)
 }
 
 /* Whether it has something that must be released at home, beside its function, or
- * somebody else has it. */
+ * somebody else has it. It has settled, so that nobody finds it by its outcome any
+ * more, and who has no reference gets none; only a weak one might be made into one,
+ * and of those the data tell, which are looked at after the count. */
 static gboolean
 has_luggage (SmartCall *call)
 {
@@ -270,7 +273,7 @@ has_luggage (SmartCall *call)
   if (g_atomic_int_get ((int *) &object->ref_count) != 1 ||
       g_atomic_pointer_get (&object->qdata) != NULL || call->source != NULL ||
       call->n_args > N_INLINE_ARGS || call->home.context != NULL || call->pinned != NULL ||
-      G_VALUE_TYPE (&call->held_value) != G_TYPE_INVALID)
+      call->turns != NULL || G_VALUE_TYPE (&call->held_value) != G_TYPE_INVALID)
     return TRUE;
 
   for (guint i = 0; i < call->n_args; i++)
@@ -280,12 +283,12 @@ has_luggage (SmartCall *call)
   return FALSE;
 }
 
-/* What a worker that is done with @call (taken) sends home, where somebody is about
- * to hear of the outcome, and has it. Where that is no more than a reference to its
+/* What a thread that is done with @call (taken) has to send home, where somebody is
+ * about to hear of the outcome, and has it. Where that is no more than a reference to its
  * function, the call itself serves the next one, or goes: to free so many objects is
  * work that its caller, who has all the results to look at, is better spared. */
 GObject *
-smart_call_send (SmartCall *call)
+smart_call_strip (SmartCall *call)
 {
   GObject *func = (GObject *) call->func;
 
@@ -1699,7 +1702,8 @@ free_timeout (gpointer data)
  * @destroy: (nullable): frees @user_data
  *
  * Calls @function in the context that the body runs in; again and again, until
- * it returns %G_SOURCE_REMOVE. As long as it may be called, @call is held.
+ * it returns %G_SOURCE_REMOVE. As long as it may be called, @call is held: a body
+ * that returns before removes it.
  *
  * Returns: the id of the source in [method@SmartAsync.Call.get_context]; 0 if
  *   that is no more

@@ -148,7 +148,8 @@ smart_outcome_shield (SmartOutcome *outcome)
     return;
 
   g_mutex_lock (&outcome->lock);
-  /* Others may be reading it, without the lock, where it is set. */
+  /* Others may be reading it, without the lock, but only where it is set: then it is
+   * not written. */
   if (!outcome->wants_own)
     outcome->wants_own = TRUE;
   outcome->shielded = TRUE;

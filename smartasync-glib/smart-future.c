@@ -325,9 +325,9 @@ in_order (SmartListener *newest, SmartOutcome *outcome)
 }
 
 /* Once the first one is handed over, its context may release all that there is:
- * nothing but the list is touched any more. A worker must not be who drops the
- * last reference: so the call, which has one, goes with the first listener of
- * its home (one parcel and not two), or after all others. */
+ * nothing but the list is touched any more. A worker must not be who drops the last
+ * reference: so what is left of the call goes with the first listener of its home,
+ * which has one (one parcel and not two), or the call after all others. */
 static void
 tell_all (SmartListener *listeners, SmartCall *spent)
 {
@@ -338,7 +338,7 @@ tell_all (SmartListener *listeners, SmartCall *spent)
       listeners = get_next (listener);
       if (spent != NULL && listener->inbox != NULL &&
           listener->inbox == smart_call_get_inbox (spent))
-        listener->spent = smart_call_send (g_steal_pointer (&spent));
+        listener->spent = smart_call_strip (g_steal_pointer (&spent));
 
       tell (listener);
     }

@@ -56,7 +56,7 @@
 /* How often a pool without any thread is to be tried again. */
 #define RETRY_MSEC 10
 
-/* So many calls that workers are done with wait to serve their callers again. */
+/* So many calls that workers are done with wait to serve whoever calls next. */
 #define MAX_SPARE_CALLS 64
 
 /* So long a worker looks for more before it sleeps: about what it takes to wake it
@@ -97,7 +97,7 @@ struct _SmartPool
   guint idle_serial; /* lock: a reset sends the idle threads home */
 
   int processor;           /* lock: where the last call was made */
-  gboolean looks_out;      /* lock: of the idle ones, one is awake yet */
+  gboolean looks_out;      /* lock: of the idle ones, one is still awake */
   gboolean has_monitor;    /* lock */
   gboolean monitor_sleeps; /* lock */
 
@@ -246,12 +246,14 @@ ticket_main (GTask *ticket, gpointer source_object, gpointer task_data, GCancell
   SmartThread *thread = smart_thread_get ();
 
   thread->is_worker = TRUE;
-  thread->goes_on = FALSE;
+  thread->has_run = FALSE;
   g_mutex_lock (&pool->lock);
   serve (pool);
   g_mutex_unlock (&pool->lock);
 
-  /* It counts still: this may wait for the interpreter's lock. */
+  /* It counts still: this may wait for the interpreter's lock. What the interpreter
+   * does then may run a body here, for which nothing is to be kept any more. */
+  thread->has_run = FALSE;
   tell_interpreter (thread);
 
   g_mutex_lock (&pool->lock);
@@ -373,8 +375,8 @@ typedef enum
 } Summons;
 
 /* Calls for an idle one, if there is any. Whether it has to be woken up: who looks out
- * sees it, and if another one who was woken up is there first, that goes back to sleep.
- * So there are never more called for than look out or have been woken up. HOLDS:
+ * sees it, and if one who was woken up comes before him, he goes to sleep instead. So
+ * there are never more called for than look out or have been woken up. HOLDS:
  * pool->lock */
 static gboolean
 call_idle (Pool *pool, Summons *summons)
@@ -564,7 +566,7 @@ static int interpreter_is_gone = FALSE;
 static gboolean
 is_borrowed_again (SmartThread *thread)
 {
-  return thread->is_worker && thread->goes_on;
+  return thread->is_worker && thread->has_run;
 }
 
 /**
@@ -626,7 +628,7 @@ serve (Pool *pool)
       g_mutex_unlock (&pool->lock);
       send (pool, summons);
       run (call);
-      thread->goes_on = TRUE;
+      thread->has_run = TRUE;
       g_mutex_lock (&pool->lock);
       give_spare_calls (pool, thread);
       /* It never got there: it was cancelled. */
@@ -806,7 +808,8 @@ get_processor (void)
 
 /* Looks whether somebody calls for an idle thread, for a moment. One of them does: more
  * would only be in each other's way. So it would be in its caller's, where that is on
- * this processor. HOLDS: pool->lock, which it gives up meanwhile */
+ * this processor. What it sees without the lock decides nothing: idle() looks again.
+ * HOLDS: pool->lock, which it gives up meanwhile */
 static void
 look_out (Pool *pool)
 {

@@ -9,7 +9,8 @@ G_BEGIN_DECLS
 /* How deep calls nest as a rule. */
 #define SMART_MAX_SPARES 8
 
-/* Of one type. They belong to a thread: there is nothing to lock. */
+/* Of one type. They belong to a thread: there is nothing to lock. Calls pass from one
+ * thread to another by way of the shared pool, under its lock. */
 typedef struct
 {
   GObject **objects; /* references */

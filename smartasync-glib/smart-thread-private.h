@@ -45,7 +45,7 @@ struct _SmartThread
 
   gpointer      pool;          /* smart-offload.c: the pool that it is of */
   gboolean      is_worker;     /* smart-offload.c: of the shared pool */
-  gboolean      goes_on;       /* smart-offload.c: it has run a call since it came to the queue */
+  gboolean      has_run;       /* smart-offload.c: a call, since it came to the queue */
   gpointer      entering;      /* smart-offload.c: the pool that knows it waits for an interpreter */
   void        (*ended) (void); /* smart-offload.c: what an interpreter has called when it ends */
   GMainContext *loop;          /* smart-offload.c: where the calls go on that it has begun */

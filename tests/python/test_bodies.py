@@ -17,7 +17,7 @@ import harness
 from cells import ASYNCIO_CALLERS, CALLERS
 from harness import Home, expect, expect_error, expect_strays, run_asyncio, start_thread, test
 
-from gi.repository import Gio, GLib, SmartAsync
+from gi.repository import Gio, SmartAsync
 from smartasync_glib import loops
 
 smartasync = SmartAsync.smartasync
@@ -71,7 +71,8 @@ async def goes_on():
     own = Gio.Cancellable.get_current()
     begun = asyncio.ensure_future(offloaded(gate))
     await harness.until(lambda: gate.n_waiting)
-    for fail in (is_late, is_in_failing_group, has_late_one):
+    for fail in (is_late, is_in_failing_group, has_late_one, is_late_in_manager, is_late_in_stack,
+                 is_late_in_generator):
         await fail()
         assert own is None or not own.is_cancelled(), fail
         await SmartAsync.sleep(0.001)
@@ -103,6 +104,37 @@ async def is_in_failing_group():
 async def fail_later():
     await SmartAsync.sleep(0.001)
     raise LookupError
+
+
+@contextlib.asynccontextmanager
+async def limited():
+    async with asyncio.timeout(0.001):
+        yield
+
+
+async def is_late_in_manager():
+    with contextlib.suppress(TimeoutError):
+        async with limited():
+            await SmartAsync.sleep(harness.DEADLINE)
+
+
+async def is_late_in_stack():
+    with contextlib.suppress(TimeoutError):
+        async with contextlib.AsyncExitStack() as stack:
+            await stack.enter_async_context(limited())
+            await stack.enter_async_context(asyncio.timeout(harness.DEADLINE))
+            await SmartAsync.sleep(harness.DEADLINE)
+
+
+async def is_late_in_generator():
+    async def numbers():
+        async with asyncio.timeout(0.001):
+            await SmartAsync.sleep(harness.DEADLINE)
+            yield 7
+
+    with contextlib.suppress(TimeoutError):
+        async for _ in numbers():
+            pass
 
 
 @smartasync
@@ -259,6 +291,72 @@ def cancels_both():
 
         task = None
         assert run_asyncio(in_loop, loop=loop) and seen == [True], (loop, seen)
+
+
+class Elusive:
+    """Says nothing of itself, like a proxy whose object has gone."""
+
+    def __getattribute__(self, _):
+        raise ReferenceError
+
+    __eq__ = __getattribute__
+    __hash__ = None
+
+
+@test('/python/bodies/asyncio/cancelled-without')
+def cancelled_without():
+    """What has cancelled the task is not the body's own, though the body has it in a variable."""
+    for loop in harness.LOOPS:
+        seen = []
+
+        @smartasync
+        async def body(_group, _timeout, _object):
+            own = Gio.Cancellable.get_current()
+            try:
+                await SmartAsync.sleep(harness.DEADLINE)
+            finally:
+                seen.append(own.is_cancelled())
+
+        async def in_failing_group():
+            async with asyncio.TaskGroup() as group:
+                group.create_task(fail_later())
+                await body(group, None, Elusive())
+
+        async def in_time():
+            async with asyncio.timeout(0.001) as timeout:
+                await body(None, timeout, Elusive())
+
+        for run, error in ((in_failing_group, ExceptionGroup), (in_time, TimeoutError)):
+            expect(error, lambda: run_asyncio(run, loop=loop))
+        assert seen == [True, True], (loop, seen)
+
+
+@test('/python/bodies/asyncio/cancelled-before')
+def cancelled_before():
+    """What clears up after a cancellation has timeouts of its own."""
+    for loop in harness.LOOPS:
+        seen = []
+
+        @smartasync
+        async def clear_up():
+            own = Gio.Cancellable.get_current()
+            with contextlib.suppress(asyncio.CancelledError):  # as which 3.11 has the timeout
+                await is_late()
+            seen.append(own.is_cancelled())
+
+        async def work():
+            try:
+                await asyncio.sleep(harness.DEADLINE)
+            finally:
+                await clear_up()
+
+        async def in_loop():
+            task = asyncio.create_task(work())
+            asyncio.get_running_loop().call_soon(task.cancel)
+            await asyncio.wait([task])
+            return task.cancelled()
+
+        assert run_asyncio(in_loop, loop=loop) and seen == [False], (loop, seen)
 
 
 @test('/python/bodies/asyncio/group')

@@ -4,11 +4,12 @@
 
 import asyncio
 import contextlib
-import gc
 import weakref
 
 import _smartasync_glib as native
 from gi.repository import Gio, GObject, SmartAsync
+
+from . import interrupt, scopes
 
 _RESOLVED = SmartAsync.FutureStatus.RESOLVED
 
@@ -100,30 +101,6 @@ def is_task_cancelled(task):
                for watch in _watches.get(task, ()))
 
 
-def count_own(coroutine):
-    """How many of the requests to cancel its task come from within it.
-
-    asyncio.timeout() and asyncio.TaskGroup cancel the task that they are part of, and take that back
-    when they end: for that a call is not cancelled. They are on the stacks of the frames that wait.
-    """
-    entered, frames = {}, [coroutine]
-    for frame in frames:
-        for held in gc.get_referents(frame):
-            if hasattr(held, 'throw') and held not in frames:
-                frames.append(held)
-            # Itself, or its bound __aexit__().
-            manager = getattr(held, '__self__', held)
-            if isinstance(manager, (asyncio.Timeout, asyncio.TaskGroup)):
-                entered[id(manager)] = manager
-    return sum(_has_cancelled(manager) for manager in entered.values())
-
-
-def _has_cancelled(manager):
-    if isinstance(manager, asyncio.TaskGroup):
-        return manager._parent_cancel_requested
-    return manager._state.value == 'expiring'
-
-
 class Watch:
     """Cancels a task when a cancellable is."""
 
@@ -179,16 +156,19 @@ class CallWatch(Watch):
         super().__init__(call.get_cancellable(), loop, asyncio.current_task())
         self.future = future
         self.by_task = False
+        # Requests that it has been told of, as in what clears up after one; not what is to come.
+        self.n_before = self.task.cancelling() - interrupt.has_to_cancel(self.task)
 
     def cancel_task(self):
         if not self.by_task:
             super().cancel_task()
 
     def cancel_call(self, coroutine):
-        """The task was cancelled; whether that is anything to the call, whose coroutine this is."""
+        """The task was cancelled: whether the call, whose coroutine this is, is then, too."""
         if self.has_cancelled:
             return True
-        if self.task.cancelling() <= count_own(coroutine):
+        n_own = scopes.count_own_cancellations(self.task, coroutine)
+        if self.task.cancelling() - self.n_before <= n_own:
             return False
         self.by_task = True
         self.future.cancel()

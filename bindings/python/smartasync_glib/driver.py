@@ -58,7 +58,9 @@ def _advise(error):
         traceback = traceback.tb_next
     if (type(error) is RuntimeError and traceback is not None
             and traceback.tb_frame.f_globals.get('__package__') == 'asyncio'):
-        error.add_note(f'asyncio {_ADVICE}')
+        note = f'asyncio {_ADVICE}'
+        if note not in getattr(error, '__notes__', ()):
+            error.add_note(note)
 
 
 def run_soon(context, function):
@@ -157,6 +159,8 @@ class Driver:
             self.on_cancelled(cancellable)
 
     def on_cancelled(self, _):
+        if self.cancelling is not None:  # twice, where it was cancelled as we began to watch
+            self.cancelling.destroy()
         self.cancelling = run_soon(self.main_context, self.cancel)
         # Either end() sees the source, or this that it has been there: a context that nobody
         # iterates any more would keep all that the source holds, itself among it.

@@ -86,17 +86,20 @@ contract('D2.a/input', () => h.inLoop(async () => {
     child.wait(null);
 }));
 
+// Here, because nothing else holds it while a signal is on its way, and with it the callback.
+let bus;
+
 contract('D2.a/signal', () => h.inLoop(async () => {
-    const bus = Gio.bus_get_sync(Gio.BusType.SESSION, null);
-    let id;
+    bus = Gio.bus_get_sync(Gio.BusType.SESSION, null);
     const seen = new Promise(resolve => {
-        id = bus.signal_subscribe(null, 'org.example.Test', 'Seen', null, null,
-            Gio.DBusSignalFlags.NONE, () => resolve(isAsync()));
+        const id = bus.signal_subscribe(null, 'org.example.Test', 'Seen', null, null,
+            Gio.DBusSignalFlags.NONE, () => {
+                bus.signal_unsubscribe(id);
+                resolve(isAsync());
+            });
     });
     bus.emit_signal(null, '/', 'org.example.Test', 'Seen', null);
     assertEqual(await seen, true);
-    // Here, because a callback does not keep the connection alive that is to call it.
-    bus.signal_unsubscribe(id);
 }));
 
 function runApplication(flags) {

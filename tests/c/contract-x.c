@@ -937,23 +937,56 @@ test_dump (void)
 }
 
 /* Two waits that are long, one of each kind. */
+typedef struct
+{
+  GAsyncQueue *told; /* of a wait that takes long */
+  SmartFuture *future;
+  SmartCall *kept;
+} LongWaits;
+
+static void
+on_message (const char *domain, GLogLevelFlags level, const char *message, gpointer told)
+{
+  g_log_default_handler (domain, level, message, NULL);
+  g_async_queue_push (told, told);
+}
+
+/* Each wait lasts until it has been told of. */
+static gpointer
+end_waits (gpointer data)
+{
+  LongWaits *waits = data;
+
+  g_async_queue_pop (waits->told);
+  smart_future_resolve (waits->future, NULL);
+  g_async_queue_pop (waits->told);
+  smart_call_return_none (waits->kept);
+
+  return NULL;
+}
+
 static void
 wait_for_long (gconstpointer unused)
 {
-  g_autoptr (SmartFuture) future = smart_future_new (NULL);
-  g_autoptr (SmartAsyncFunc) lonely = NULL;
-  SmartCall *kept = NULL;
+  LongWaits waits = { g_async_queue_new (), smart_future_new (NULL), NULL };
+  g_autoptr (SmartAsyncFunc) lonely =
+      named (smart_async_func_new (keep_call, &waits.kept, NULL), "lonely");
+  GThread *thread;
 
   /* Ten seconds are long for a test. */
   g_setenv ("SMARTASYNC_DEBUG", "waits", TRUE);
   g_setenv ("SMARTASYNC_DEBUG_WAITS_MSEC", "50", TRUE);
 
-  smart_future_wait (future, 300 * G_TIME_SPAN_MILLISECOND, NULL, NULL, NULL);
+  g_log_set_handler ("SmartAsync", G_LOG_LEVEL_MESSAGE, on_message, waits.told);
+  thread = g_thread_new ("ends waits", end_waits, &waits);
 
-  lonely = named (smart_async_func_new (keep_call, &kept, NULL), "lonely");
-  smart_async_func_set_timeout (lonely, 300);
-  smart_async_func_call_sync (lonely, NULL, NULL, 0, NULL, NULL, NULL);
-  g_object_unref (kept);
+  g_assert_true (smart_future_wait (waits.future, -1, NULL, NULL, NULL));
+  g_assert_true (smart_async_func_call_sync (lonely, NULL, NULL, 0, NULL, NULL, NULL));
+
+  g_thread_join (thread);
+  g_object_unref (waits.kept);
+  g_object_unref (waits.future);
+  g_async_queue_unref (waits.told);
 }
 
 int

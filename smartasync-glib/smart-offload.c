@@ -19,7 +19,9 @@
  * takes no thread: the worker goes on with the queue, and iterates what it began
  * whenever there is nothing in it. */
 
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* sched_getcpu () */
+#endif
 
 #include "smart-offload-private.h"
 

@@ -189,6 +189,7 @@ run_work_method (PyObject *module, PyObject *const *args, Py_ssize_t n)
 static void
 call_body (SmartCall *call, PyObject *body)
 {
+  smart_py_handle_signals (body);
   tell (body, call, get_work (call), NULL);
 }
 

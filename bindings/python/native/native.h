@@ -102,6 +102,10 @@ bool smart_py_get_context (PyObject *object, GMainContext **context);
 void smart_py_leave_home (GMainContext *home);
 void smart_py_notify (PyObject *callback);                   /* steals it; takes the lock */
 
+/* To be called before what C calls, and where what a signal's handler raises would be lost: it would
+ * be raised there before anything is done. */
+void smart_py_handle_signals (PyObject *reporter);
+
 /* loop.c: runs a coroutine */
 
 bool smart_py_add_loop (PyObject *module);

@@ -75,7 +75,7 @@ static GMutex entering_mutex;
 static GCond nobody_enters;
 
 static void
-end_entering (void)
+end_entry (void)
 {
   if (!g_atomic_int_dec_and_test (&n_entering) || !g_atomic_int_get (&is_leaving))
     return;
@@ -85,34 +85,43 @@ end_entering (void)
 }
 
 /* CPython stops the threads that it knows when it ends, where they ask for its lock. One that comes
- * anew meanwhile it lets in, and that crashes in what is half gone: so we stop it here. */
+ * anew meanwhile it lets in, and that crashes in what is half gone: so we do not. */
+bool
+smart_py_try_ensure (PyGILState_STATE *state)
+{
+  bool may_enter;
+
+  if (PyGILState_GetThisThreadState () != NULL)
+    {
+      *state = PyGILState_Ensure ();
+      return true;
+    }
+
+  g_atomic_int_inc (&n_entering);
+  may_enter = !g_atomic_int_get (&is_leaving);
+  if (may_enter)
+    *state = PyGILState_Ensure ();
+  end_entry ();
+  return may_enter;
+}
+
 PyGILState_STATE
 smart_py_ensure (void)
 {
   PyGILState_STATE state;
 
-  g_atomic_int_inc (&n_entering);
-  if (g_atomic_int_get (&is_leaving) && PyGILState_GetThisThreadState () == NULL)
-    {
-      end_entering ();
-      for (;;)
-        pause ();
-    }
-  state = PyGILState_Ensure ();
-  end_entering ();
-
+  while (!smart_py_try_ensure (&state))
+    pause ();
   return state;
 }
 
-/* What C holds may be freed on a thread that has not the interpreter's lock. */
 void
 smart_py_drop (gpointer object)
 {
   PyGILState_STATE state;
 
-  if (!Py_IsInitialized ())
+  if (!Py_IsInitialized () || !smart_py_try_ensure (&state))
     return;
-  state = smart_py_ensure ();
   Py_DECREF ((PyObject *) object);
   PyGILState_Release (state);
 }
@@ -138,13 +147,6 @@ static void
 forget_threads (void)
 {
   g_atomic_int_set (&n_entering, 0);
-}
-
-/* Whether smart_py_ensure() would stop this thread. */
-bool
-smart_py_is_too_late (void)
-{
-  return g_atomic_int_get (&is_leaving) && PyGILState_GetThisThreadState () == NULL;
 }
 
 bool

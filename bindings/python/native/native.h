@@ -120,8 +120,13 @@ PyObject *smart_py_run_coroutine (PyObject *coroutine);      /* steals it; where
 
 /* native.c */
 
-PyGILState_STATE smart_py_ensure (void);                     /* PyGILState_Ensure(), on any thread */
-void smart_py_drop (gpointer object);                        /* the same for Py_DECREF() */
+/* PyGILState_Ensure(), on any thread: one that Python does not know is not let in when Python ends,
+ * and is stopped for good where it has to be. */
+bool smart_py_try_ensure (PyGILState_STATE *state);
+PyGILState_STATE smart_py_ensure (void);
+
+/* Py_DECREF() of what C has held, on whichever thread that frees it. Nothing, when Python ends. */
+void smart_py_drop (gpointer object);
 
 typedef struct
 {
@@ -144,4 +149,3 @@ PyObject *smart_py_take_raised (void);                       /* NULL if there is
 void smart_py_raise_again (PyObject *error);                 /* steals it */
 void smart_py_report (void);                                 /* what is raised, to nobody in particular */
 bool smart_py_get_gobject (PyObject *object, GType type, gpointer *gobject);
-bool smart_py_is_too_late (void);                            /* to run anything on this thread */

@@ -26,14 +26,14 @@ smart_py_get_context (PyObject *object, GMainContext **context)
   return true;
 }
 
-/* While this thread iterates a context, what is done when it has. */
+/* What is done when this thread has iterated a context: the callbacks are called then, with a single
+ * change of hands of the interpreter's lock. */
 typedef struct Gathering
 {
   struct Gathering *outer;
-  GPtrArray *
-      callbacks; /* to be called: with a single change of hands of the interpreter's lock; or NULL */
-  PyObject *raised; /* by a signal's handler, where nobody would catch it; or NULL */
-  int depth;        /* of what that context dispatches */
+  GPtrArray *callbacks; /* NULL: none */
+  PyObject *raised;     /* by a signal's handler, where nobody would catch it; or NULL */
+  int depth;            /* of what that context dispatches */
 } Gathering;
 
 static _Thread_local Gathering *gathering;

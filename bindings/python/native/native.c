@@ -291,13 +291,14 @@ keep (PyObject *module, PyObject *object)
 static PyObject *
 set_hooks (PyObject *module, PyObject *args, PyObject *kwargs)
 {
-  static const char *const names[] = { "make_loops", "loops", "no_cancellable", "loop_of_glib",
-                                       "report",     "check", "finish",         "fail",
-                                       "run_to_end", NULL };
+  static const char *const names[] = {
+    "choose_loops", "own_loops", "no_cancellable", "loop_of_glib", "report",
+    "check",        "finish",    "fail",           "run_to_end",   NULL
+  };
   SmartPyHooks *hooks = &smart_py_hooks;
 
   if (!PyArg_ParseTupleAndKeywords (args, kwargs, "|$OOOOOOOOO:set_hooks", (char **) names,
-                                    &hooks->make_loops, &hooks->loops, &hooks->no_cancellable,
+                                    &hooks->choose_loops, &hooks->own_loops, &hooks->no_cancellable,
                                     &hooks->loop_of_glib, &hooks->report, &hooks->check,
                                     &hooks->finish, &hooks->fail, &hooks->run_to_end))
     return NULL;

@@ -130,8 +130,8 @@ void smart_py_drop (gpointer object);
 
 typedef struct
 {
-  PyObject *make_loops;    /* of a thread */
-  PyTypeObject *loops;     /* of a thread that Python has started */
+  PyObject *choose_loops;  /* for a thread that has none yet: its own, or those that threads share */
+  PyTypeObject *own_loops; /* the type of a thread's own */
   PyObject *no_cancellable;
   PyTypeObject *loop_of_glib; /* stands for asyncio's where there is none */
   PyObject *report;        /* of an error that nobody has seen */

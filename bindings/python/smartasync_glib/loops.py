@@ -422,7 +422,7 @@ class _SharedLoops(_Loops):
 _shared = _SharedLoops()
 
 
-def _make_loops():
+def _choose_loops():
     thread = threading._active.get(threading.get_ident())
     if thread is None or isinstance(thread, threading._DummyThread):
         return _shared
@@ -444,4 +444,4 @@ def _abandon():
 os.register_at_fork(after_in_child=_abandon)
 
 
-native.set_hooks(make_loops=_make_loops, loops=_Loops)
+native.set_hooks(choose_loops=_choose_loops, own_loops=_Loops)

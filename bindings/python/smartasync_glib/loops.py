@@ -14,8 +14,9 @@ coroutine is driven without the loop as long as it awaits nothing but the
 library's futures, and then the context alone is iterated. It is the running
 loop all the same; once there is something that it has to do, it takes over.
 
-A thread keeps its loops, one for each depth of nested sync calls, and closes
-them when it ends; those that Python has not started share some.
+A thread keeps its loops, one for each depth of nested sync calls; they are closed
+when Python clears what it knows of the thread. Those that Python has not started
+share some.
 """
 
 import asyncio
@@ -378,7 +379,11 @@ class ThreadLoop(native.Loop, asyncio.SelectorEventLoop):
 
 
 class _Loops(native.Loops):
-    """A thread's loops that are not in use; they are closed when the thread ends."""
+    """A thread's loops that are not in use.
+
+    They are closed when the thread ends; the main thread's when the interpreter is cleared, after
+    the builtins are gone.
+    """
 
     def __init__(self):
         self.process = os.getpid()

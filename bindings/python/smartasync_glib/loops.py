@@ -264,6 +264,7 @@ class ThreadLoop(native.Loop, asyncio.SelectorEventLoop):
             self._begin_watch(task, cancellable)
         timer = None if deadline is None else self.call_at(deadline.time, self._on_deadline,
                                                            deadline, task)
+        relay = interrupt.LoopRelay(task, _go_on_code) if self._is_main else None
         try:
             self.run_forever()
         except BaseException:
@@ -282,8 +283,14 @@ class ThreadLoop(native.Loop, asyncio.SelectorEventLoop):
             if self._wakeup_fd is not None:
                 signal.set_wakeup_fd(self._wakeup_fd)
                 self._wakeup_fd = None
+            if relay is not None:
+                relay.end()
         if self._ready:
             self._drain()
+        if relay is not None and relay.raised is not None:
+            if task.done() and not task.cancelled():
+                task.exception()  # seen
+            raise relay.raised
         if deadline is not None and deadline.passed:
             if task.done() and not task.cancelled():
                 task.exception()  # seen
@@ -303,8 +310,10 @@ class ThreadLoop(native.Loop, asyncio.SelectorEventLoop):
                 return errors.make_would_deadlock(awaited, needed)
         return error
 
-    def _on_done(self, _):
-        self.stop()
+    def _on_done(self, task):
+        # What these end is over by now, and the next run is not to be stopped.
+        if task.cancelled() or not isinstance(task.exception(), (KeyboardInterrupt, SystemExit)):
+            self.stop()
 
     def _on_deadline(self, deadline, task):
         """The call is cancelled; the body gets a moment to end, and goes on without us if not."""
@@ -376,6 +385,9 @@ class ThreadLoop(native.Loop, asyncio.SelectorEventLoop):
     def is_clean(self):
         """Whether nothing is left in it, but for what only waits for others."""
         return self._has_nothing_to_do() and not (self._asyncgens or self._default_executor)
+
+
+_go_on_code = ThreadLoop._go_on.__code__
 
 
 class _Loops(native.Loops):

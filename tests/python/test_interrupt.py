@@ -3,6 +3,8 @@
 
 """Ctrl-C while the binding's own code runs, where nobody would catch what is raised."""
 
+import _thread
+import asyncio
 import contextlib
 import signal
 import types
@@ -12,10 +14,21 @@ import harness
 from harness import expect, test
 
 import _smartasync_glib as native
-from gi.repository import Gio, SmartAsync
+from gi.repository import Gio, GLib, SmartAsync
 from smartasync_glib import driver, interrupt, work
+from smartasync_glib.future import Settling
+from smartasync_glib.homes import home_of
 
 smartasync = SmartAsync.smartasync
+
+
+@contextlib.contextmanager
+def default_handler():
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
 
 
 @contextlib.contextmanager
@@ -31,12 +44,8 @@ def interrupted_in(module, name):
     # It passes as one of the binding's own functions.
     own = types.FunctionType(replacement.__code__, {**globals(), '__name__': 'smartasync_glib.own'},
                              closure=replacement.__closure__)
-    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        with mock.patch.object(module, name, own):
-            yield
-    finally:
-        signal.signal(signal.SIGINT, handler)
+    with default_handler(), mock.patch.object(module, name, own):
+        yield
     assert seen
 
 
@@ -92,11 +101,8 @@ def in_body():
         signal.raise_signal(signal.SIGINT)
         went_on.append(1)
 
-    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
+    with default_handler():
         expect(KeyboardInterrupt, by_library(body))
-    finally:
-        signal.signal(signal.SIGINT, handler)
     assert went_on == []
 
 
@@ -111,6 +117,128 @@ def before_wait():
 
     with mock.patch.object(interrupt.signal, 'set_wakeup_fd', set_wakeup_fd):
         expect(KeyboardInterrupt, SmartAsync.Future.new(None).wait, -1, None)
+
+
+def make_interrupt(context):
+    """A source which has a signal come, and runs nothing in Python that would see it."""
+    source = GLib.Timeout(GLib.MAXINT)
+    source.set_priority(GLib.PRIORITY_DEFAULT)
+    source.set_callback(_thread.interrupt_main, signal.SIGINT)
+    source.attach(context)
+    return source
+
+
+async def settled_interrupted(seen):
+    """C dispatches the signal, and then the results."""
+    def settle():
+        source.set_ready_time(0)
+        for future in futures:
+            future.resolve(7)
+
+    loop = asyncio.get_running_loop()
+    source = make_interrupt(home_of(loop) or loop._context)
+    futures = [SmartAsync.Future.new(None) for _ in range(3)]
+    # Once all are waited for.
+    loop.call_soon(loop.call_soon, settle)
+    try:
+        seen.extend(await asyncio.gather(*map(SmartAsync.smartawait, futures)))
+    except asyncio.CancelledError:
+        seen.append('cancelled')
+        raise
+
+
+@test('/python/interrupt/before-result/own-loop', main_only=True)
+def before_result_in_own_loop():
+    seen = []
+    with default_handler():
+        expect(KeyboardInterrupt, smartasync(settled_interrupted), seen)
+    assert seen == ['cancelled'], seen
+
+
+@test('/python/interrupt/before-result/asyncio', main_only=True)
+def before_result_under_asyncio():
+    seen = []
+    loop = asyncio.new_event_loop()
+    task = loop.create_task(settled_interrupted(seen))
+    with default_handler():
+        expect(KeyboardInterrupt, loop.run_until_complete, task)
+    # No result is lost.
+    loop.run_until_complete(task)
+    loop.close()
+    assert seen == [7, 7, 7], seen
+
+
+@test('/python/interrupt/before-result/asyncio-run', main_only=True)
+def before_result_in_asyncio_run():
+    seen = []
+    with default_handler():
+        expect(KeyboardInterrupt, asyncio.run, settled_interrupted(seen))
+    assert seen == ['cancelled'], seen
+
+
+@test('/python/interrupt/in-result', main_only=True)
+def in_result():
+    async def wait(future):
+        asyncio.get_running_loop().call_soon(future.resolve, 7)
+        return await future
+
+    loop = asyncio.new_event_loop()
+    task = loop.create_task(wait(SmartAsync.Future.new(None)))
+    with interrupted_in(Settling, 'on_settled'):
+        expect(KeyboardInterrupt, loop.run_until_complete, task)
+    assert loop.run_until_complete(task) == 7
+    loop.close()
+
+
+@test('/python/interrupt/in-loop', main_only=True)
+def in_loop():
+    seen = []
+
+    @smartasync
+    async def body():
+        try:
+            await asyncio.sleep(harness.DEADLINE)
+        except asyncio.CancelledError:
+            seen.append('cancelled')
+            raise
+
+    # What is due is not lost, or nothing would ever end the body.
+    with interrupted_in(asyncio.events.Handle, '_run'):
+        expect(KeyboardInterrupt, body)
+
+    # A body that returns all the same does not make it unheard.
+    @smartasync
+    async def stubborn():
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(harness.DEADLINE)
+        seen.append('stubborn')
+
+    with interrupted_in(asyncio.events.Handle, '_run'):
+        expect(KeyboardInterrupt, stubborn)
+    assert seen == ['cancelled', 'stubborn'], seen
+
+
+@test('/python/interrupt/in-coroutine', main_only=True)
+def in_coroutine():
+    went_on = []
+
+    @smartasync
+    async def body():
+        await asyncio.sleep(0)
+        signal.raise_signal(signal.SIGINT)
+        went_on.append(1)
+
+    @smartasync
+    async def slow():
+        await asyncio.sleep(0.001)
+        return 7
+
+    with default_handler():
+        # Its own, at once; and it is over then, for the loop's next run as well.
+        expect(KeyboardInterrupt, body)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        assert slow() == 7
+    assert went_on == []
 
 
 if __name__ == '__main__':

@@ -120,5 +120,36 @@ def at_the_end():
                                           'pool refused', 'loop refused', 'aio refused', '']
 
 
+DROPPED_AT_THE_END = '''
+import atexit, ctypes
+
+@atexit.register
+def late():
+    func = native.new_func(None, print)
+    address = ctypes.c_void_p(hash(func))
+    objects.g_object_ref(address)
+    del func
+    # The last reference, on a thread that Python does not know.
+    thread = ctypes.c_void_p(glib.g_thread_new(b'stranger', objects.g_object_unref, address))
+    glib.g_thread_join(thread)
+    print('joined')
+
+glib, objects = ctypes.CDLL('libglib-2.0.so.0'), ctypes.CDLL('libgobject-2.0.so.0')
+glib.g_thread_new.restype = ctypes.c_void_p
+
+import _smartasync_glib as native
+from gi.repository import SmartAsync
+SmartAsync.smartasync
+'''
+
+
+@test('/python/workers/dropped-at-the-end', main_only=True)
+def dropped_at_the_end():
+    # Nor is a thread stopped only to drop what C holds of Python's.
+    process = harness.run_python(DROPPED_AT_THE_END)
+    assert process.stderr == '', process.stderr
+    assert process.stdout == 'joined\n', process.stdout
+
+
 if __name__ == '__main__':
     harness.main()

@@ -142,15 +142,16 @@ get_work (SmartCall *call)
   return g_value_get_boxed (smart_call_get_args (call));
 }
 
-/* Who still calls it, in a handler of atexit's, is not to wait for a thread that is stopped. */
+/* Takes the interpreter's lock for a body. Where Python ends, it refuses the call: its caller, a
+ * handler of atexit's, is not to wait for a thread that is stopped. */
 static bool
-refuse_if_late (SmartCall *call)
+begin_body (SmartCall *call, PyGILState_STATE *state)
 {
-  if (!smart_py_is_too_late ())
-    return false;
+  if (smart_py_try_ensure (state))
+    return true;
   smart_call_return_new_error (call, SMART_ERROR, SMART_ERROR_CLOSED,
                                "Python is ending: nothing can begin on another thread any more");
-  return true;
+  return false;
 }
 
 /* The blocking body of every Python function. */
@@ -159,9 +160,8 @@ on_run_work (SmartCall *call, gpointer unused)
 {
   PyGILState_STATE state;
 
-  if (refuse_if_late (call))
+  if (!begin_body (call, &state))
     return;
-  state = smart_py_ensure ();
   enter ();
   run_work (call, get_work (call));
   PyGILState_Release (state);
@@ -189,6 +189,7 @@ run_work_method (PyObject *module, PyObject *const *args, Py_ssize_t n)
 static void
 call_body (SmartCall *call, PyObject *body)
 {
+  smart_py_handle_signals (body);
   tell (body, call, get_work (call), NULL);
 }
 
@@ -197,9 +198,8 @@ on_begin (SmartCall *call, gpointer body)
 {
   PyGILState_STATE state;
 
-  if (refuse_if_late (call))
+  if (!begin_body (call, &state))
     return;
-  state = smart_py_ensure ();
   call_body (call, body);
   PyGILState_Release (state);
 }
@@ -209,9 +209,8 @@ on_block (SmartCall *call, gpointer body)
 {
   PyGILState_STATE state;
 
-  if (refuse_if_late (call))
+  if (!begin_body (call, &state))
     return;
-  state = smart_py_ensure ();
   enter ();
   call_body (call, body);
   PyGILState_Release (state);

@@ -71,11 +71,12 @@ on_ready (GObject *source, GAsyncResult *result, gpointer data)
 {
   PyGILState_STATE state = smart_py_ensure ();
   Ready *ready = data;
-  PyObject *args =
-      Py_BuildValue ("(NN)", pygobject_new (source), pygobject_new (G_OBJECT (result)));
-  PyObject *all = args != NULL ? PySequence_Concat (args, ready->data) : NULL;
-  PyObject *told = all != NULL ? PyObject_Call (ready->callback, all, NULL) : NULL;
+  PyObject *args, *all, *told;
 
+  smart_py_handle_signals (ready->callback);
+  args = Py_BuildValue ("(NN)", pygobject_new (source), pygobject_new (G_OBJECT (result)));
+  all = args != NULL ? PySequence_Concat (args, ready->data) : NULL;
+  told = all != NULL ? PyObject_Call (ready->callback, all, NULL) : NULL;
   if (told == NULL)
     smart_py_report ();
   Py_XDECREF (told);

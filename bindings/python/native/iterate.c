@@ -26,22 +26,57 @@ smart_py_get_context (PyObject *object, GMainContext **context)
   return true;
 }
 
-/* While this thread iterates a context, the callbacks that are to be called when it has: then with a
- * single change of hands of the interpreter's lock. */
-typedef struct
+/* What is done when this thread has iterated a context: the callbacks are called then, with a single
+ * change of hands of the interpreter's lock. */
+typedef struct Gathering
 {
+  struct Gathering *outer;
   GPtrArray *callbacks; /* NULL: none */
+  PyObject *raised;     /* by a signal's handler, where nobody would catch it; or NULL */
   int depth;            /* of what that context dispatches */
 } Gathering;
 
 static _Thread_local Gathering *gathering;
 
+/* Has what is raised end the iteration, or reports it. */
+static void
+keep_raised (PyObject *reporter)
+{
+  PyObject *raised;
+
+  if (gathering == NULL)
+    {
+      PyErr_WriteUnraisable (reporter);
+      return;
+    }
+  raised = smart_py_take_raised ();
+  if (gathering->raised == NULL)
+    gathering->raised = raised;
+  else
+    Py_DECREF (raised);
+}
+
+void
+smart_py_handle_signals (PyObject *reporter)
+{
+  if (PyErr_CheckSignals () < 0)
+    keep_raised (reporter);
+}
+
 /* Consumes it. */
 static void
 call (PyObject *callback)
 {
-  PyObject *result = PyObject_CallNoArgs (callback);
+  PyObject *result;
 
+  smart_py_handle_signals (callback);
+  result = PyObject_CallNoArgs (callback);
+  /* A signal may still come in the callback: who waits is told all the same. */
+  if (result == NULL && gathering != NULL && !PyErr_ExceptionMatches (PyExc_Exception))
+    {
+      keep_raised (callback);
+      result = PyObject_CallNoArgs (callback);
+    }
   if (result == NULL)
     PyErr_WriteUnraisable (callback);
   Py_XDECREF (result);
@@ -69,28 +104,37 @@ smart_py_notify (PyObject *callback)
 }
 
 static void
-iterate_context (GMainContext *context, bool may_block)
+begin_gathering (Gathering *own)
 {
-  Gathering own = { .depth = g_main_depth () + 1 };
-  Gathering *outer = gathering;
+  *own = (Gathering) { .outer = gathering, .depth = g_main_depth () + 1 };
+  gathering = own;
+}
 
-  gathering = &own;
-  Py_BEGIN_ALLOW_THREADS
-    g_main_context_iteration (context, may_block);
-  Py_END_ALLOW_THREADS
-  gathering = outer;
+/* False if a signal's handler has raised. */
+static bool
+end_gathering (Gathering *own)
+{
+  bool has_passed;
 
-  if (own.callbacks == NULL)
-    return;
-  for (guint i = 0; i < own.callbacks->len; i++)
-    call (own.callbacks->pdata[i]);
-  g_ptr_array_unref (own.callbacks);
+  own->depth = -1; /* whatever is dispatched now, somebody else iterates for it */
+  if (own->callbacks != NULL)
+    {
+      for (guint i = 0; i < own->callbacks->len; i++)
+        call (own->callbacks->pdata[i]);
+      g_ptr_array_unref (own->callbacks);
+    }
+  gathering = own->outer;
+
+  has_passed = own->raised == NULL;
+  smart_py_raise_again (own->raised);
+  return has_passed;
 }
 
 static PyObject *
 iterate (PyObject *module, PyObject *const *args, Py_ssize_t n)
 {
   GMainContext *context;
+  Gathering own;
 
   if (n != 2)
     {
@@ -100,8 +144,11 @@ iterate (PyObject *module, PyObject *const *args, Py_ssize_t n)
   if (!smart_py_get_context (args[0], &context))
     return NULL;
 
-  iterate_context (context, args[1] == Py_True);
-  Py_RETURN_NONE;
+  begin_gathering (&own);
+  Py_BEGIN_ALLOW_THREADS
+    g_main_context_iteration (context, args[1] == Py_True);
+  Py_END_ALLOW_THREADS
+  return end_gathering (&own) ? Py_NewRef (Py_None) : NULL;
 }
 
 /* The shorter of two timeouts, of which a negative one is none. */
@@ -123,6 +170,7 @@ iterate_with (PyObject *module, PyObject *args)
   GPollFD few[N_FDS + 1], *fds = few;
   int n_fds = N_FDS, n, fd, milliseconds, priority, timeout, n_ready, problem;
   bool has_passed = true;
+  Gathering own;
 
   if (!PyArg_ParseTuple (args, "Oii:iterate_with", &object, &milliseconds, &fd) ||
       !smart_py_get_context (object, &context))
@@ -151,10 +199,12 @@ iterate_with (PyObject *module, PyObject *args)
 
   if (has_passed)
     {
+      begin_gathering (&own);
       Py_BEGIN_ALLOW_THREADS
         if (g_main_context_check (context, priority, fds, n))
           g_main_context_dispatch (context);
       Py_END_ALLOW_THREADS
+      has_passed = end_gathering (&own);
     }
 
   if (fds != few)
@@ -259,7 +309,8 @@ has_own_default (PyObject *module, PyObject *unused)
 
 static PyMethodDef methods[] = {
   { "iterate", (PyCFunction) (void (*) (void)) iterate, METH_FASTCALL,
-    "iterate(context, may_block)\n--\n\nAs g_main_context_iteration()." },
+    "iterate(context, may_block)\n--\n\n"
+    "As g_main_context_iteration(). What a signal's handler raises meanwhile it raises in the end." },
   { "iterate_with", iterate_with, METH_VARARGS,
     "iterate_with(context, milliseconds, fd)\n--\n\n"
     "The same, which also ends after so many milliseconds and when `fd` becomes readable." },

@@ -8,7 +8,7 @@
 typedef struct
 {
   PyObject_HEAD
-  GPtrArray *free; /* a stack */
+  GPtrArray *idle; /* a stack */
 } Loops;
 
 static PyObject *name_loops, *name_take, *name_give_back, *name_run_within;
@@ -19,7 +19,7 @@ loops_new (PyTypeObject *type, PyObject *args, PyObject *kwargs)
   Loops *self = (Loops *) type->tp_alloc (type, 0);
 
   if (self != NULL)
-    self->free = g_ptr_array_new ();
+    self->idle = g_ptr_array_new ();
   return (PyObject *) self;
 }
 
@@ -27,16 +27,16 @@ loops_new (PyTypeObject *type, PyObject *args, PyObject *kwargs)
 static PyObject *
 pop (Loops *self)
 {
-  guint n = self->free->len;
+  guint n = self->idle->len;
 
-  return n > 0 ? g_ptr_array_remove_index_fast (self->free, n - 1) : NULL;
+  return n > 0 ? g_ptr_array_remove_index_fast (self->idle, n - 1) : NULL;
 }
 
 /* Steals it. */
 static void
 push (Loops *self, PyObject *loop)
 {
-  g_ptr_array_add (self->free, loop);
+  g_ptr_array_add (self->idle, loop);
 }
 
 static PyObject *
@@ -57,14 +57,14 @@ loops_push (Loops *self, PyObject *loop)
 static Py_ssize_t
 loops_length (Loops *self)
 {
-  return self->free->len;
+  return self->idle->len;
 }
 
 static int
 loops_traverse (Loops *self, visitproc visit, void *arg)
 {
-  for (guint i = 0; i < self->free->len; i++)
-    Py_VISIT (self->free->pdata[i]);
+  for (guint i = 0; i < self->idle->len; i++)
+    Py_VISIT (self->idle->pdata[i]);
   return 0;
 }
 
@@ -83,7 +83,7 @@ loops_dealloc (Loops *self)
 {
   PyObject_GC_UnTrack (self);
   loops_clear (self);
-  g_ptr_array_unref (self->free);
+  g_ptr_array_unref (self->idle);
   Py_TYPE (self)->tp_free ((PyObject *) self);
 }
 
@@ -112,7 +112,7 @@ static PyTypeObject loops_type = {
 
 /* The thread's loops */
 
-/* They last as long as what Python knows of the thread. */
+/* They last until PyThreadState_Clear(). */
 static PyObject *
 get_loops (void)
 {
@@ -124,7 +124,7 @@ get_loops (void)
   if (PyErr_Occurred ())
     return NULL;
 
-  loops = PyObject_CallNoArgs (smart_py_hooks.make_loops);
+  loops = PyObject_CallNoArgs (smart_py_hooks.choose_loops);
   if (loops != NULL && PyDict_SetItem (of_thread, name_loops, loops) < 0)
     Py_CLEAR (loops);
   return loops;
@@ -146,11 +146,19 @@ forget_loops (PyObject *module, PyObject *unused)
   return PyErr_Occurred () ? NULL : Py_NewRef (Py_None);
 }
 
+/* Whether nobody in Python sees to what is taken and given back. A subtype is not meant: the loops
+ * that threads share have methods for it. */
+static bool
+are_own (PyObject *loops)
+{
+  return Py_IS_TYPE (loops, smart_py_hooks.own_loops);
+}
+
 /* One that is not in use, or a new one. */
 static PyObject *
 take_loop (PyObject *loops)
 {
-  PyObject *loop = Py_IS_TYPE (loops, smart_py_hooks.loops) ? pop ((Loops *) loops) : NULL;
+  PyObject *loop = are_own (loops) ? pop ((Loops *) loops) : NULL;
 
   return loop != NULL ? loop : PyObject_CallMethodNoArgs (loops, name_take);
 }
@@ -161,7 +169,7 @@ give_loop_back (PyObject *loops, PyObject *loop)
 {
   PyObject *raised;
 
-  if (Py_IS_TYPE (loops, smart_py_hooks.loops))
+  if (are_own (loops))
     {
       push ((Loops *) loops, loop);
       return;

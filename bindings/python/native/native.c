@@ -75,7 +75,7 @@ static GMutex entering_mutex;
 static GCond nobody_enters;
 
 static void
-end_entering (void)
+end_entry (void)
 {
   if (!g_atomic_int_dec_and_test (&n_entering) || !g_atomic_int_get (&is_leaving))
     return;
@@ -85,34 +85,43 @@ end_entering (void)
 }
 
 /* CPython stops the threads that it knows when it ends, where they ask for its lock. One that comes
- * anew meanwhile it lets in, and that crashes in what is half gone: so we stop it here. */
+ * anew meanwhile it lets in, and that crashes in what is half gone: so we do not. */
+bool
+smart_py_try_ensure (PyGILState_STATE *state)
+{
+  bool may_enter;
+
+  if (PyGILState_GetThisThreadState () != NULL)
+    {
+      *state = PyGILState_Ensure ();
+      return true;
+    }
+
+  g_atomic_int_inc (&n_entering);
+  may_enter = !g_atomic_int_get (&is_leaving);
+  if (may_enter)
+    *state = PyGILState_Ensure ();
+  end_entry ();
+  return may_enter;
+}
+
 PyGILState_STATE
 smart_py_ensure (void)
 {
   PyGILState_STATE state;
 
-  g_atomic_int_inc (&n_entering);
-  if (g_atomic_int_get (&is_leaving) && PyGILState_GetThisThreadState () == NULL)
-    {
-      end_entering ();
-      for (;;)
-        pause ();
-    }
-  state = PyGILState_Ensure ();
-  end_entering ();
-
+  while (!smart_py_try_ensure (&state))
+    pause ();
   return state;
 }
 
-/* What C holds may be freed on a thread that has not the interpreter's lock. */
 void
 smart_py_drop (gpointer object)
 {
   PyGILState_STATE state;
 
-  if (!Py_IsInitialized ())
+  if (!Py_IsInitialized () || !smart_py_try_ensure (&state))
     return;
-  state = smart_py_ensure ();
   Py_DECREF ((PyObject *) object);
   PyGILState_Release (state);
 }
@@ -138,13 +147,6 @@ static void
 forget_threads (void)
 {
   g_atomic_int_set (&n_entering, 0);
-}
-
-/* Whether smart_py_ensure() would stop this thread. */
-bool
-smart_py_is_too_late (void)
-{
-  return g_atomic_int_get (&is_leaving) && PyGILState_GetThisThreadState () == NULL;
 }
 
 bool
@@ -289,13 +291,14 @@ keep (PyObject *module, PyObject *object)
 static PyObject *
 set_hooks (PyObject *module, PyObject *args, PyObject *kwargs)
 {
-  static const char *const names[] = { "make_loops", "loops", "no_cancellable", "loop_of_glib",
-                                       "report",     "check", "finish",         "fail",
-                                       "run_to_end", NULL };
+  static const char *const names[] = {
+    "choose_loops", "own_loops", "no_cancellable", "loop_of_glib", "report",
+    "check",        "finish",    "fail",           "run_to_end",   NULL
+  };
   SmartPyHooks *hooks = &smart_py_hooks;
 
   if (!PyArg_ParseTupleAndKeywords (args, kwargs, "|$OOOOOOOOO:set_hooks", (char **) names,
-                                    &hooks->make_loops, &hooks->loops, &hooks->no_cancellable,
+                                    &hooks->choose_loops, &hooks->own_loops, &hooks->no_cancellable,
                                     &hooks->loop_of_glib, &hooks->report, &hooks->check,
                                     &hooks->finish, &hooks->fail, &hooks->run_to_end))
     return NULL;

@@ -102,6 +102,10 @@ bool smart_py_get_context (PyObject *object, GMainContext **context);
 void smart_py_leave_home (GMainContext *home);
 void smart_py_notify (PyObject *callback);                   /* steals it; takes the lock */
 
+/* To be called before what C calls, and where what a signal's handler raises would be lost: it would
+ * be raised there before anything is done. */
+void smart_py_handle_signals (PyObject *reporter);
+
 /* loop.c: runs a coroutine */
 
 bool smart_py_add_loop (PyObject *module);
@@ -116,13 +120,18 @@ PyObject *smart_py_run_coroutine (PyObject *coroutine);      /* steals it; where
 
 /* native.c */
 
-PyGILState_STATE smart_py_ensure (void);                     /* PyGILState_Ensure(), on any thread */
-void smart_py_drop (gpointer object);                        /* the same for Py_DECREF() */
+/* PyGILState_Ensure(), on any thread: one that Python does not know is not let in when Python ends,
+ * and is stopped for good where it has to be. */
+bool smart_py_try_ensure (PyGILState_STATE *state);
+PyGILState_STATE smart_py_ensure (void);
+
+/* Py_DECREF() of what C has held, on whichever thread that frees it. Nothing, when Python ends. */
+void smart_py_drop (gpointer object);
 
 typedef struct
 {
-  PyObject *make_loops;    /* of a thread */
-  PyTypeObject *loops;     /* of a thread that Python has started */
+  PyObject *choose_loops;  /* for a thread that has none yet: its own, or those that threads share */
+  PyTypeObject *own_loops; /* the type of a thread's own */
   PyObject *no_cancellable;
   PyTypeObject *loop_of_glib; /* stands for asyncio's where there is none */
   PyObject *report;        /* of an error that nobody has seen */
@@ -140,4 +149,3 @@ PyObject *smart_py_take_raised (void);                       /* NULL if there is
 void smart_py_raise_again (PyObject *error);                 /* steals it */
 void smart_py_report (void);                                 /* what is raised, to nobody in particular */
 bool smart_py_get_gobject (PyObject *object, GType type, gpointer *gobject);
-bool smart_py_is_too_late (void);                            /* to run anything on this thread */

@@ -72,6 +72,10 @@ class _Home:
             while milliseconds == 0:
                 native.iterate(self.context, False)
                 milliseconds, _ = native.query(self.context)
+        except BaseException:
+            # A signal's handler has raised: what is left comes when the loop goes on.
+            native.wake_up(self.context)
+            raise
         finally:
             native.pop_thread_default(self.context)
         loop = self.loop()

@@ -7,11 +7,16 @@ thread is in the library, signals are written to a descriptor that its waits
 watch, and which has Python's code run. What a handler raises in a body is the
 body's. Elsewhere it would be raised into the library, where nobody catches it:
 there it is kept, ends the wait, and is raised afterwards.
+
+Nor is it raised into asyncio's code or ours while a loop of ours runs: a step
+that is due, or a result, would be lost, and what waits for it go on for ever.
+The task is cancelled instead, as asyncio.run() does.
 """
 
 import asyncio
 import os
 import signal
+import sys
 import threading
 from asyncio import _get_running_loop
 
@@ -97,6 +102,48 @@ class _Relay:
         """The handler of asyncio.run() cancels the task, which cannot be told while it waits here."""
         if self.raised is None and has_to_cancel(_get_current_task()):
             self.raised = asyncio.CancelledError()
+
+
+# Whose code comes between a loop and what it runs
+_NOT_USERS = sys.stdlib_module_names | {'gi', 'smartasync_glib'}
+
+
+def _is_in_users_code(frame, outermost):
+    """Whether a part of `frame` is neither ours nor asyncio's, up to that code."""
+    while frame is not None and frame.f_code is not outermost:
+        if frame.f_globals.get('__name__', '').partition('.')[0] not in _NOT_USERS:
+            return True
+        frame = frame.f_back
+    return False
+
+
+class LoopRelay:
+    """Stands in for the handler of SIGINT while a loop runs on the main thread."""
+
+    def __init__(self, task, outermost):
+        self.task = task
+        self.outermost = outermost  # the code that runs the loop
+        self.raised = None
+        self.handler = signal.getsignal(signal.SIGINT)
+        if callable(self.handler):
+            signal.signal(signal.SIGINT, self)
+
+    def __call__(self, number, frame):
+        try:
+            self.handler(number, frame)
+        except BaseException as error:
+            # The second one is for a task that does not end.
+            if (self.task is None or self.raised is not None
+                    or _is_in_users_code(frame, self.outermost)):
+                raise
+            self.raised = error
+            self.task.cancel()
+
+    def end(self):
+        # A body may have taken it for the handler to put back.
+        self.task = None
+        if signal.getsignal(signal.SIGINT) is self:
+            signal.signal(signal.SIGINT, self.handler)
 
 
 def _get_current_task():

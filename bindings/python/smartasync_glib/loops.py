@@ -14,8 +14,9 @@ coroutine is driven without the loop as long as it awaits nothing but the
 library's futures, and then the context alone is iterated. It is the running
 loop all the same; once there is something that it has to do, it takes over.
 
-A thread keeps its loops, one for each depth of nested sync calls, and closes
-them when it ends; those that Python has not started share some.
+A thread keeps its loops, one for each depth of nested sync calls; they are closed
+when Python clears what it knows of the thread. Those that Python has not started
+share some.
 """
 
 import asyncio
@@ -263,6 +264,7 @@ class ThreadLoop(native.Loop, asyncio.SelectorEventLoop):
             self._begin_watch(task, cancellable)
         timer = None if deadline is None else self.call_at(deadline.time, self._on_deadline,
                                                            deadline, task)
+        relay = interrupt.LoopRelay(task, _go_on_code) if self._is_main else None
         try:
             self.run_forever()
         except BaseException:
@@ -281,8 +283,14 @@ class ThreadLoop(native.Loop, asyncio.SelectorEventLoop):
             if self._wakeup_fd is not None:
                 signal.set_wakeup_fd(self._wakeup_fd)
                 self._wakeup_fd = None
+            if relay is not None:
+                relay.end()
         if self._ready:
             self._drain()
+        if relay is not None and relay.raised is not None:
+            if task.done() and not task.cancelled():
+                task.exception()  # seen
+            raise relay.raised
         if deadline is not None and deadline.passed:
             if task.done() and not task.cancelled():
                 task.exception()  # seen
@@ -302,8 +310,10 @@ class ThreadLoop(native.Loop, asyncio.SelectorEventLoop):
                 return errors.make_would_deadlock(awaited, needed)
         return error
 
-    def _on_done(self, _):
-        self.stop()
+    def _on_done(self, task):
+        # What these end is over by now, and the next run is not to be stopped.
+        if task.cancelled() or not isinstance(task.exception(), (KeyboardInterrupt, SystemExit)):
+            self.stop()
 
     def _on_deadline(self, deadline, task):
         """The call is cancelled; the body gets a moment to end, and goes on without us if not."""
@@ -377,8 +387,15 @@ class ThreadLoop(native.Loop, asyncio.SelectorEventLoop):
         return self._has_nothing_to_do() and not (self._asyncgens or self._default_executor)
 
 
+_go_on_code = ThreadLoop._go_on.__code__
+
+
 class _Loops(native.Loops):
-    """A thread's loops that are not in use; they are closed when the thread ends."""
+    """A thread's loops that are not in use.
+
+    They are closed when the thread ends; the main thread's when the interpreter is cleared, after
+    the builtins are gone.
+    """
 
     def __init__(self):
         self.process = os.getpid()
@@ -422,7 +439,7 @@ class _SharedLoops(_Loops):
 _shared = _SharedLoops()
 
 
-def _make_loops():
+def _choose_loops():
     thread = threading._active.get(threading.get_ident())
     if thread is None or isinstance(thread, threading._DummyThread):
         return _shared
@@ -444,4 +461,4 @@ def _abandon():
 os.register_at_fork(after_in_child=_abandon)
 
 
-native.set_hooks(make_loops=_make_loops, loops=_Loops)
+native.set_hooks(choose_loops=_choose_loops, own_loops=_Loops)

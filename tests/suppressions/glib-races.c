@@ -6,7 +6,7 @@
  *   export PKG_CONFIG_PATH=$(build-aux/tsan-glib)/lib/pkgconfig
  *   gcc -g -fsanitize=thread tests/suppressions/glib-races.c $(pkg-config --cflags --libs gio-2.0) \
  *     -Wl,-rpath,$(pkg-config --variable=libdir gio-2.0)
- *   for race in quark class handlers closure ready-time condition; do G_SLICE=always-malloc ./a.out $race; done
+ *   for race in quark derive handlers closure ready-time condition; do G_SLICE=always-malloc ./a.out $race; done
  */
 
 #include <gio/gio.h>
@@ -31,7 +31,8 @@ quark (gboolean is_first)
 }
 
 /* One makes a class that is derived from the one that the other has objects of. */
-static void class(gboolean is_first)
+static void
+derive (gboolean is_first)
 {
   for (guint i = 0; i < N_ROUNDS && !is_first; i++)
     g_object_unref (g_object_new (G_TYPE_OBJECT, NULL));
@@ -146,7 +147,7 @@ static const struct
   const char *name;
   void (*run) (gboolean is_first);
 } races[] = {
-  { "quark", quark },     { "class", class },           { "handlers", handlers },
+  { "quark", quark },     { "derive", derive },         { "handlers", handlers },
   { "closure", closure }, { "ready-time", ready_time }, { "condition", condition },
 };
 

@@ -18,6 +18,7 @@ import os
 import signal
 import sys
 import threading
+from _signal import getsignal as _getsignal, signal as _signal
 from asyncio import _get_running_loop
 
 import _smartasync_glib as native
@@ -104,6 +105,9 @@ class _Relay:
             self.raised = asyncio.CancelledError()
 
 
+# Module signal makes enumerations of what these take and give, which is dearer than all the rest.
+_SIGINT = int(signal.SIGINT)
+
 # Whose code comes between a loop and what it runs
 _NOT_USERS = sys.stdlib_module_names | {'gi', 'smartasync_glib'}
 
@@ -124,9 +128,9 @@ class LoopRelay:
         self.task = task
         self.outermost = outermost  # the code that runs the loop
         self.raised = None
-        self.handler = signal.getsignal(signal.SIGINT)
+        self.handler = _getsignal(_SIGINT)
         if callable(self.handler):
-            signal.signal(signal.SIGINT, self)
+            _signal(_SIGINT, self)
 
     def __call__(self, number, frame):
         try:
@@ -142,8 +146,8 @@ class LoopRelay:
     def end(self):
         # A body may have taken it for the handler to put back.
         self.task = None
-        if signal.getsignal(signal.SIGINT) is self:
-            signal.signal(signal.SIGINT, self.handler)
+        if _getsignal(_SIGINT) is self:
+            _signal(_SIGINT, self.handler)
 
 
 def _get_current_task():

@@ -253,9 +253,7 @@ ticket_main (GTask *ticket, gpointer source_object, gpointer task_data, GCancell
   serve (pool);
   g_mutex_unlock (&pool->lock);
 
-  /* It counts still: this may wait for the interpreter's lock. What the interpreter
-   * does then may run a body here, for which nothing is to be kept any more. */
-  thread->has_run = FALSE;
+  /* It counts still: this may wait for the interpreter's lock. */
   tell_interpreter (thread);
 
   g_mutex_lock (&pool->lock);
@@ -573,7 +571,8 @@ is_borrowed_again (SmartThread *thread)
 
 /**
  * smart_interpreter_keep: (skip)
- * @ended: (nullable): called by this thread at its end
+ * @ended: (nullable): called by this thread before it ends, or goes back to whom it
+ *   is borrowed from
  *
  * Says that an interpreter keeps what it knows of this thread from one body to
  * the next, and has to be told when there will be no more. To make it anew for
@@ -607,6 +606,10 @@ static void
 tell_interpreter (SmartThread *thread)
 {
   void (*ended) (void) = g_steal_pointer (&thread->ended);
+
+  /* What runs from here on is not kept for: nobody would be told any more. */
+  thread->pool = NULL;
+  thread->has_run = FALSE;
 
   if (ended != NULL && !g_atomic_int_get (&interpreter_is_gone))
     ended ();
@@ -815,13 +818,14 @@ get_processor (void)
 static void
 look_out (Pool *pool)
 {
-  gint64 until = g_get_monotonic_time () + LOOK_USEC;
+  gint64 until;
 
   if (pool->looks_out || pool->processor == get_processor ())
     return;
 
   pool->looks_out = TRUE;
   g_mutex_unlock (&pool->lock);
+  until = g_get_monotonic_time () + LOOK_USEC;
   while (g_atomic_int_get (&pool->n_called) == 0 && g_get_monotonic_time () < until)
     g_thread_yield ();
   g_mutex_lock (&pool->lock);
@@ -883,7 +887,6 @@ thread_main (gpointer data)
   g_mutex_unlock (&pool->lock);
 
   tell_interpreter (thread);
-  thread->pool = NULL;
   pool_unref (pool);
 
   return NULL;

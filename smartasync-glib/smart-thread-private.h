@@ -47,7 +47,7 @@ struct _SmartThread
   gboolean      is_worker;     /* smart-offload.c: of the shared pool */
   gboolean      has_run;       /* smart-offload.c: a call, since it came to the queue */
   gpointer      entering;      /* smart-offload.c: the pool that knows it waits for an interpreter */
-  void        (*ended) (void); /* smart-offload.c: what an interpreter has called when it ends */
+  void        (*ended) (void); /* smart-offload.c: what an interpreter has called after its last body */
   GMainContext *loop;          /* smart-offload.c: where the calls go on that it has begun */
 };
 

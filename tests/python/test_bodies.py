@@ -267,6 +267,12 @@ def cancels_within():
     give_seven_everywhere(goes_on)
 
 
+async def ends_cancelled(function):
+    task = asyncio.create_task(function())
+    await asyncio.wait([task])
+    return task.cancelled()
+
+
 @test('/python/bodies/asyncio/cancels-both')
 def cancels_both():
     """Cancelled by its caller as well, the call is."""
@@ -278,19 +284,12 @@ def cancels_both():
             own = Gio.Cancellable.get_current()
             try:
                 async with asyncio.timeout(0):
-                    asyncio.get_running_loop().call_soon(task.cancel)
+                    asyncio.get_running_loop().call_soon(asyncio.current_task().cancel)
                     await SmartAsync.sleep(harness.DEADLINE)
             finally:
                 seen.append(own.is_cancelled())
 
-        async def in_loop():
-            nonlocal task
-            task = asyncio.create_task(body())
-            await asyncio.wait([task])
-            return task.cancelled()
-
-        task = None
-        assert run_asyncio(in_loop, loop=loop) and seen == [True], (loop, seen)
+        assert run_asyncio(ends_cancelled, body, loop=loop) and seen == [True], (loop, seen)
 
 
 class Elusive:
@@ -345,18 +344,13 @@ def cancelled_before():
             seen.append(own.is_cancelled())
 
         async def work():
+            asyncio.get_running_loop().call_soon(asyncio.current_task().cancel)
             try:
                 await asyncio.sleep(harness.DEADLINE)
             finally:
                 await clear_up()
 
-        async def in_loop():
-            task = asyncio.create_task(work())
-            asyncio.get_running_loop().call_soon(task.cancel)
-            await asyncio.wait([task])
-            return task.cancelled()
-
-        assert run_asyncio(in_loop, loop=loop) and seen == [False], (loop, seen)
+        assert run_asyncio(ends_cancelled, work, loop=loop) and seen == [False], (loop, seen)
 
 
 @test('/python/bodies/asyncio/group')

@@ -229,7 +229,9 @@ smart_async_func_class_init (SmartAsyncFuncClass *class)
    * SmartAsyncFunc:priority:
    *
    * The priority of the source in which results come to a caller in an async
-   * context.
+   * context, by [method@SmartAsync.AsyncFunc.call_async], and of the one in which
+   * calls come to an executor's context. What waits for a future has the default
+   * priority.
    *
    * Since: 1.0
    */

@@ -1664,8 +1664,8 @@ smart_call_return_future (SmartCall *call, SmartFuture *future)
   smart_call_follow (call, outcome);
 }
 
-/* Of a language whose garbage collector sees the callback through @call alone, the
- * call has to be held, too. */
+/* It holds the call, through which alone a language's garbage collector may see the
+ * callback. */
 typedef struct
 {
   SmartCall *call;
@@ -1702,8 +1702,8 @@ free_timeout (gpointer data)
  * @destroy: (nullable): frees @user_data
  *
  * Calls @function in the context that the body runs in; again and again, until
- * it returns %G_SOURCE_REMOVE. As long as it may be called, @call is held: a body
- * that returns before removes it.
+ * it returns %G_SOURCE_REMOVE. The source holds @call until then: a body that returns
+ * earlier should remove it.
  *
  * Returns: the id of the source in [method@SmartAsync.Call.get_context]; 0 if
  *   that is no more

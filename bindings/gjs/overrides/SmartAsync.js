@@ -159,7 +159,8 @@ function translate(method) {
 
 // Where a module waits at its top level, GJS iterates the default context itself,
 // without a main loop. One that runs holds the context between its iterations, too.
-// Only asked where nothing else tells: for a moment another thread might have it.
+// Only asked where nothing else tells: another thread might take it meanwhile, and is
+// waited for then.
 function isHeldByLoop() {
     const context = GLib.MainContext.default();
     let held;

@@ -67,8 +67,7 @@ void          smart_call_set_awaits_turn (SmartCall      *call,
 void          smart_call_set_pool        (SmartCall      *call,
                                           gpointer        pool);
 
-void          smart_call_set_turn        (SmartCall      *call,
-                                          SmartTurns     *turns);
+void          smart_call_set_turn        (SmartCall      *call);
 void          smart_call_forget_turn     (SmartCall      *call);
 void          smart_call_drop_turn       (SmartCall      *call);
 

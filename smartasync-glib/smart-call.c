@@ -47,14 +47,63 @@
 
 #define N_INLINE_ARGS 4
 
+/* Whether a call has a turn of its function. */
+enum
+{
+  TURN_NONE,
+  TURN_AWAITED,
+  TURN_TAKEN,
+};
+
+/* What a call has for its caller: a blocking body's result until the body ends, or a
+ * value that nobody wanted, until the call is released. */
+enum
+{
+  HOLDS_NOTHING,
+  HOLDS_NONE,  /* the result is that there is no value */
+  HOLDS_VALUE, /* or did, until it was moved to where it is wanted */
+  HOLDS_ERROR,
+  HOLDS_OUTCOME,
+};
+
+/* What every call uses comes first: of many in flight, little is at hand. */
 struct _SmartCall
 {
   GObject parent_instance;
 
   SmartOutcome *outcome; /* immutable; a reference */
   SmartAsyncFunc *func;  /* immutable until it is released; a reference; NULL for a continuation */
-  /* Immutable once it has begun. */
-  GObject *source; /* a reference */
+  SmartThread *home_thread; /* identity only: who made the call */
+  int returned;             /* atomic */
+  int turn;                 /* atomic; one of the TURN_… */
+  guint n_args;             /* immutable once it has begun, as they are */
+  guint8 blocking;          /* which kind of body it runs */
+  guint8 lenient;           /* to drop it is to return nothing */
+  guint8 holds;             /* one of the HOLDS_…; the outcome's lock while the body runs */
+
+  GObject *source;       /* immutable once it has begun; a reference */
+  SmartHome home;        /* where an asynchronous body runs */
+  SmartInbox *inbox;     /* a use; where an offloaded call is released */
+  SmartLineage *lineage; /* a reference, nullable: what it descends from */
+  GMainContext *pinned;  /* atomic; a reference: see smart_call_get_context() */
+  SmartThread *runner;   /* atomic; identity only: it runs a blocking body */
+  int runner_id;         /* valid where runner is set; written once, before it */
+  guint runner_depth;    /* likewise: in how many waits that was already */
+  gpointer pool;         /* atomic; identity only: the one that it is queued in */
+
+  /* It is on its way, or has a result: never both. */
+  union
+  {
+    struct /* who has queued it: to a context, or in a pool */
+    {
+      SmartParcel parcel;
+      SmartInbox *stage; /* a use of the inbox that it is in */
+    };
+    GValue value;          /* as @holds says, like what follows */
+    GError *error;         /* owned */
+    SmartOutcome *awaited; /* a reference */
+  };
+
   union
   {
     GValue few[N_INLINE_ARGS]; /* up to so many */
@@ -65,36 +114,6 @@ struct _SmartCall
       gpointer data;
     } continuation;
   } args;
-  guint n_args;
-  int awaits_turn;          /* atomic */
-  SmartHome home;           /* where an asynchronous body runs */
-  SmartInbox *inbox;        /* a use; where an offloaded call is released */
-  SmartThread *home_thread; /* identity only: who made the call */
-  SmartLineage *lineage;    /* a reference, nullable: what it descends from */
-  SmartTurns *turns;        /* its function's: it has a turn, or waits for one */
-  SmartThread *runner;      /* atomic; identity only: it runs a blocking body */
-  int runner_id;            /* valid where runner is set; written once, before it */
-  guint runner_depth;       /* likewise: in how many waits that was already */
-  gpointer pool;            /* atomic; identity only: the one that it is queued in */
-  int returned;             /* atomic */
-  guint8 blocking;          /* which kind of body it runs */
-  guint8 lenient;           /* to drop it is to return nothing */
-  guint8 holding;           /* the outcome's lock, as what follows */
-  guint8 holds_outcome;
-
-  GMainContext *pinned; /* atomic; a reference: see smart_call_get_context() */
-
-  /* A blocking body's result is held until the body ends: the outcome's lock.
-   * A value that nobody wants is held until the call is released. */
-  GValue held_value;
-  union
-  {
-    GError *error;
-    SmartOutcome *outcome;
-  } held;
-
-  SmartParcel parcel; /* who has queued it: on its way to a context, or in a pool */
-  SmartInbox *stage;  /* likewise: a use of the inbox that it is in */
 };
 
 G_DEFINE_FINAL_TYPE (SmartCall, smart_call, G_TYPE_OBJECT)
@@ -175,8 +194,9 @@ send_home (SmartCall *call)
   remains->outcome = g_steal_pointer (&call->outcome);
   remains->func = g_steal_pointer (&call->func);
   remains->source = g_steal_pointer (&call->source);
-  remains->value = call->held_value;
-  memset (&call->held_value, 0, sizeof (GValue));
+  if (call->holds == HOLDS_VALUE)
+    remains->value = call->value;
+  call->holds = HOLDS_NOTHING;
   remains->n_args = call->n_args;
   remains->args = call->n_args > N_INLINE_ARGS
                       ? call->args.many
@@ -218,7 +238,8 @@ end (SmartCall *call)
   if (G_UNLIKELY (call->outcome != NULL && call->home_thread != smart_thread_peek ()))
     send_home (call);
 
-  smart_value_clear (&call->held_value);
+  if (call->holds == HOLDS_VALUE)
+    smart_value_clear (&call->value);
   clear_args (get_args (call), call->n_args);
   if (call->n_args > N_INLINE_ARGS)
     g_free (call->args.many);
@@ -261,6 +282,12 @@ smart_call_release (SmartCall *call)
     g_object_unref (call);
 }
 
+static gboolean
+has_value (SmartCall *call)
+{
+  return call->holds == HOLDS_VALUE && G_VALUE_TYPE (&call->value) != G_TYPE_INVALID;
+}
+
 /* Whether it has something that must be released at home, beside its function, or
  * somebody else has it. It has settled, so that nobody finds it by its outcome any
  * more, and who has no reference gets none; only a weak one might be made into one,
@@ -273,7 +300,7 @@ has_luggage (SmartCall *call)
   if (g_atomic_int_get ((int *) &object->ref_count) != 1 ||
       g_atomic_pointer_get (&object->qdata) != NULL || call->source != NULL ||
       call->n_args > N_INLINE_ARGS || call->home.context != NULL || call->pinned != NULL ||
-      call->turns != NULL || G_VALUE_TYPE (&call->held_value) != G_TYPE_INVALID)
+      call->turn != TURN_NONE || has_value (call))
     return TRUE;
 
   for (guint i = 0; i < call->n_args; i++)
@@ -476,14 +503,14 @@ smart_call_get_needs (SmartCall *call, SmartCallNeeds *needs)
       needs->runner_id = call->runner_id;
       needs->runner_depth = call->runner_depth;
     }
-  needs->turns = g_atomic_int_get (&call->awaits_turn) ? g_atomic_pointer_get (&call->turns) : NULL;
+  needs->turns = g_atomic_int_get (&call->turn) == TURN_AWAITED ? &call->func->turns : NULL;
   needs->pool = g_atomic_pointer_get (&call->pool);
 }
 
 void
 smart_call_set_awaits_turn (SmartCall *call, gboolean awaits)
 {
-  g_atomic_int_set (&call->awaits_turn, awaits);
+  g_atomic_int_set (&call->turn, awaits ? TURN_AWAITED : TURN_TAKEN);
 }
 
 void
@@ -494,11 +521,11 @@ smart_call_set_pool (SmartCall *call, gpointer pool)
 
 /* It has a turn of its function, or waits for one. */
 void
-smart_call_set_turn (SmartCall *call, SmartTurns *turns)
+smart_call_set_turn (SmartCall *call)
 {
   SmartLineage *above = call->lineage;
 
-  g_atomic_pointer_set (&call->turns, turns);
+  g_atomic_int_set (&call->turn, TURN_TAKEN);
   call->lineage = smart_lineage_new_turn (above, call->func);
   smart_lineage_unref (above);
 }
@@ -507,10 +534,10 @@ smart_call_set_turn (SmartCall *call, SmartTurns *turns)
 void
 smart_call_forget_turn (SmartCall *call)
 {
-  if (call->turns == NULL)
+  if (g_atomic_int_get (&call->turn) == TURN_NONE)
     return;
 
-  g_atomic_pointer_set (&call->turns, NULL);
+  g_atomic_int_set (&call->turn, TURN_NONE);
   smart_lineage_end (call->lineage);
 }
 
@@ -518,13 +545,11 @@ smart_call_forget_turn (SmartCall *call)
 void
 smart_call_drop_turn (SmartCall *call)
 {
-  SmartTurns *turns = call->turns;
-
-  if (turns == NULL)
+  if (g_atomic_int_get (&call->turn) == TURN_NONE)
     return;
 
   smart_call_forget_turn (call);
-  smart_turns_release (turns, call->outcome);
+  smart_turns_release (&call->func->turns, call->outcome);
 }
 
 /* Sends @call (taken) to the context of @inbox. */
@@ -568,12 +593,14 @@ released_at_home (SmartParcel *parcel, gboolean run)
 void
 smart_call_release_at_home (SmartCall *call)
 {
-  if (call->inbox == NULL)
+  /* With a value, it cannot be on its way: should it end here, that is sent home. */
+  if (call->inbox == NULL || has_value (call))
     {
       smart_call_release (call);
       return;
     }
 
+  call->holds = HOLDS_NOTHING;
   smart_call_push (call, call->inbox, released_at_home);
 }
 
@@ -636,16 +663,28 @@ smart_call_begin (SmartCall *call)
     smart_outcome_unshield (call->outcome);
 }
 
-/* Settles the outcome. @value is moved, @error and @spent are taken. A value
- * that nobody wants stays with the call: it is released where the call is. */
+/* @value is moved; nullable. */
 static void
-publish (SmartCall *call, GValue *value, GError *error, SmartCall *spent)
+hold_value (SmartCall *call, GValue *value)
 {
-  if (value != NULL && value != &call->held_value)
+  if (value == NULL || G_VALUE_TYPE (value) == G_TYPE_INVALID)
     {
-      call->held_value = *value;
-      memset (value, 0, sizeof (GValue));
+      call->holds = HOLDS_NONE;
+      return;
     }
+
+  call->value = *value;
+  memset (value, 0, sizeof (GValue));
+  call->holds = HOLDS_VALUE;
+}
+
+/* Settles the outcome with @error or the value that @call holds. @error and @spent are
+ * taken. A value that nobody wants stays with the call: it is released where that is. */
+static void
+publish (SmartCall *call, GError *error, SmartCall *spent)
+{
+  GValue none = G_VALUE_INIT;
+  GValue *value = call->holds == HOLDS_VALUE ? &call->value : &none;
 
   if (smart_outcome_is_cancelled (call->outcome))
     {
@@ -655,10 +694,10 @@ publish (SmartCall *call, GValue *value, GError *error, SmartCall *spent)
     }
   else if (error == NULL && call->func != NULL)
     {
-      smart_async_func_check_result (call->func, &call->held_value, &error);
+      smart_async_func_check_result (call->func, value, &error);
     }
 
-  smart_outcome_settle (call->outcome, &call->held_value, error, spent);
+  smart_outcome_settle (call->outcome, value, error, spent);
 }
 
 /* Runs a blocking body to its end. Takes the caller's reference. */
@@ -667,8 +706,9 @@ smart_call_run_blocking (SmartCall *call)
 {
   SmartThread *thread = smart_thread_get ();
   SmartFrame frame;
-  SmartOutcome *held_outcome;
-  gboolean holding;
+  SmartOutcome *awaited;
+  GError *error;
+  gboolean returned;
 
   call->runner_id = thread->id;
   call->runner_depth = thread->n_waits;
@@ -683,24 +723,28 @@ smart_call_run_blocking (SmartCall *call)
   smart_call_drop_turn (call);
 
   g_mutex_lock (&call->outcome->lock);
-  holding = call->holding;
-  held_outcome = call->holds_outcome ? g_steal_pointer (&call->held.outcome) : NULL;
+  awaited = call->holds == HOLDS_OUTCOME ? call->awaited : NULL;
+  error = call->holds == HOLDS_ERROR ? call->error : NULL;
+  returned = call->holds != HOLDS_NOTHING;
+  if (call->holds != HOLDS_VALUE)
+    call->holds = HOLDS_NOTHING;
   g_atomic_int_set (&call->returned, TRUE);
   g_mutex_unlock (&call->outcome->lock);
 
-  if (held_outcome != NULL)
+  if (awaited != NULL)
     {
-      smart_call_follow (call, held_outcome);
-      smart_outcome_unref (held_outcome);
-      smart_call_release_at_home (call);
+      smart_call_follow (call, awaited);
+      smart_outcome_unref (awaited);
+      /* It will have a result, and so cannot be sent home. */
+      smart_call_release (call);
       return;
     }
 
-  if (!holding)
-    call->held.error = g_error_new (SMART_ERROR, SMART_ERROR_NOT_RETURNED,
-                                    _ ("%s ended without a result"), smart_call_get_label (call));
+  if (!returned)
+    error = g_error_new (SMART_ERROR, SMART_ERROR_NOT_RETURNED, _ ("%s ended without a result"),
+                         smart_call_get_label (call));
 
-  publish (call, &call->held_value, g_steal_pointer (&call->held.error), call);
+  publish (call, error, call);
 }
 
 /* Runs a blocking body (@call is taken) in the thread of its sync caller. */
@@ -1152,14 +1196,20 @@ hold (SmartCall *call, GValue *value, GError *error, SmartOutcome *outcome)
   if (first)
     {
       g_atomic_int_set (&call->returned, TRUE);
-      call->holding = TRUE;
-      if (value != NULL)
-        call->held_value = *value;
-      call->holds_outcome = outcome != NULL;
       if (outcome != NULL)
-        call->held.outcome = smart_outcome_ref (outcome);
+        {
+          call->awaited = smart_outcome_ref (outcome);
+          call->holds = HOLDS_OUTCOME;
+        }
+      else if (error != NULL)
+        {
+          call->error = error;
+          call->holds = HOLDS_ERROR;
+        }
       else
-        call->held.error = error;
+        {
+          hold_value (call, value);
+        }
     }
   g_mutex_unlock (&call->outcome->lock);
 
@@ -1193,7 +1243,8 @@ finish (SmartCall *call, GValue *value, GError *error)
     }
 
   smart_call_drop_turn (call);
-  publish (call, value, error, NULL);
+  hold_value (call, value);
+  publish (call, error, NULL);
 }
 
 /**
@@ -1584,12 +1635,13 @@ followed (SmartParcel *parcel, gboolean run)
 
   if (outcome->error != NULL)
     {
-      publish (listener->call, NULL, g_error_copy (outcome->error), NULL);
+      publish (listener->call, g_error_copy (outcome->error), NULL);
     }
   else
     {
       smart_value_copy (&value, smart_outcome_peek (outcome));
-      publish (listener->call, &value, NULL, NULL);
+      hold_value (listener->call, &value);
+      publish (listener->call, NULL, NULL);
     }
 
   g_object_unref (listener->call);
@@ -1612,7 +1664,7 @@ smart_call_follow (SmartCall *call, SmartOutcome *outcome)
   if (smart_wait_graph_closes_ring (call->outcome, outcome, &error))
     {
       smart_call_drop_turn (call);
-      publish (call, NULL, error, NULL);
+      publish (call, error, NULL);
       g_object_unref (listener->call);
       g_free (listener);
       return;

@@ -12,13 +12,14 @@ G_BEGIN_DECLS
 typedef struct _SmartListener SmartListener;
 typedef struct _SmartTurns    SmartTurns;
 
-/* A thread that waits by iterating; on its stack. */
-typedef struct _SmartPoller SmartPoller;
-struct _SmartPoller
+/* A thread that waits. Not on its stack, which is not there any more in the child of a
+ * fork. */
+struct _SmartWaiter
 {
   SmartThread  *thread;  /* identity only */
-  GMainContext *context; /* not a reference */
-  SmartPoller  *next;    /* the outcome's lock */
+  GMainContext *context; /* what it iterates; not a reference; NULL: it blocks */
+  GCond         wake_up; /* with the outcome's lock: then it does so here */
+  SmartWaiter  *next;    /* the outcome's lock */
   SmartParcel  *left;    /* the outcome's lock: to deliver when the wait is over */
 };
 
@@ -33,6 +34,16 @@ struct _SmartListener
   GObject       *spent;   /* set when it is told; a call to release there, or what is left
                              of it, nullable */
 };
+
+/* One with a callback. */
+typedef struct
+{
+  SmartListener  base;
+  GObject       *source_object; /* a reference, nullable */
+  gconstpointer  origin;        /* identity only */
+  GAsyncReadyCallback callback; /* nullable: only keeps the order */
+  gpointer       user_data;
+} SmartReadyListener;
 
 /* What goes when an outcome settles, of what few have. The outcome's lock. */
 typedef struct
@@ -73,19 +84,21 @@ typedef struct
 struct _SmartOutcome
 {
   GMutex         lock;
-  GCond          settled;      /* with lock */
 
   /* From here on it is as new when it is used again. */
   int            ref_count;    /* atomic; must be the first of these */
   int            status;       /* a SmartFutureStatus; lock to write, atomic to read */
 
   /* Written once, before the status; immutable after. */
-  GValue         value;        /* type 0: none */
+  union
+  {
+    GValue       own;          /* type 0: none */
+    SmartOutcome *like;        /* a reference: whose value it has, if is_like */
+  } value;
   GError        *error;
-  SmartOutcome  *like;         /* a reference, nullable: whose value it has */
 
   SmartListener *listeners;    /* lock: the newest first */
-  SmartPoller   *pollers;      /* lock: the threads that wait by iterating */
+  SmartWaiter   *waiters;      /* lock: the threads that wait */
   SmartCall     *spent;        /* lock: if keeps_spent, the call that is done */
   SmartFuture   *handle;       /* lock: not a reference; cleared by its dispose */
   const char    *made_at;      /* atomic; set once; static: the line of C, nullable */
@@ -110,18 +123,23 @@ struct _SmartOutcome
 
   int            n_pins;       /* atomic: those who keep the memory, not what is in it;
                                   0 when it is used again */
-  guint          n_blocked;    /* lock: threads that wait for the condition */
+  int            has_ready;    /* atomic; set once: whoever did has @ready */
 
   /* Immutable. A byte each, which C lets be written without its neighbours. */
   guint8         wants_own;    /* set at last by smart_outcome_shield() */
   guint8         by_hand;      /* cancelling settles */
   guint8         needs_any;    /* of what it needs, any one suffices */
+  guint8         is_like;      /* written once, before the status */
 
   /* lock */
   guint8         keeps_spent;  /* a sync caller waits, who releases the call */
   guint8         queued;       /* to cancel it settles it, for it has not begun */
   guint8         begun;        /* it was queued, and is not any more */
   guint8         shielded;     /* its own cancellable is not cancelled until it has begun */
+
+  /* So far. The first callback's, since most have one: it is next to what it is told
+   * of, and one block less where many are in flight. */
+  SmartReadyListener ready;
 };
 
 SmartOutcome *smart_outcome_new               (GCancellable    *upstream,
@@ -161,6 +179,9 @@ void          smart_outcome_adopt_home        (SmartOutcome    *outcome,
                                                SmartOutcome    *other);
 void          smart_outcome_keep_spent        (SmartOutcome    *outcome);
 void          smart_outcome_release_spent     (SmartOutcome    *outcome);
+void          smart_waiter_free_spare         (SmartWaiter     *waiter);
+GMainContext *smart_outcome_begin_to_wake     (SmartOutcome    *outcome);
+void          smart_outcome_wake_up           (GMainContext    *context);
 gboolean      smart_outcome_leave_to_poller   (SmartOutcome    *outcome,
                                                SmartThread     *thread,
                                                SmartParcel     *parcel);
@@ -237,38 +258,6 @@ void          smart_outcome_call_back         (SmartOutcome    *outcome,
                                                GObject         *source_object,
                                                GAsyncReadyCallback callback,
                                                gpointer         user_data);
-
-/* Where it settles in the thread that iterates, nobody sleeps. The last one is
- * returned, to be woken up without the lock, by smart_poller_wake (): on one
- * processor it would run into the lock at once. HOLDS: the outcome's lock */
-static inline GMainContext *
-smart_outcome_wake_pollers (SmartOutcome *outcome)
-{
-  GMainContext *last = NULL;
-
-  for (SmartPoller *poller = outcome->pollers; poller != NULL; poller = poller->next)
-    {
-      if (g_main_context_is_owner (poller->context))
-        continue;
-      if (last != NULL)
-        g_main_context_wakeup (last);
-      last = poller->context;
-    }
-
-  return last != NULL ? g_main_context_ref (last) : NULL;
-}
-
-/* Takes @context (nullable). The thread that iterates it may have ended since:
- * then it is freed here. */
-static inline void
-smart_poller_wake (GMainContext *context)
-{
-  if (context == NULL)
-    return;
-
-  g_main_context_wakeup (context);
-  g_main_context_unref (context);
-}
 
 /* Nullable. */
 static inline SmartRare *

@@ -178,19 +178,109 @@ refuse (SmartOutcome *outcome, GError *error, GError **refused)
     smart_outcome_settle (outcome, NULL, error, NULL);
 }
 
+/* The thread keeps one to use again. */
+static SmartWaiter *
+waiter_new (SmartThread *thread, GMainContext *context)
+{
+  SmartWaiter *waiter = g_steal_pointer (&thread->spare_waiter);
+
+  if (waiter == NULL)
+    {
+      waiter = g_new0 (SmartWaiter, 1);
+      g_cond_init (&waiter->wake_up);
+    }
+  waiter->thread = thread;
+  waiter->context = context;
+
+  return waiter;
+}
+
+void
+smart_waiter_free_spare (SmartWaiter *waiter)
+{
+  g_cond_clear (&waiter->wake_up);
+  g_free (waiter);
+}
+
+static void
+waiter_free (SmartWaiter *waiter)
+{
+  SmartThread *thread = waiter->thread;
+
+  if (thread->spare_waiter != NULL)
+    smart_waiter_free_spare (waiter);
+  else
+    thread->spare_waiter = waiter;
+}
+
+/* HOLDS: the outcome's lock */
+static void
+add_waiter (SmartOutcome *outcome, SmartWaiter *waiter)
+{
+  waiter->next = outcome->waiters;
+  outcome->waiters = waiter;
+}
+
+/* HOLDS: the outcome's lock */
+static void
+remove_waiter (SmartOutcome *outcome, SmartWaiter *waiter)
+{
+  SmartWaiter **link = &outcome->waiters;
+
+  while (*link != waiter)
+    link = &(*link)->next;
+  *link = waiter->next;
+}
+
+/* Wakes up those who wait; where it settles in the thread that iterates, nobody
+ * sleeps. The last of those who iterate is returned, to be woken up without the lock,
+ * by smart_outcome_wake_up (): on one processor it would run into the lock at once.
+ * HOLDS: the outcome's lock */
+GMainContext *
+smart_outcome_begin_to_wake (SmartOutcome *outcome)
+{
+  GMainContext *last = NULL;
+
+  for (SmartWaiter *waiter = outcome->waiters; waiter != NULL; waiter = waiter->next)
+    {
+      if (waiter->context == NULL)
+        {
+          g_cond_signal (&waiter->wake_up);
+        }
+      else if (!g_main_context_is_owner (waiter->context))
+        {
+          if (last != NULL)
+            g_main_context_wakeup (last);
+          last = waiter->context;
+        }
+    }
+
+  return last != NULL ? g_main_context_ref (last) : NULL;
+}
+
+/* Takes @context (nullable). The thread that iterates it may have ended since:
+ * then it is freed here. */
+void
+smart_outcome_wake_up (GMainContext *context)
+{
+  if (context == NULL)
+    return;
+
+  g_main_context_wakeup (context);
+  g_main_context_unref (context);
+}
+
 static void
 wake (GCancellable *cancellable, gpointer data)
 {
   SmartOutcome *outcome = data;
-  GMainContext *poller;
+  GMainContext *sleeper;
 
   g_mutex_lock (&outcome->lock);
-  if (outcome->n_blocked > 0)
-    g_cond_broadcast (&outcome->settled);
-  poller = smart_outcome_wake_pollers (outcome);
+  sleeper = smart_outcome_begin_to_wake (outcome);
   g_mutex_unlock (&outcome->lock);
 
-  smart_poller_wake (poller);
+  smart_outcome_wake_up (sleeper);
 }
 
 static void
@@ -262,9 +352,9 @@ earlier (gint64 a, gint64 b)
   return a < 0 ? b : b < 0 ? a : MIN (a, b);
 }
 
-/* Waits for the condition, but for a while only where something is to be looked
- * at: a wait that takes long, or @home (nullable), which this thread takes over
- * when nobody iterates it any more. Returns whether it has. */
+/* Sleeps, but for a while only where something is to be looked at: a wait that takes
+ * long, or @home (nullable), which this thread takes over when nobody iterates it any
+ * more. Returns whether it has. */
 static gboolean
 sleep_until_over (SmartOutcome *outcome,
                   SmartWait *wait,
@@ -272,10 +362,11 @@ sleep_until_over (SmartOutcome *outcome,
                   gint64 deadline,
                   GCancellable *cancellable)
 {
+  SmartWaiter *waiter = waiter_new (wait->thread, NULL);
   gboolean taken_over = FALSE;
 
   g_mutex_lock (&outcome->lock);
-  outcome->n_blocked++;
+  add_waiter (outcome, waiter);
   while (!taken_over && !is_over (outcome, deadline, cancellable))
     {
       gint64 look = home != NULL ? g_get_monotonic_time () + TAKE_OVER_USEC : -1;
@@ -283,10 +374,10 @@ sleep_until_over (SmartOutcome *outcome,
 
       if (until < 0)
         {
-          g_cond_wait (&outcome->settled, &outcome->lock);
+          g_cond_wait (&waiter->wake_up, &outcome->lock);
           continue;
         }
-      if (g_cond_wait_until (&outcome->settled, &outcome->lock, until))
+      if (g_cond_wait_until (&waiter->wake_up, &outcome->lock, until))
         continue;
 
       g_mutex_unlock (&outcome->lock);
@@ -294,8 +385,9 @@ sleep_until_over (SmartOutcome *outcome,
       taken_over = home != NULL && g_main_context_acquire (home);
       g_mutex_lock (&outcome->lock);
     }
-  outcome->n_blocked--;
+  remove_waiter (outcome, waiter);
   g_mutex_unlock (&outcome->lock);
+  waiter_free (waiter);
 
   return taken_over;
 }
@@ -305,11 +397,11 @@ sleep_until_over (SmartOutcome *outcome,
 gboolean
 smart_outcome_leave_to_poller (SmartOutcome *outcome, SmartThread *thread, SmartParcel *parcel)
 {
-  SmartPoller *poller;
+  SmartWaiter *poller;
 
   g_mutex_lock (&outcome->lock);
-  for (poller = outcome->pollers; poller != NULL; poller = poller->next)
-    if (poller->thread == thread)
+  for (poller = outcome->waiters; poller != NULL; poller = poller->next)
+    if (poller->thread == thread && poller->context != NULL)
       {
         parcel->next = poller->left;
         poller->left = parcel;
@@ -329,7 +421,7 @@ iterate_until_over (SmartOutcome *outcome,
                     gint64 deadline,
                     GCancellable *cancellable)
 {
-  SmartPoller poller = { .thread = wait->thread, .context = context };
+  SmartWaiter *poller = waiter_new (wait->thread, context);
   gboolean interrupted = FALSE;
   GSource *alarm = NULL;
   GSource *report_alarm = smart_wait_attach_report (wait, context);
@@ -341,8 +433,7 @@ iterate_until_over (SmartOutcome *outcome,
     watch = smart_interrupt_attach (wait->thread->interrupt, context, &interrupted);
 
   g_mutex_lock (&outcome->lock);
-  poller.next = outcome->pollers;
-  outcome->pollers = &poller;
+  add_waiter (outcome, poller);
   g_mutex_unlock (&outcome->lock);
 
   /* Who settles it elsewhere sets the status, then wakes the context up: to
@@ -354,21 +445,17 @@ iterate_until_over (SmartOutcome *outcome,
     }
 
   g_mutex_lock (&outcome->lock);
-  for (SmartPoller **link = &outcome->pollers; *link != NULL; link = &(*link)->next)
-    if (*link == &poller)
-      {
-        *link = poller.next;
-        break;
-      }
+  remove_waiter (outcome, poller);
   g_mutex_unlock (&outcome->lock);
 
-  while (poller.left != NULL)
+  while (poller->left != NULL)
     {
-      SmartParcel *parcel = poller.left;
+      SmartParcel *parcel = poller->left;
 
-      poller.left = parcel->next;
+      poller->left = parcel->next;
       parcel->deliver (parcel, TRUE);
     }
+  waiter_free (poller);
 
   clear_source (&alarm);
   clear_source (&report_alarm);

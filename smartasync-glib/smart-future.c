@@ -70,9 +70,9 @@ smart_outcome_new (GCancellable *upstream, gboolean wants_own)
 
   if (outcome == NULL)
     {
-      outcome = g_new0 (SmartOutcome, 1);
+      outcome = g_new (SmartOutcome, 1);
+      memset (outcome, 0, G_STRUCT_OFFSET (SmartOutcome, ready));
       g_mutex_init (&outcome->lock);
-      g_cond_init (&outcome->settled);
     }
 
   outcome->ref_count = 1;
@@ -140,9 +140,11 @@ outcome_clear (SmartOutcome *outcome)
 {
   if (outcome->rare != NULL)
     rare_free (outcome, g_steal_pointer (&outcome->rare));
-  smart_value_clear (&outcome->value);
+  if (outcome->is_like)
+    smart_outcome_unref (outcome->value.like);
+  else
+    smart_value_clear (&outcome->value.own);
   g_clear_error (&outcome->error);
-  g_clear_pointer (&outcome->like, smart_outcome_unref);
   g_clear_object (&outcome->upstream);
   g_clear_pointer (&outcome->own, smart_cancellable_release);
   smart_home_clear (&outcome->home);
@@ -152,7 +154,6 @@ void
 smart_outcome_free_spare (SmartOutcome *outcome)
 {
   g_mutex_clear (&outcome->lock);
-  g_cond_clear (&outcome->settled);
   g_free (outcome);
 }
 
@@ -225,18 +226,22 @@ smart_outcome_unref (SmartOutcome *outcome)
     }
 
   memset (&outcome->ref_count, 0,
-          sizeof (SmartOutcome) - G_STRUCT_OFFSET (SmartOutcome, ref_count));
+          G_STRUCT_OFFSET (SmartOutcome, ready) - G_STRUCT_OFFSET (SmartOutcome, ref_count));
   thread->spare = outcome;
 }
 
+/* It may be the outcome's own, and goes with it then. */
 void
 smart_listener_clear (SmartListener *listener)
 {
-  g_clear_pointer (&listener->outcome, smart_outcome_unref);
+  SmartOutcome *outcome = g_steal_pointer (&listener->outcome);
+
   g_clear_pointer (&listener->inbox, smart_inbox_unref);
   if (listener->spent != NULL && SMART_IS_CALL (listener->spent))
     smart_call_release (SMART_CALL (g_steal_pointer (&listener->spent)));
   g_clear_object (&listener->spent);
+  if (outcome != NULL)
+    smart_outcome_unref (outcome);
 }
 
 static SmartListener *
@@ -493,7 +498,7 @@ settle (SmartOutcome *outcome, GValue *value, SmartOutcome *like, GError *error,
   SmartListener *listeners;
   SmartTies ties;
   SmartHome home;
-  GMainContext *poller;
+  GMainContext *sleeper;
   SmartOutcome *need;
   gboolean has_ties;
   gboolean keeps_spent;
@@ -516,12 +521,13 @@ settle (SmartOutcome *outcome, GValue *value, SmartOutcome *like, GError *error,
     }
   else if (value != NULL)
     {
-      outcome->value = *value;
+      outcome->value.own = *value;
       memset (value, 0, sizeof (GValue));
     }
   else if (like != NULL)
     {
-      outcome->like = smart_outcome_ref (like);
+      outcome->value.like = smart_outcome_ref (like);
+      outcome->is_like = TRUE;
     }
 
   listeners = g_steal_pointer (&outcome->listeners);
@@ -548,13 +554,11 @@ settle (SmartOutcome *outcome, GValue *value, SmartOutcome *like, GError *error,
   g_atomic_int_set (&outcome->status,
                     error != NULL ? SMART_FUTURE_REJECTED : SMART_FUTURE_RESOLVED);
 
-  if (outcome->n_blocked > 0)
-    g_cond_broadcast (&outcome->settled);
-  poller = smart_outcome_wake_pollers (outcome);
+  sleeper = smart_outcome_begin_to_wake (outcome);
 
   g_mutex_unlock (&outcome->lock);
 
-  smart_poller_wake (poller);
+  smart_outcome_wake_up (sleeper);
 
   if (has_ties)
     untie (outcome, &ties);
@@ -584,14 +588,14 @@ smart_outcome_settle_like (SmartOutcome *outcome, SmartOutcome *other)
   if (other->error != NULL)
     return smart_outcome_settle (outcome, NULL, g_error_copy (other->error), NULL);
 
-  return settle (outcome, NULL, other->like != NULL ? other->like : other, NULL, NULL);
+  return settle (outcome, NULL, other->is_like ? other->value.like : other, NULL, NULL);
 }
 
 /* The value of one that was resolved; valid as long as @outcome. */
 const GValue *
 smart_outcome_peek (SmartOutcome *outcome)
 {
-  return outcome->like != NULL ? &outcome->like->value : &outcome->value;
+  return outcome->is_like ? &outcome->value.like->value.own : &outcome->value.own;
 }
 
 /* Copies the result. @value is initialised in any case. */
@@ -624,10 +628,10 @@ smart_outcome_take (SmartOutcome *outcome, GValue *value, GError **error)
       return FALSE;
     }
 
-  if (value != NULL && outcome->like != NULL)
+  if (value != NULL && outcome->is_like)
     smart_value_put (value, smart_outcome_peek (outcome));
   else if (value != NULL)
-    smart_value_put_moved (value, &outcome->value);
+    smart_value_put_moved (value, &outcome->value.own);
   return TRUE;
 }
 
@@ -1636,20 +1640,12 @@ smart_future_add_notify (SmartFuture *future,
   smart_outcome_listen (smart_future_get_outcome (future), &listener->base);
 }
 
-typedef struct
-{
-  SmartListener base;
-  GObject *source_object;
-  gconstpointer origin;
-  GAsyncReadyCallback callback;
-  gpointer user_data;
-} ReadyListener;
-
 static void
 ready_told (SmartParcel *parcel, gboolean run)
 {
-  ReadyListener *listener = (ReadyListener *) parcel;
+  SmartReadyListener *listener = (SmartReadyListener *) parcel;
   SmartListener *base = &listener->base;
+  gboolean is_own = listener == &base->outcome->ready;
 
   if (run)
     {
@@ -1665,19 +1661,19 @@ ready_told (SmartParcel *parcel, gboolean run)
 
   g_clear_object (&listener->source_object);
   smart_listener_clear (base);
-  g_free (listener);
+  if (!is_own)
+    g_free (listener);
 }
 
 static void
-fill_in (ReadyListener *listener,
+fill_in (SmartReadyListener *listener,
          SmartInbox *inbox,
          GObject *source_object,
          gconstpointer origin,
          GAsyncReadyCallback callback,
          gpointer user_data)
 {
-  listener->base.parcel.deliver = ready_told;
-  listener->base.inbox = inbox;
+  listener->base = (SmartListener) { .parcel.deliver = ready_told, .inbox = inbox };
   listener->source_object = source_object != NULL ? g_object_ref (source_object) : NULL;
   listener->origin = origin;
   listener->callback = callback;
@@ -1694,8 +1690,11 @@ smart_outcome_call_back_from (SmartOutcome *outcome,
                               GAsyncReadyCallback callback,
                               gpointer user_data)
 {
-  ReadyListener *listener = g_new0 (ReadyListener, 1);
+  SmartReadyListener *listener;
 
+  listener = g_atomic_int_compare_and_exchange (&outcome->has_ready, FALSE, TRUE)
+                 ? &outcome->ready
+                 : g_new (SmartReadyListener, 1);
   fill_in (listener, inbox, source_object, origin, callback, user_data);
   smart_outcome_listen (outcome, &listener->base);
 }
@@ -1715,7 +1714,7 @@ smart_outcome_call_back (SmartOutcome *outcome,
  * for a result, many may be in flight, and none is to be larger than it must. */
 typedef struct
 {
-  ReadyListener ready;
+  SmartReadyListener ready;
   GDestroyNotify dropped; /* nullable */
 } WatchListener;
 

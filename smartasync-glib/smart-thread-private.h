@@ -15,6 +15,7 @@ typedef struct _SmartOutcome SmartOutcome;
 typedef struct _SmartPlace   SmartPlace;
 typedef struct _SmartLead    SmartLead;
 typedef struct _SmartThread  SmartThread;
+typedef struct _SmartWaiter  SmartWaiter;
 
 /* What this library knows of one thread. Every field belongs to that thread:
  * there is nothing to lock. */
@@ -42,6 +43,7 @@ struct _SmartThread
   SmartLead    *leads;         /* smart-lock.c: the flights that it runs, the innermost first */
 
   guint         n_waits;       /* smart-future-wait.c: in how many it is */
+  SmartWaiter  *spare_waiter;  /* smart-future-wait.c: one to use again */
 
   gpointer      pool;          /* smart-offload.c: the pool that it is of */
   gboolean      is_worker;     /* smart-offload.c: of the shared pool */

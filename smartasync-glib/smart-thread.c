@@ -33,6 +33,7 @@ smart_thread_clear_spares (SmartThread *thread)
   smart_spares_clear (&thread->spare_cancellables);
   g_clear_pointer (&thread->spare, smart_outcome_free_spare);
   g_clear_pointer (&thread->spare_flight, g_free);
+  g_clear_pointer (&thread->spare_waiter, smart_waiter_free_spare);
 }
 
 static void

@@ -119,7 +119,7 @@ smart_turns_take (SmartTurns *turns, SmartCall *call)
   if (is_within (call))
     return TRUE;
 
-  smart_call_set_turn (call, turns);
+  smart_call_set_turn (call);
   outcome = smart_outcome_ref (smart_call_get_outcome (call));
 
   g_mutex_lock (&turns->lock);
@@ -211,7 +211,7 @@ smart_turns_wait (SmartTurns *turns, SmartCall *call)
   if (take_free (turns, call))
     {
       g_mutex_unlock (&turns->lock);
-      smart_call_set_turn (call, turns);
+      smart_call_set_turn (call);
       return TRUE;
     }
   mine = smart_outcome_new (NULL, FALSE);
@@ -239,7 +239,7 @@ smart_turns_wait (SmartTurns *turns, SmartCall *call)
   if (has_turn && refused == NULL && !smart_outcome_is_cancelled (outcome))
     {
       smart_outcome_unref (mine);
-      smart_call_set_turn (call, turns);
+      smart_call_set_turn (call);
       return TRUE;
     }
 

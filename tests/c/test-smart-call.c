@@ -800,6 +800,66 @@ test_return_future_pending (void)
   g_assert_cmpint (g_value_get_int (&value), ==, 8);
 }
 
+typedef struct
+{
+  SmartAsyncFunc *func;
+  SmartAsyncFunc *next; /* of the same thread */
+  SmartFuture *awaited;
+  SmartFuture *result;
+} Offloaded;
+
+static void
+none_body (SmartCall *call, gpointer user_data)
+{
+  smart_call_return_none (call);
+}
+
+static void
+settle_before_it_is_home (gpointer data)
+{
+  Offloaded *offloaded = data;
+  g_auto (GValue) seven = G_VALUE_INIT;
+  g_autoptr (GError) error = NULL;
+
+  offloaded->result = smart_async_func_call (offloaded->func, NULL, NULL, G_TYPE_INVALID);
+
+  /* Its thread has done with it, but this one has not heard of it so far. */
+  smart_async_func_call_sync (offloaded->next, NULL, NULL, 0, NULL, NULL, &error);
+  g_assert_no_error (error);
+
+  g_value_init (&seven, G_TYPE_STRING);
+  g_value_set_static_string (&seven, "seven");
+  g_assert_true (smart_future_resolve (offloaded->awaited, &seven));
+}
+
+static gboolean
+offloaded_is_settled (gpointer data)
+{
+  return smart_future_get_status (((Offloaded *) data)->result) != SMART_FUTURE_PENDING;
+}
+
+/* A blocking body on another thread returns what settles before its caller's context
+ * is iterated again. */
+static void
+test_return_future_offloaded (void)
+{
+  g_autoptr (SmartExecutor) executor = smart_executor_new_pool ("return-future", 1);
+  g_autoptr (SmartFuture) awaited = smart_future_new (NULL);
+  g_autoptr (SmartAsyncFunc) func = blocking_for (future_body, awaited);
+  g_autoptr (SmartAsyncFunc) next = blocking_for (none_body, NULL);
+  Offloaded offloaded = { .func = func, .next = next, .awaited = awaited };
+  g_autofree char *string = NULL;
+
+  smart_async_func_set_executor (func, executor);
+  smart_async_func_set_executor (next, executor);
+  smart_test_in_loop (settle_before_it_is_home, offloaded_is_settled, &offloaded);
+
+  string = smart_future_get_string (offloaded.result, NULL);
+  g_assert_cmpstr (string, ==, "seven");
+  g_object_unref (offloaded.result);
+  smart_executor_close (executor);
+}
+
 /* While it runs */
 
 typedef struct
@@ -979,6 +1039,7 @@ main (int argc, char **argv)
   smart_test_add ("/call/return-future/resolved", test_return_future_resolved);
   smart_test_add ("/call/return-future/rejected", test_return_future_rejected);
   smart_test_add ("/call/return-future/pending", test_return_future_pending);
+  smart_test_add ("/call/return-future/offloaded", test_return_future_offloaded);
   smart_test_add ("/call/add-timeout", test_add_timeout);
   smart_test_add ("/call/current", test_current);
   smart_test_add ("/call/enter", test_enter);

@@ -9,6 +9,10 @@
 #include <smartasync-glib/smart-future-private.h>
 #include <smartasync-glib/smartasync-glib.h>
 
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 static SmartFuture *
 future_for (GType type, void (*set) (GValue *value))
 {
@@ -959,6 +963,97 @@ misuse (void)
   smart_future_add_notify (future, notify_nothing, NULL, NULL);
 }
 
+/* --- In the child of a fork, the threads that waited are not there --- */
+
+static gpointer
+wait_main (gpointer future)
+{
+  g_assert_true (smart_future_wait (future, -1, NULL, NULL, NULL));
+  return NULL;
+}
+
+static gboolean
+is_waited_for (gpointer outcome)
+{
+  gboolean is;
+
+  g_mutex_lock (&((SmartOutcome *) outcome)->lock);
+  is = ((SmartOutcome *) outcome)->waiters != NULL;
+  g_mutex_unlock (&((SmartOutcome *) outcome)->lock);
+
+  return is;
+}
+
+#define N_BYTES 60000
+
+typedef struct
+{
+  int is_filled; /* atomic */
+  int may_look;  /* atomic */
+} Stack;
+
+static gboolean
+flag_is_set (gpointer flag)
+{
+  return g_atomic_int_get ((int *) flag);
+}
+
+/* Has the stack of a thread that was there before the fork, as a rule: nobody may write
+ * there. */
+static gpointer
+fill_stack (gpointer data)
+{
+  Stack *stack = data;
+  volatile unsigned char bytes[N_BYTES];
+
+  for (guint i = 0; i < N_BYTES; i++)
+    bytes[i] = 0xff;
+  g_atomic_int_set (&stack->is_filled, TRUE);
+  smart_test_wait_until (flag_is_set, &stack->may_look);
+  for (guint i = 0; i < N_BYTES; i++)
+    g_assert_cmphex (bytes[i], ==, 0xff);
+
+  return NULL;
+}
+
+static void
+settle_in_child (SmartFuture *future)
+{
+  Stack stack = { FALSE, FALSE };
+  GThread *thread = g_thread_new ("fills its stack", fill_stack, &stack);
+
+  smart_test_wait_until (flag_is_set, &stack.is_filled);
+  g_assert_true (smart_future_resolve (future, NULL));
+  g_atomic_int_set (&stack.may_look, TRUE);
+  g_thread_join (thread);
+}
+
+static void
+settled_in_child (void)
+{
+  g_autoptr (SmartFuture) future = smart_future_new (NULL);
+  GThread *thread = g_thread_new ("waits", wait_main, future);
+  int status = 0;
+  pid_t pid;
+
+  smart_test_wait_until (is_waited_for, smart_future_get_outcome (future));
+  fflush (NULL);
+  pid = fork ();
+  g_assert_cmpint (pid, >=, 0);
+  if (pid == 0)
+    {
+      alarm (smart_test_bound (SMART_TEST_DEADLINE_USEC) / G_USEC_PER_SEC);
+      settle_in_child (future);
+      _exit (0);
+    }
+
+  g_assert_cmpint (waitpid (pid, &status, 0), ==, pid);
+  g_assert_true (WIFEXITED (status) && WEXITSTATUS (status) == 0);
+
+  smart_future_resolve (future, NULL);
+  g_thread_join (thread);
+}
+
 int
 main (int argc, char *argv[])
 {
@@ -976,6 +1071,8 @@ main (int argc, char *argv[])
   smart_test_add ("/future/wait-async/settled", wait_for_settled);
   smart_test_add ("/future/wait-async/cancelled", wait_is_cancelled);
   smart_test_add ("/future/wait-async/settled-before", wait_is_settled_before_cancelled);
+  if (SMART_TEST_CAN_FORK)
+    smart_test_add ("/future/wait/forked", settled_in_child);
   smart_test_add ("/future/outcome/disconnected", nothing_stays_connected);
   smart_test_add ("/future/outcome/follows", own_cancellable_follows);
   smart_test_add ("/future/outcome/own", own_cancellable_is_its_own);

@@ -265,7 +265,7 @@ use_again (SmartCall *call, SmartThread *thread)
 
   end (call);
   g_signal_handlers_destroy (call);
-  memset ((char *) call + sizeof (GObject), 0, sizeof (SmartCall) - sizeof (GObject));
+  smart_spares_wipe ((char *) call + sizeof (GObject), sizeof (SmartCall) - sizeof (GObject));
   smart_spares_keep (&thread->spare_calls, G_OBJECT (call));
 }
 

@@ -225,8 +225,8 @@ smart_outcome_unref (SmartOutcome *outcome)
       return;
     }
 
-  memset (&outcome->ref_count, 0,
-          G_STRUCT_OFFSET (SmartOutcome, ready) - G_STRUCT_OFFSET (SmartOutcome, ref_count));
+  smart_spares_wipe (&outcome->ref_count, G_STRUCT_OFFSET (SmartOutcome, ready) -
+                                              G_STRUCT_OFFSET (SmartOutcome, ref_count));
   thread->spare = outcome;
 }
 

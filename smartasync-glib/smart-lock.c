@@ -244,7 +244,7 @@ flight_end (Flight *flight)
     }
 
   g_clear_pointer (&flight->lineage.above, smart_lineage_unref);
-  memset (flight, 0, sizeof (Flight));
+  smart_spares_wipe (flight, sizeof (Flight));
   thread->spare_flight = flight;
 }
 

@@ -17,6 +17,8 @@ typedef struct
   guint     n;
 } SmartSpares;
 
+void     smart_spares_wipe       (gpointer     memory,
+                                  gsize        size);
 gboolean smart_spares_may_keep   (const SmartSpares *spares,
                                   GObject     *object);
 gboolean smart_spares_may_revive (const SmartSpares *spares,

@@ -1445,8 +1445,9 @@ stress_offloaded (void)
   join_drivers (drivers, N_OFFLOAD_DRIVERS);
   tear_down ();
 
-  for (guint i = GOT_VALUE; i <= GOT_TIMED_OUT; i++)
-    g_assert_cmpint (g_atomic_int_get (&n_got[i]), >, option_trees / 50);
+  if (option_trees >= 1000)
+    for (guint i = GOT_VALUE; i <= GOT_TIMED_OUT; i++)
+      g_assert_cmpint (g_atomic_int_get (&n_got[i]), >, option_trees / 50);
   g_assert_cmpint (g_atomic_int_get (&n_dropped), >, option_trees / 10);
 }
 

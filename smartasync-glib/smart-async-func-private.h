@@ -17,6 +17,13 @@ struct _SmartAsyncFunc
 {
   GObject                 parent_instance;
 
+  SmartTurns              turns;   /* has a lock of its own */
+  const char             *made_with; /* by what line of C; immutable, static, nullable */
+  const char             *made_at;
+  char                   *label;   /* atomic; set once, where there is no name */
+
+  /* What workers read of it is apart from the count of references, which the
+   * callers change all the time. */
   SmartBodies            *bodies;  /* immutable; a reference, shared by derived functions; nullable */
   char                   *name;
   int                     priority;
@@ -30,16 +37,10 @@ struct _SmartAsyncFunc
   gboolean                interpreted;         /* its body runs under an interpreter's lock */
   gboolean                offload;
 
-  SmartTurns              turns;   /* has a lock of its own */
-
   gboolean                has_signature;
   GType                   return_type;
   GType                  *params;
   guint                   n_params;
-
-  const char             *made_with; /* by what line of C; immutable, static, nullable */
-  const char             *made_at;
-  char                   *label;   /* atomic; set once, where there is no name */
   int                     called;  /* atomic */
 };
 

@@ -104,6 +104,7 @@ struct _SmartCall
     SmartOutcome *awaited; /* a reference */
   };
 
+  /* So far it is as new when it is used again. */
   union
   {
     GValue few[N_INLINE_ARGS]; /* up to so many */
@@ -265,7 +266,8 @@ use_again (SmartCall *call, SmartThread *thread)
 
   end (call);
   g_signal_handlers_destroy (call);
-  smart_spares_wipe ((char *) call + sizeof (GObject), sizeof (SmartCall) - sizeof (GObject));
+  smart_spares_wipe (&call->outcome,
+                     G_STRUCT_OFFSET (SmartCall, args) - G_STRUCT_OFFSET (SmartCall, outcome));
   smart_spares_keep (&thread->spare_calls, G_OBJECT (call));
 }
 
@@ -311,9 +313,10 @@ has_luggage (SmartCall *call)
 }
 
 /* What a thread that is done with @call (taken) has to send home, where somebody is
- * about to hear of the outcome, and has it. Where that is no more than a reference to its
- * function, the call itself serves the next one, or goes: to free so many objects is
- * work that its caller, who has all the results to look at, is better spared. */
+ * about to hear of the outcome, and has it. Where that is no more than its function and
+ * its use of the inbox, the call itself serves the next one, or goes: to free so many
+ * objects is work that its caller, who has all the results to look at, is better spared.
+ * He counts both himself, so that what he has at hand stays there. */
 GObject *
 smart_call_strip (SmartCall *call)
 {
@@ -323,6 +326,7 @@ smart_call_strip (SmartCall *call)
     return G_OBJECT (call);
 
   call->func = NULL;
+  call->inbox = NULL;
   g_clear_pointer (&call->outcome, smart_outcome_unref);
   use_again (call, smart_thread_get ());
 

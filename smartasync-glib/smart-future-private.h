@@ -31,8 +31,8 @@ struct _SmartListener
                              the outcome that came before; the outcome's lock */
   SmartInbox    *inbox;   /* immutable; a use, nullable */
   SmartOutcome  *outcome; /* set when it is told, if it was not before; a reference */
-  GObject       *spent;   /* set when it is told; a call to release there, or what is left
-                             of it, nullable */
+  GObject       *spent;   /* set when it is told; a call to release there, or the function of
+                             one, with which goes a second use of @inbox; nullable */
 };
 
 /* One with a callback. */

@@ -42,8 +42,6 @@ struct _SmartFuture
   gpointer user_data;     /* immutable once a callback has it */
 };
 
-#define CACHE_LINE 64
-
 enum
 {
   PROP_STATUS = 1,
@@ -72,7 +70,7 @@ fetch_behind (SmartOutcome *outcome)
 #ifdef __GNUC__
   const char *next = (const char *) (outcome + 1);
 
-  for (gsize i = 0; i < sizeof (SmartOutcome); i += CACHE_LINE)
+  for (gsize i = 0; i < sizeof (SmartOutcome); i += SMART_CACHE_LINE)
     __builtin_prefetch (next + i, 1);
 #endif
 }
@@ -252,11 +250,18 @@ void
 smart_listener_clear (SmartListener *listener)
 {
   SmartOutcome *outcome = g_steal_pointer (&listener->outcome);
+  GObject *spent = g_steal_pointer (&listener->spent);
 
+  if (spent != NULL && SMART_IS_CALL (spent))
+    {
+      smart_call_release (SMART_CALL (spent));
+    }
+  else if (spent != NULL)
+    {
+      g_object_unref (spent);
+      smart_inbox_unref (listener->inbox);
+    }
   g_clear_pointer (&listener->inbox, smart_inbox_unref);
-  if (listener->spent != NULL && SMART_IS_CALL (listener->spent))
-    smart_call_release (SMART_CALL (g_steal_pointer (&listener->spent)));
-  g_clear_object (&listener->spent);
   if (outcome != NULL)
     smart_outcome_unref (outcome);
 }

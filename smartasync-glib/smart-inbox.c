@@ -18,13 +18,17 @@ struct _SmartInbox
   int n_users; /* atomic; falls to zero under registry_lock only */
   int retired; /* atomic: there are no users any more; the source has to go */
 
+  gboolean closed;    /* lock to write, atomic to read */
+  SmartParcel *batch; /* the context's owner: taken, not yet delivered */
+
+  /* What those who push write is apart from what its users do, as a rule in the
+   * context's thread. */
+  char apart[SMART_CACHE_LINE];
+
   GMutex lock;
   SmartParcel *head; /* lock: pushed, not yet taken */
   SmartParcel *tail; /* lock; valid if head is */
   gint64 n_woken;    /* lock: how often the context was woken up */
-  gboolean closed;   /* lock to write, atomic to read */
-
-  SmartParcel *batch; /* the context's owner: taken, not yet delivered */
 };
 
 static GMutex registry_lock;

@@ -78,44 +78,47 @@ typedef SmartPool Pool;
 struct _SmartPool
 {
   GMutex lock;
+
+  SmartCall *head;         /* lock: the queue; a reference each */
+  SmartCall *tail;         /* lock; valid if head is */
+  guint n_queued;          /* lock */
+  guint n_summoned;        /* lock: workers on their way, who will take the head */
+  guint64 n_taken;         /* lock: grows as the queue moves */
+  int processor;           /* lock: where the last call was made */
+  guint n_spare_calls;     /* lock */
+  gboolean has_monitor;    /* lock */
+  gboolean monitor_sleeps; /* lock */
+  gboolean closed;         /* lock */
+  guint max_threads;       /* immutable; 0: the shared pool */
+
+  /* So far, one cache line: no other passes from the caller to the worker and back with
+   * each call of many. */
+
+  guint n_threads;    /* lock: our own, alive */
+  guint n_starting;   /* lock: of these, started and not there yet */
+  guint n_idle;       /* lock: of these, not called for */
+  guint n_called;     /* lock to write, atomic to read: idle ones called for that have not come */
+  guint n_tickets;    /* lock: issued and not ended */
+  gint64 ticket_end;  /* lock: when the last one has ended; 0: none has */
+  guint n_waiting;    /* lock: workers in one of the library's waits */
+  guint n_entering;   /* lock: workers on their way into an interpreter */
+  guint n_late;       /* lock: those who are late; not counted on any more */
+  guint idle_serial;  /* lock: a reset sends the idle threads home */
+  gboolean looks_out; /* lock: of the idle ones, one is still awake */
+
   GCond work; /* with lock: idle threads */
   GCond look; /* with lock: the monitor */
 
-  SmartCall *head; /* lock: the queue; a reference each */
-  SmartCall *tail; /* lock; valid if head is */
-  guint n_queued;  /* lock */
-  guint64 n_taken; /* lock: grows as the queue moves */
-
-  guint n_threads;   /* lock: our own, alive */
-  guint n_starting;  /* lock: of these, started and not there yet */
-  guint n_idle;      /* lock: of these, not called for */
-  guint n_called;    /* lock to write, atomic to read: idle ones called for that have not come */
-  guint n_tickets;   /* lock: issued and not ended */
-  gint64 ticket_end; /* lock: when the last one has ended; 0: none has */
-  guint n_waiting;   /* lock: workers in one of the library's waits */
-  guint n_entering;  /* lock: workers on their way into an interpreter */
-  guint n_summoned;  /* lock: workers on their way, who will take the head */
-  guint n_late;      /* lock: those who are late; not counted on any more */
-  guint idle_serial; /* lock: a reset sends the idle threads home */
-
-  int processor;           /* lock: where the last call was made */
-  gboolean looks_out;      /* lock: of the idle ones, one is still awake */
-  gboolean has_monitor;    /* lock */
-  gboolean monitor_sleeps; /* lock */
-
   GObject *spare_calls[MAX_SPARE_CALLS]; /* lock: of the shared pool; references */
-  guint n_spare_calls;                   /* lock */
 
   guint64 n_threads_created; /* lock */
   guint64 n_tickets_issued;  /* lock */
   gboolean in_child;         /* immutable: made after a fork */
 
   /* Of an executor's pool. */
-  int ref_count;     /* atomic: the executor, and each thread */
-  char *name;        /* immutable */
-  guint max_threads; /* immutable; 0: the shared pool */
-  gboolean closed;   /* lock */
-  GQueue looping;    /* lock: the workers that iterate; those called for are not in it */
+  int ref_count;  /* atomic: the executor, and each thread */
+  char *name;     /* immutable */
+  GQueue looping; /* lock: the workers that iterate; those called for are not in it */
 };
 
 /* A thread of an executor's pool; on its stack. */
@@ -150,7 +153,7 @@ static void tell_interpreter (SmartThread *thread);
 static Pool *
 pool_new (const char *name, guint max_threads)
 {
-  Pool *pool = g_new0 (Pool, 1);
+  Pool *pool = g_aligned_alloc0 (1, sizeof (Pool), SMART_CACHE_LINE);
 
   g_mutex_init (&pool->lock);
   g_cond_init (&pool->work);
@@ -212,7 +215,7 @@ pool_unref (Pool *pool)
   g_cond_clear (&pool->work);
   g_cond_clear (&pool->look);
   g_free (pool->name);
-  g_free (pool);
+  g_aligned_free (pool);
 }
 
 /* The shared one. */

@@ -6,6 +6,9 @@
 
 G_BEGIN_DECLS
 
+/* What processors pass on to each other; on nearly all of them. */
+#define SMART_CACHE_LINE 64
+
 /* How deep calls nest as a rule. */
 #define SMART_MAX_SPARES 8
 

@@ -62,8 +62,10 @@
 #define MAX_SPARE_CALLS 64
 
 /* So long a worker looks for more before it sleeps: about what it takes to wake it
- * up, so that it is never more than twice what the better choice takes. */
-#define LOOK_USEC 20
+ * up, so that it is never more than twice what the better choice takes. Having looked in
+ * vain, workers let so many chances pass, more each time, up to MAX_PASSED. */
+#define LOOK_USEC  20
+#define MAX_PASSED 31
 
 /* So long an idle thread stays. */
 #define IDLE_USEC (5 * G_TIME_SPAN_SECOND)
@@ -86,10 +88,11 @@ struct _SmartPool
   guint64 n_taken;         /* lock: grows as the queue moves */
   int processor;           /* lock: where the last call was made */
   guint n_spare_calls;     /* lock */
+  guint max_threads;       /* immutable; 0: the shared pool */
   gboolean has_monitor;    /* lock */
   gboolean monitor_sleeps; /* lock */
-  gboolean closed;         /* lock */
-  guint max_threads;       /* immutable; 0: the shared pool */
+  guint8 closed;           /* lock */
+  guint8 in_a_row;         /* lock: the last call was not the only one that its caller made */
 
   /* So far, one cache line: no other passes from the caller to the worker and back with
    * each call of many. */
@@ -105,6 +108,8 @@ struct _SmartPool
   guint n_late;       /* lock: those who are late; not counted on any more */
   guint idle_serial;  /* lock: a reset sends the idle threads home */
   gboolean looks_out; /* lock: of the idle ones, one is still awake */
+  guint n_to_pass;    /* lock: so often none will look out, for the last one did in vain */
+  guint n_passed;     /* lock: of these, those that have passed */
 
   GCond work; /* with lock: idle threads */
   GCond look; /* with lock: the monitor */
@@ -814,25 +819,61 @@ get_processor (void)
 #endif
 }
 
+/* Tells the processor that this thread only waits for another one. */
+static inline void
+relax (void)
+{
+#if defined(__i386__) || defined(__x86_64__)
+  __builtin_ia32_pause ();
+#elif defined(__aarch64__)
+  __asm__ volatile("yield");
+#endif
+}
+
 /* Looks whether somebody calls for an idle thread, for a moment. One of them does: more
  * would only be in each other's way. So it would be in its caller's, where that is on
- * this processor. What it sees without the lock decides nothing: idle() looks again.
- * HOLDS: pool->lock, which it gives up meanwhile */
+ * this processor.
+ *
+ * Where the caller makes many in a row, it is in no hurry, for to take each as it comes
+ * would hold him up. Where he waits for each, and is about to be woken up, it must not
+ * yield: he would come to this processor then, and both take turns. If he has to, for the
+ * others are busy, or if calls are few, it looks in vain, and soon seldom.
+ *
+ * What it sees without the lock decides nothing: idle() looks again. HOLDS: pool->lock,
+ * which it gives up meanwhile */
 static void
 look_out (Pool *pool)
 {
+  gboolean in_a_row = pool->in_a_row;
   gint64 until;
 
   if (pool->looks_out || pool->processor == get_processor ())
     return;
 
+  if (!in_a_row && pool->n_passed < pool->n_to_pass)
+    {
+      pool->n_passed++;
+      return;
+    }
+
   pool->looks_out = TRUE;
   g_mutex_unlock (&pool->lock);
   until = g_get_monotonic_time () + LOOK_USEC;
   while (g_atomic_int_get (&pool->n_called) == 0 && g_get_monotonic_time () < until)
-    g_thread_yield ();
+    {
+      if (in_a_row)
+        g_thread_yield ();
+      else
+        relax ();
+    }
   g_mutex_lock (&pool->lock);
   pool->looks_out = FALSE;
+
+  if (!in_a_row)
+    {
+      pool->n_passed = 0;
+      pool->n_to_pass = pool->n_called > 0 ? 0 : MIN (2 * pool->n_to_pass + 1, MAX_PASSED);
+    }
 }
 
 /* Waits until somebody calls for an idle thread, but not for ever: an executor
@@ -1215,6 +1256,8 @@ smart_pool_submit (SmartPool *pool, SmartCall *call, guint max_pending)
   pool->tail = call;
   pool->n_queued++;
   pool->processor = get_processor ();
+  pool->in_a_row = thread->submitted_at == thread->n_deliveries;
+  thread->submitted_at = thread->n_deliveries;
   if (!is_shared (pool))
     smart_call_set_pool (call, pool);
 
@@ -1302,6 +1345,8 @@ smart_offload_and_wait (SmartCall *call)
     smart_outcome_settle_timed_out (outcome);
   smart_outcome_release_spent (outcome);
   smart_outcome_unref (outcome);
+  /* The next one is not made in a row with this one. */
+  smart_thread_get ()->submitted_at = G_MAXUINT64;
 }
 
 /* Runs @function to its end on a thread that has no thread-default context. */

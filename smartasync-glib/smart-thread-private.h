@@ -46,6 +46,7 @@ struct _SmartThread
   SmartWaiter  *spare_waiter;  /* smart-future-wait.c: one to use again */
 
   gpointer      pool;          /* smart-offload.c: the pool that it is of */
+  guint64       submitted_at;  /* smart-offload.c: n_deliveries at its last call for a worker */
   gboolean      is_worker;     /* smart-offload.c: of the shared pool */
   gboolean      has_run;       /* smart-offload.c: a call, since it came to the queue */
   gpointer      entering;      /* smart-offload.c: the pool that knows it waits for an interpreter */

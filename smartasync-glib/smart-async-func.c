@@ -1380,7 +1380,7 @@ smart_async_func_call_finish (SmartAsyncFunc *func,
   outcome = smart_future_get_outcome (SMART_FUTURE (async_result));
   success = smart_outcome_get (outcome, result, error);
   if (success && result != NULL && !outcome->is_like)
-    smart_value_disown_pointer (&outcome->value.own);
+    smart_value_disown_pointer (&outcome->result.value);
 
   return success;
 }

@@ -36,8 +36,9 @@ await_told (SmartParcel *parcel, gboolean run)
 {
   AwaitListener *listener = (AwaitListener *) parcel;
   SmartListener *base = &listener->base;
-  SmartFuture *next =
-      base->outcome->error == NULL ? get_future (smart_outcome_peek (base->outcome)) : NULL;
+  SmartFuture *next = smart_outcome_peek_error (base->outcome) == NULL
+                          ? get_future (smart_outcome_peek (base->outcome))
+                          : NULL;
 
   if (next != NULL && smart_future_get_outcome (next) == listener->innermost)
     smart_outcome_settle (listener->innermost, NULL,

@@ -1637,9 +1637,9 @@ followed (SmartParcel *parcel, gboolean run)
 
   smart_call_drop_turn (listener->call);
 
-  if (outcome->error != NULL)
+  if (smart_outcome_peek_error (outcome) != NULL)
     {
-      publish (listener->call, g_error_copy (outcome->error), NULL);
+      publish (listener->call, g_error_copy (smart_outcome_peek_error (outcome)), NULL);
     }
   else
     {

@@ -61,11 +61,11 @@ is_decided (Combination *combination, SmartOutcome *branch)
   switch (combination->kind)
     {
     case ALL:
-      return is_last || branch->error != NULL;
+      return is_last || smart_outcome_peek_error (branch) != NULL;
     case ANY:
-      if (branch->error != NULL)
+      if (smart_outcome_peek_error (branch) != NULL)
         g_atomic_pointer_compare_and_exchange (&combination->rejected, NULL, branch);
-      return is_last || branch->error == NULL;
+      return is_last || smart_outcome_peek_error (branch) == NULL;
     case RACE:
     default:
       return TRUE;
@@ -84,9 +84,9 @@ branch_told (SmartParcel *parcel, gboolean run)
     {
       gboolean settled;
 
-      if (combination->kind == ALL && branch->error == NULL)
+      if (combination->kind == ALL && smart_outcome_peek_error (branch) == NULL)
         settled = smart_outcome_settle (combination->outcome, NULL, NULL, NULL);
-      else if (combination->kind == ANY && branch->error != NULL)
+      else if (combination->kind == ANY && smart_outcome_peek_error (branch) != NULL)
         settled = smart_outcome_settle_like (combination->outcome,
                                              g_atomic_pointer_get (&combination->rejected));
       else

@@ -75,6 +75,14 @@ typedef struct
   SmartInbox    *progress_inbox; /* immutable; a use, nullable: where it is told of */
 } SmartRare;
 
+/* Who has a call when it is done. */
+enum
+{
+  SMART_SPENT_GOES,   /* whoever settles its outcome */
+  SMART_SPENT_STAYS,  /* a sync caller waits, who will release it */
+  SMART_SPENT_IS_HERE /* he has not yet: the outcome's @call is a reference */
+};
+
 /* A result, now or later, that settles once. The SmartFuture is a handle on it
  * for those who wait, the SmartCall one for who settles it: each can go without
  * the other.
@@ -89,32 +97,32 @@ struct _SmartOutcome
   int            ref_count;    /* atomic; must be the first of these */
   int            status;       /* a SmartFutureStatus; lock to write, atomic to read */
 
+  /* What settling looks at is here and at the end. */
+  SmartListener *listeners;    /* lock: the newest first */
+  SmartWaiter   *waiters;      /* lock: the threads that wait */
+  SmartRare     *rare;         /* lock to write, atomic to read; set once; nullable */
+
+  /* What it needs to settle, for smart-wait-graph.c. An asynchronous call that was begun
+   * and is pending cannot go on unless its home is iterated. */
+  SmartOutcome  *need;         /* lock: another outcome; a reference */
+  SmartHome      home;         /* lock; settling clears it */
+  SmartThread   *home_thread;  /* lock: who began it; identity only */
+  GMainContext  *back_to;      /* lock; identity only: where the result of a call that
+                                  runs elsewhere comes, for @home_thread */
+  SmartCall     *call;         /* atomic; set once: whose outcome it is; to be looked at
+                                  with the lock and while it is pending, or where the
+                                  spent one is here */
+
   /* Written once, before the status; immutable after. */
   union
   {
-    GValue       own;          /* type 0: none */
+    GError       *error;       /* if it is rejected */
     SmartOutcome *like;        /* a reference: whose value it has, if is_like */
-  } value;
-  GError        *error;
+    GValue        value;       /* else; type 0: none */
+  } result;
 
-  SmartListener *listeners;    /* lock: the newest first */
-  SmartWaiter   *waiters;      /* lock: the threads that wait */
-  SmartCall     *spent;        /* lock: if keeps_spent, the call that is done */
   SmartFuture   *handle;       /* lock: not a reference; cleared by its dispose */
   const char    *made_at;      /* atomic; set once; static: the line of C, nullable */
-  SmartRare     *rare;         /* lock to write, atomic to read; set once; nullable */
-
-  /* What it needs to settle, for smart-wait-graph.c. */
-  SmartCall     *call;         /* atomic; set once: whose outcome it is; to be looked at
-                                  with the lock and while it is pending */
-  SmartOutcome  *need;         /* lock: another outcome; a reference */
-
-  /* An asynchronous call that was begun and is pending cannot go on unless its
-   * home is iterated. */
-  SmartThread   *home_thread;  /* lock: who began it; identity only */
-  SmartHome      home;         /* lock; settling clears it */
-  GMainContext  *back_to;      /* lock; identity only: where the result of a call that
-                                  runs elsewhere comes, for @home_thread */
 
   /* Cancellation: by the caller's cancellable or, where something else can
    * cancel, too, by an own one that follows the caller's. */
@@ -132,7 +140,7 @@ struct _SmartOutcome
   guint8         is_like;      /* written once, before the status */
 
   /* lock */
-  guint8         keeps_spent;  /* a sync caller waits, who releases the call */
+  guint8         spent;        /* one of SMART_SPENT_… */
   guint8         queued;       /* to cancel it settles it, for it has not begun */
   guint8         begun;        /* it was queued, and is not any more */
   guint8         shielded;     /* its own cancellable is not cancelled until it has begun */
@@ -258,6 +266,13 @@ void          smart_outcome_call_back         (SmartOutcome    *outcome,
                                                GObject         *source_object,
                                                GAsyncReadyCallback callback,
                                                gpointer         user_data);
+
+/* Of one that has settled; NULL if it was resolved. */
+static inline const GError *
+smart_outcome_peek_error (SmartOutcome *outcome)
+{
+  return g_atomic_int_get (&outcome->status) == SMART_FUTURE_REJECTED ? outcome->result.error : NULL;
+}
 
 /* Nullable. */
 static inline SmartRare *

@@ -48,8 +48,9 @@ finally_told (SmartParcel *parcel, gboolean run)
   FinallyListener *listener = (FinallyListener *) parcel;
   SmartListener *base = &listener->base;
 
-  smart_outcome_settle_like (listener->child,
-                             base->outcome->error != NULL ? base->outcome : listener->before);
+  smart_outcome_settle_like (listener->child, smart_outcome_peek_error (base->outcome) != NULL
+                                                  ? base->outcome
+                                                  : listener->before);
   smart_outcome_unref (listener->child);
   smart_outcome_unref (listener->before);
   smart_listener_clear (base);
@@ -70,7 +71,7 @@ pass_through_finally (ThenListener *listener)
 static gboolean
 applies (ThenListener *listener)
 {
-  gboolean failed = listener->base.outcome->error != NULL;
+  gboolean failed = smart_outcome_peek_error (listener->base.outcome) != NULL;
 
   return listener->when == ON_BOTH || failed == (listener->when == ON_ERROR);
 }

@@ -155,11 +155,12 @@ outcome_clear (SmartOutcome *outcome)
 {
   if (outcome->rare != NULL)
     rare_free (outcome, g_steal_pointer (&outcome->rare));
-  if (outcome->is_like)
-    smart_outcome_unref (outcome->value.like);
+  if (g_atomic_int_get (&outcome->status) == SMART_FUTURE_REJECTED)
+    g_clear_error (&outcome->result.error);
+  else if (outcome->is_like)
+    smart_outcome_unref (outcome->result.like);
   else
-    smart_value_clear (&outcome->value.own);
-  g_clear_error (&outcome->error);
+    smart_value_clear (&outcome->result.value);
   g_clear_object (&outcome->upstream);
   g_clear_pointer (&outcome->own, smart_cancellable_release);
   smart_home_clear (&outcome->home);
@@ -492,7 +493,7 @@ void
 smart_outcome_keep_spent (SmartOutcome *outcome)
 {
   g_mutex_lock (&outcome->lock);
-  outcome->keeps_spent = TRUE;
+  outcome->spent = SMART_SPENT_STAYS;
   g_mutex_unlock (&outcome->lock);
 }
 
@@ -502,8 +503,8 @@ smart_outcome_release_spent (SmartOutcome *outcome)
   SmartCall *spent;
 
   g_mutex_lock (&outcome->lock);
-  spent = g_steal_pointer (&outcome->spent);
-  outcome->keeps_spent = FALSE;
+  spent = outcome->spent == SMART_SPENT_IS_HERE ? outcome->call : NULL;
+  outcome->spent = SMART_SPENT_GOES;
   g_mutex_unlock (&outcome->lock);
 
   if (spent != NULL)
@@ -539,16 +540,16 @@ settle (SmartOutcome *outcome, GValue *value, SmartOutcome *like, GError *error,
 
   if (error != NULL)
     {
-      outcome->error = error;
+      outcome->result.error = error;
     }
   else if (value != NULL)
     {
-      outcome->value.own = *value;
+      outcome->result.value = *value;
       memset (value, 0, sizeof (GValue));
     }
   else if (like != NULL)
     {
-      outcome->value.like = smart_outcome_ref (like);
+      outcome->result.like = smart_outcome_ref (like);
       outcome->is_like = TRUE;
     }
 
@@ -565,11 +566,13 @@ settle (SmartOutcome *outcome, GValue *value, SmartOutcome *like, GError *error,
 
   /* The sync caller may go, with the call and its references, as soon as he
    * sees the status: then this function's own one is the last. */
-  keeps_spent = outcome->keeps_spent;
+  keeps_spent = outcome->spent == SMART_SPENT_STAYS;
   if (keeps_spent)
     {
       smart_outcome_ref (outcome);
-      outcome->spent = g_steal_pointer (&spent);
+      if (spent != NULL)
+        outcome->spent = SMART_SPENT_IS_HERE;
+      spent = NULL;
     }
 
   /* The last of it: who sees the status without the lock sees the result. */
@@ -607,17 +610,18 @@ smart_outcome_settle (SmartOutcome *outcome, GValue *value, GError *error, Smart
 gboolean
 smart_outcome_settle_like (SmartOutcome *outcome, SmartOutcome *other)
 {
-  if (other->error != NULL)
-    return smart_outcome_settle (outcome, NULL, g_error_copy (other->error), NULL);
+  if (smart_outcome_peek_error (other) != NULL)
+    return smart_outcome_settle (outcome, NULL, g_error_copy (smart_outcome_peek_error (other)),
+                                 NULL);
 
-  return settle (outcome, NULL, other->is_like ? other->value.like : other, NULL, NULL);
+  return settle (outcome, NULL, other->is_like ? other->result.like : other, NULL, NULL);
 }
 
 /* The value of one that was resolved; valid as long as @outcome. */
 const GValue *
 smart_outcome_peek (SmartOutcome *outcome)
 {
-  return outcome->is_like ? &outcome->value.like->value.own : &outcome->value.own;
+  return outcome->is_like ? &outcome->result.like->result.value : &outcome->result.value;
 }
 
 /* Copies the result. @value is initialised in any case. */
@@ -626,8 +630,8 @@ smart_outcome_get (SmartOutcome *outcome, GValue *value, GError **error)
 {
   if (smart_outcome_is_pending (outcome))
     g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_PENDING, _ ("There is no result yet"));
-  else if (outcome->error != NULL)
-    g_propagate_error (error, g_error_copy (outcome->error));
+  else if (smart_outcome_peek_error (outcome) != NULL)
+    g_propagate_error (error, g_error_copy (smart_outcome_peek_error (outcome)));
   else
     {
       if (value != NULL)
@@ -643,9 +647,9 @@ smart_outcome_get (SmartOutcome *outcome, GValue *value, GError **error)
 gboolean
 smart_outcome_take (SmartOutcome *outcome, GValue *value, GError **error)
 {
-  if (outcome->error != NULL)
+  if (smart_outcome_peek_error (outcome) != NULL)
     {
-      g_propagate_error (error, g_steal_pointer (&outcome->error));
+      g_propagate_error (error, g_steal_pointer (&outcome->result.error));
       smart_value_put_failed (value);
       return FALSE;
     }
@@ -653,7 +657,7 @@ smart_outcome_take (SmartOutcome *outcome, GValue *value, GError **error)
   if (value != NULL && outcome->is_like)
     smart_value_put (value, smart_outcome_peek (outcome));
   else if (value != NULL)
-    smart_value_put_moved (value, &outcome->value.own);
+    smart_value_put_moved (value, &outcome->result.value);
   return TRUE;
 }
 
@@ -1235,7 +1239,7 @@ get_typed (SmartFuture *future, GType type, GValue *value, GError **error)
 
   outcome = smart_future_get_outcome (future);
 
-  if (smart_outcome_is_pending (outcome) || outcome->error != NULL)
+  if (smart_outcome_is_pending (outcome) || smart_outcome_peek_error (outcome) != NULL)
     return smart_outcome_get (outcome, NULL, error);
 
   if (smart_value_is_of_type (smart_outcome_peek (outcome), type))

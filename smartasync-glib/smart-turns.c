@@ -187,8 +187,8 @@ settle_without_turn (SmartOutcome *outcome, SmartOutcome *mine, GError *refused)
     smart_outcome_settle (outcome, NULL, refused, NULL);
   else if (smart_outcome_is_cancelled (outcome))
     smart_outcome_settle_cancelled (outcome);
-  else if (!smart_outcome_is_pending (mine) && mine->error != NULL)
-    smart_outcome_settle (outcome, NULL, g_error_copy (mine->error), NULL);
+  else if (!smart_outcome_is_pending (mine) && smart_outcome_peek_error (mine) != NULL)
+    smart_outcome_settle (outcome, NULL, g_error_copy (smart_outcome_peek_error (mine)), NULL);
   else
     smart_outcome_settle_timed_out (outcome);
 }

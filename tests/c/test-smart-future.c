@@ -706,7 +706,7 @@ spare_is_like_new (void)
   g_assert_true (smart_outcome_new (NULL, FALSE) == outcome);
   g_assert_null (thread->spare);
   g_assert_true (smart_outcome_is_pending (outcome));
-  g_assert_null (outcome->error);
+  g_assert_null (outcome->result.error);
   g_assert_null (smart_outcome_get_cancellable (outcome));
 
   /* While somebody else has a reference, it is not used again. */

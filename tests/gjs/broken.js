@@ -53,8 +53,12 @@ test('/broken/unhandled-later', () => h.inLoop(() => {
 
 test('/broken/result', () => h.inLoop(async () => {
     const [func] = h.makeProbe(h.BLOCKING);
-    func.call_async(null, [], null, () => assert(false));
-    await h.timer(50);
+    let back = false;
+    func.call_async(null, [], null, () => {
+        back = true;
+        assert(false);
+    });
+    await h.until(() => back);
 }));
 
 test('/broken/signal', () => {

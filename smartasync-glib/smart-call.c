@@ -104,7 +104,7 @@ struct _SmartCall
     SmartOutcome *awaited; /* a reference */
   };
 
-  /* So far it is as new when it is used again. */
+  /* So far it is as new when it is used again: this is written before it is read. */
   union
   {
     GValue few[N_INLINE_ARGS]; /* up to so many */

@@ -267,7 +267,7 @@ void          smart_outcome_call_back         (SmartOutcome    *outcome,
                                                GAsyncReadyCallback callback,
                                                gpointer         user_data);
 
-/* Of one that has settled; NULL if it was resolved. */
+/* NULL unless it is rejected, and the error was not taken. */
 static inline const GError *
 smart_outcome_peek_error (SmartOutcome *outcome)
 {

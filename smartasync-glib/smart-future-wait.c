@@ -107,6 +107,7 @@ smart_wait_end (SmartWait *wait)
     smart_offload_end_wait ();
   smart_show_cancellables (wait->hidden);
   wait->thread->n_waits--;
+  wait->thread->submitted_at = SMART_NOT_IN_A_ROW;
   if (SMART_HAS_WAIT_GRAPH)
     smart_wait_graph_leave (wait);
 }

@@ -92,10 +92,10 @@ struct _SmartPool
   gboolean has_monitor;    /* lock */
   gboolean monitor_sleeps; /* lock */
   guint8 closed;           /* lock */
-  guint8 in_a_row;         /* lock: the last call was not the only one that its caller made */
+  guint8 in_a_row; /* lock: whoever made the last call had not waited since the one before */
 
-  /* So far, one cache line: no other passes from the caller to the worker and back with
-   * each call of many. */
+  /* So far, one cache line, where pointers have 64 bits: for the shared pool, no other
+   * passes from the caller to the worker and back with each call of many. */
 
   guint n_threads;    /* lock: our own, alive */
   guint n_starting;   /* lock: of these, started and not there yet */
@@ -125,6 +125,10 @@ struct _SmartPool
   char *name;     /* immutable */
   GQueue looping; /* lock: the workers that iterate; those called for are not in it */
 };
+
+#if GLIB_SIZEOF_VOID_P == 8
+G_STATIC_ASSERT (G_STRUCT_OFFSET (Pool, n_threads) == SMART_CACHE_LINE);
+#endif
 
 /* A thread of an executor's pool; on its stack. */
 typedef struct
@@ -845,6 +849,7 @@ static void
 look_out (Pool *pool)
 {
   gboolean in_a_row = pool->in_a_row;
+  gboolean in_vain;
   gint64 until;
 
   if (pool->looks_out || pool->processor == get_processor ())
@@ -859,7 +864,7 @@ look_out (Pool *pool)
   pool->looks_out = TRUE;
   g_mutex_unlock (&pool->lock);
   until = g_get_monotonic_time () + LOOK_USEC;
-  while (g_atomic_int_get (&pool->n_called) == 0 && g_get_monotonic_time () < until)
+  while ((in_vain = g_atomic_int_get (&pool->n_called) == 0) && g_get_monotonic_time () < until)
     {
       if (in_a_row)
         g_thread_yield ();
@@ -872,7 +877,7 @@ look_out (Pool *pool)
   if (!in_a_row)
     {
       pool->n_passed = 0;
-      pool->n_to_pass = pool->n_called > 0 ? 0 : MIN (2 * pool->n_to_pass + 1, MAX_PASSED);
+      pool->n_to_pass = in_vain ? MIN (2 * pool->n_to_pass + 1, MAX_PASSED) : 0;
     }
 }
 
@@ -1345,8 +1350,6 @@ smart_offload_and_wait (SmartCall *call)
     smart_outcome_settle_timed_out (outcome);
   smart_outcome_release_spent (outcome);
   smart_outcome_unref (outcome);
-  /* The next one is not made in a row with this one. */
-  smart_thread_get ()->submitted_at = G_MAXUINT64;
 }
 
 /* Runs @function to its end on a thread that has no thread-default context. */

@@ -46,13 +46,16 @@ struct _SmartThread
   SmartWaiter  *spare_waiter;  /* smart-future-wait.c: one to use again */
 
   gpointer      pool;          /* smart-offload.c: the pool that it is of */
-  guint64       submitted_at;  /* smart-offload.c: n_deliveries at its last call for a worker */
+  guint64       submitted_at;  /* smart-offload.c: n_deliveries when it last had a call for
+                                  whatever worker; SMART_NOT_IN_A_ROW: it has waited since */
   gboolean      is_worker;     /* smart-offload.c: of the shared pool */
   gboolean      has_run;       /* smart-offload.c: a call, since it came to the queue */
   gpointer      entering;      /* smart-offload.c: the pool that knows it waits for an interpreter */
   void        (*ended) (void); /* smart-offload.c: what an interpreter has called after its last body */
   GMainContext *loop;          /* smart-offload.c: where the calls go on that it has begun */
 };
+
+#define SMART_NOT_IN_A_ROW G_MAXUINT64
 
 /* A sync caller who runs a flight, which others may wait for; on his stack. */
 struct _SmartLead

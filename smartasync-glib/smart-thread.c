@@ -102,6 +102,7 @@ smart_thread_make (void)
 
   watch_forks ();
   thread->id = (int) syscall (SYS_gettid);
+  thread->submitted_at = SMART_NOT_IN_A_ROW;
   smart_thread_current = thread;
   g_private_set (&thread_key, thread);
 

@@ -185,4 +185,4 @@ def add_tests(list_cases, rest=''):
 
     for clause, figures in CLAUSES.items():
         test(f'/contract/Z1.{clause}{rest}',
-             seconds=36000 if THOROUGH else 250)(functools.partial(leaves_none, figures))
+             seconds=36000 if THOROUGH else 450)(functools.partial(leaves_none, figures))

@@ -830,7 +830,9 @@ relax (void)
 #if defined(__i386__) || defined(__x86_64__)
   __builtin_ia32_pause ();
 #elif defined(__aarch64__)
-  __asm__ volatile("yield");
+  /* clang-format off */ /* its versions disagree */
+  __asm__ volatile ("yield");
+  /* clang-format on */
 #endif
 }
 

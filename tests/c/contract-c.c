@@ -1302,33 +1302,12 @@ child_leaves_tokens (gpointer data)
   g_assert_cmpint (g_atomic_int_get (&tokens->n_freed), ==, 0);
 }
 
-/* Runs @func in a forked child; a child that hangs is killed, and fails the test. */
-static void
-in_child (SmartTestCallback func, gpointer data)
-{
-  int status = 0;
-  pid_t pid;
-
-  fflush (NULL);
-  pid = fork ();
-  g_assert_cmpint (pid, >=, 0);
-  if (pid == 0)
-    {
-      alarm (smart_test_bound (SMART_TEST_DEADLINE_USEC) / G_USEC_PER_SEC);
-      func (data);
-      _exit (0);
-    }
-  g_assert_cmpint (waitpid (pid, &status, 0), ==, pid);
-  g_assert_true (WIFEXITED (status));
-  g_assert_cmpint (WEXITSTATUS (status), ==, 0);
-}
-
 /* After all of the library has been used, with the workers idle. */
 static void
 test_c8_a (gconstpointer data)
 {
   use_everything ();
-  in_child (child_calls_sync, NULL);
+  smart_test_in_child (child_calls_sync, NULL);
   use_everything ();
 }
 
@@ -1355,7 +1334,7 @@ child_calls_in_body (gpointer data)
 static void
 fork_in_body (SmartCall *call, gpointer data)
 {
-  in_child (child_calls_in_body, NULL);
+  smart_test_in_child (child_calls_in_body, NULL);
   smart_call_return_int (call, 7);
 }
 
@@ -1378,7 +1357,7 @@ static void
 test_c8_b (gconstpointer data)
 {
   use_everything ();
-  in_child (child_offloads, NULL);
+  smart_test_in_child (child_offloads, NULL);
   use_everything ();
 }
 
@@ -1387,15 +1366,15 @@ static void
 child_forks (gpointer data)
 {
   child_offloads (NULL);
-  in_child (child_offloads, NULL);
+  smart_test_in_child (child_offloads, NULL);
 }
 
 static void
 test_c8_b_again (gconstpointer data)
 {
-  in_child (child_forks, NULL);
+  smart_test_in_child (child_forks, NULL);
   use_everything ();
-  in_child (child_forks, NULL);
+  smart_test_in_child (child_forks, NULL);
 }
 
 static guint threads_at_start;
@@ -1432,7 +1411,7 @@ test_c8_d (gconstpointer data)
   tokens_init (&tokens, DEPTH);
   call_sync (tokens.func);
   use_everything ();
-  in_child (child_leaves_tokens, &tokens);
+  smart_test_in_child (child_leaves_tokens, &tokens);
 
   /* The parent's own are as they were. */
   g_assert_cmpint (g_atomic_int_get (&tokens.n_freed), ==, 0);

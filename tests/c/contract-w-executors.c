@@ -7,11 +7,8 @@
 
 #include <smartasync-glib/smartasync-glib.h>
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 /* What the bodies of a test tell. Each returns its argument. */
 typedef struct
@@ -1898,34 +1895,23 @@ test_e4_d_pool (void)
 
 /* C8: what the parent's executors had stays behind. */
 
+/* In the child, which drops its references. */
 static void
-use_executors_in_child (SmartAsyncFunc **funcs, guint n_funcs)
+use_executors (gpointer data)
 {
-  int status;
-  pid_t pid;
+  GPtrArray *funcs = data;
 
-  fflush (NULL);
-  pid = fork ();
-  g_assert_cmpint (pid, >=, 0);
-  if (pid == 0)
+  for (guint i = 0; i < funcs->len; i++)
     {
-      alarm (smart_test_bound (SMART_TEST_DEADLINE_USEC) / G_USEC_PER_SEC);
-      for (guint i = 0; i < n_funcs; i++)
-        {
-          Tally tally = { 0 };
+      Tally tally = { 0 };
 
-          assert_call (funcs[i], 1);
-          begin_call (funcs[i], 2, NULL, &tally);
-          begin_call (funcs[i], 3, NULL, &tally);
-          iterate_until_back (&tally, 2);
-          g_assert_cmpuint (tally.n_values, ==, 2);
-          g_object_unref (funcs[i]);
-        }
-      _exit (0);
+      assert_call (funcs->pdata[i], 1);
+      begin_call (funcs->pdata[i], 2, NULL, &tally);
+      begin_call (funcs->pdata[i], 3, NULL, &tally);
+      iterate_until_back (&tally, 2);
+      g_assert_cmpuint (tally.n_values, ==, 2);
+      g_object_unref (funcs->pdata[i]);
     }
-
-  g_assert_cmpint (waitpid (pid, &status, 0), ==, pid);
-  g_assert_true (WIFEXITED (status) && WEXITSTATUS (status) == 0);
 }
 
 static void
@@ -1958,7 +1944,7 @@ test_c8_b_executors (gconstpointer data)
                 assert_call (func, 0);
             }
         }
-      use_executors_in_child ((SmartAsyncFunc **) funcs->pdata, funcs->len);
+      smart_test_in_child (use_executors, funcs);
       for (guint i = 0; i < funcs->len; i++)
         assert_call (funcs->pdata[i], 0);
       pop_own_context (context);

@@ -9,10 +9,6 @@
 #include <smartasync-glib/smart-future-private.h>
 #include <smartasync-glib/smartasync-glib.h>
 
-#include <stdio.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 static SmartFuture *
 future_for (GType type, void (*set) (GValue *value))
 {
@@ -1017,7 +1013,7 @@ fill_stack (gpointer data)
 }
 
 static void
-settle_in_child (SmartFuture *future)
+settle_in_child (gpointer future)
 {
   Stack stack = { FALSE, FALSE };
   GThread *thread = g_thread_new ("fills its stack", fill_stack, &stack);
@@ -1033,22 +1029,9 @@ settled_in_child (void)
 {
   g_autoptr (SmartFuture) future = smart_future_new (NULL);
   GThread *thread = g_thread_new ("waits", wait_main, future);
-  int status = 0;
-  pid_t pid;
 
   smart_test_wait_until (is_waited_for, smart_future_get_outcome (future));
-  fflush (NULL);
-  pid = fork ();
-  g_assert_cmpint (pid, >=, 0);
-  if (pid == 0)
-    {
-      alarm (smart_test_bound (SMART_TEST_DEADLINE_USEC) / G_USEC_PER_SEC);
-      settle_in_child (future);
-      _exit (0);
-    }
-
-  g_assert_cmpint (waitpid (pid, &status, 0), ==, pid);
-  g_assert_true (WIFEXITED (status) && WEXITSTATUS (status) == 0);
+  smart_test_in_child (settle_in_child, future);
 
   smart_future_resolve (future, NULL);
   g_thread_join (thread);

@@ -4,7 +4,9 @@
 
 #include <smartasync-glib/smartasync-glib.h>
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 
 typedef struct
 {
@@ -621,4 +623,24 @@ smart_test_wait_for_stat_ (const char *where, const char *name, guint64 n)
   ExpectedStat expected = { name, n };
 
   smart_test_wait_until_ (where, stat_is_as_expected, &expected, name);
+}
+
+void
+smart_test_in_child (SmartTestCallback func, gpointer data)
+{
+  int status = 0;
+  pid_t pid;
+
+  fflush (NULL);
+  pid = fork ();
+  g_assert_cmpint (pid, >=, 0);
+  if (pid == 0)
+    {
+      alarm (smart_test_bound (SMART_TEST_DEADLINE_USEC) / G_USEC_PER_SEC);
+      func (data);
+      _exit (0);
+    }
+  g_assert_cmpint (waitpid (pid, &status, 0), ==, pid);
+  g_assert_true (WIFEXITED (status));
+  g_assert_cmpint (WEXITSTATUS (status), ==, 0);
 }

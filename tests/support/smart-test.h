@@ -130,6 +130,10 @@ void      smart_test_wait_for_stat_    (const char         *where,
 #define SMART_TEST_CAN_FORK TRUE
 #endif
 
+/* Runs @func in a forked child; a child that hangs is killed, and fails the test. */
+void      smart_test_in_child          (SmartTestCallback   func,
+                                        gpointer            data);
+
 /* Registers a test, <path>/main and <path>/thread, whose body runs in a child
  * process: it must end with success, and print to stderr what @stderr_pattern
  * says (NULL: nothing at all). */

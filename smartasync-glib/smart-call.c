@@ -302,7 +302,7 @@ has_luggage (SmartCall *call)
   if (g_atomic_int_get ((int *) &object->ref_count) != 1 ||
       g_atomic_pointer_get (&object->qdata) != NULL || call->source != NULL ||
       call->n_args > N_INLINE_ARGS || call->home.context != NULL || call->pinned != NULL ||
-      call->turn != TURN_NONE || has_value (call))
+      g_atomic_int_get (&call->turn) != TURN_NONE || has_value (call))
     return TRUE;
 
   for (guint i = 0; i < call->n_args; i++)
@@ -523,7 +523,7 @@ smart_call_set_pool (SmartCall *call, gpointer pool)
   g_atomic_pointer_set (&call->pool, pool);
 }
 
-/* It has a turn of its function, or waits for one. */
+/* It has a turn of its function, or will wait for one. */
 void
 smart_call_set_turn (SmartCall *call)
 {

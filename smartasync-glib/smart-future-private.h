@@ -12,8 +12,8 @@ G_BEGIN_DECLS
 typedef struct _SmartListener SmartListener;
 typedef struct _SmartTurns    SmartTurns;
 
-/* A thread that waits. Not on its stack, which is not there any more in the child of a
- * fork. */
+/* A thread that waits, who owns it and sets it up before it is in an outcome's list. Not
+ * on its stack, which is not there any more in the child of a fork. */
 struct _SmartWaiter
 {
   SmartThread  *thread;  /* identity only */

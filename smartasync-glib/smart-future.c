@@ -68,10 +68,10 @@ static void
 fetch_behind (SmartOutcome *outcome)
 {
 #ifdef __GNUC__
-  const char *next = (const char *) (outcome + 1);
+  guintptr next = (guintptr) (outcome + 1);
 
   for (gsize i = 0; i < sizeof (SmartOutcome); i += SMART_CACHE_LINE)
-    __builtin_prefetch (next + i, 1);
+    __builtin_prefetch ((const void *) (next + i), 1);
 #endif
 }
 

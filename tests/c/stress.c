@@ -54,8 +54,8 @@ static const struct
   { "stale", "*assertion failed*" },
   /* Either the second body sees the first, or the calls do not add up in the end. */
   { "twice", "*flights*" },
-  /* By whose body runs, again. */
-  { "mixed", "*n_started*" },
+  /* By whose body runs again or, if that has not begun, by the value. */
+  { "mixed", "*assertion failed*node->*" },
 };
 
 /* What came of a call. */

@@ -75,6 +75,14 @@ typedef struct
   SmartInbox    *progress_inbox; /* immutable; a use, nullable: where it is told of */
 } SmartRare;
 
+/* What an outcome needs to settle, for smart-wait-graph.c. An asynchronous call that was
+ * begun and is pending cannot go on unless its home is iterated. */
+typedef struct
+{
+  SmartOutcome  *need;         /* another outcome; a reference */
+  SmartHome      home;
+} SmartPending;
+
 /* Who has a call when it is done. */
 enum
 {
@@ -102,10 +110,6 @@ struct _SmartOutcome
   SmartWaiter   *waiters;      /* lock: the threads that wait */
   SmartRare     *rare;         /* lock to write, atomic to read; set once; nullable */
 
-  /* What it needs to settle, for smart-wait-graph.c. An asynchronous call that was begun
-   * and is pending cannot go on unless its home is iterated. */
-  SmartOutcome  *need;         /* lock: another outcome; a reference */
-  SmartHome      home;         /* lock; settling clears it */
   SmartThread   *home_thread;  /* lock: who began it; identity only */
   GMainContext  *back_to;      /* lock; identity only: where the result of a call that
                                   runs elsewhere comes, for @home_thread */
@@ -113,13 +117,19 @@ struct _SmartOutcome
                                   with the lock and while it is pending, or where the
                                   spent one is here */
 
-  /* Written once, before the status; immutable after. */
+  /* It is pending, or has a result: never both. */
   union
   {
-    GError       *error;       /* if it is rejected */
-    SmartOutcome *like;        /* a reference: whose value it has, if is_like */
-    GValue        value;       /* else; type 0: none */
-  } result;
+    SmartPending  pending;     /* lock */
+
+    /* Written once, before the status; immutable after. */
+    union
+    {
+      GError       *error;     /* if it is rejected */
+      SmartOutcome *like;      /* a reference: whose value it has, if is_like */
+      GValue        value;     /* else; type 0: none */
+    } result;
+  };
 
   SmartFuture   *handle;       /* lock: not a reference; cleared by its dispose */
   const char    *made_at;      /* atomic; set once; static: the line of C, nullable */

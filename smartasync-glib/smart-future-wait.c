@@ -57,8 +57,8 @@ find_owned (SmartWait *wait, SmartOutcome *outcome)
 
   /* It is compared only, and this thread keeps what it owns. */
   g_mutex_lock (&outcome->lock);
-  if (smart_home_is_owned (&outcome->home))
-    wait->owned[2] = outcome->home.context;
+  if (smart_outcome_is_pending (outcome) && smart_home_is_owned (&outcome->pending.home))
+    wait->owned[2] = outcome->pending.home.context;
   g_mutex_unlock (&outcome->lock);
 }
 
@@ -626,7 +626,8 @@ smart_outcome_wait (SmartOutcome *outcome,
   GError *refused = NULL;
 
   g_mutex_lock (&outcome->lock);
-  is_at_home = outcome->home.context == current && outcome->home_thread == thread;
+  is_at_home = smart_outcome_is_pending (outcome) && outcome->home_thread == thread &&
+               outcome->pending.home.context == current;
   comes_here = outcome->back_to == current && outcome->home_thread == thread;
   g_mutex_unlock (&outcome->lock);
 

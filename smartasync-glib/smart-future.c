@@ -150,20 +150,40 @@ rare_free (SmartOutcome *outcome, SmartRare *rare)
   g_free (rare);
 }
 
+/* Of an outcome that goes, or taken from one: outside its lock. */
+static void
+pending_clear (SmartPending *pending)
+{
+  g_clear_pointer (&pending->need, smart_outcome_unref);
+  smart_home_clear (&pending->home);
+}
+
+/* Makes room for a result; there is none so far. HOLDS: outcome->lock, and it is pending */
+static SmartPending
+take_pending (SmartOutcome *outcome)
+{
+  SmartPending pending = outcome->pending;
+
+  memset (&outcome->result, 0, sizeof outcome->result);
+
+  return pending;
+}
+
 static void
 outcome_clear (SmartOutcome *outcome)
 {
   if (outcome->rare != NULL)
     rare_free (outcome, g_steal_pointer (&outcome->rare));
-  if (g_atomic_int_get (&outcome->status) == SMART_FUTURE_REJECTED)
-    g_clear_error (&outcome->result.error);
+  if (smart_outcome_is_pending (outcome))
+    pending_clear (&outcome->pending);
+  else if (smart_outcome_peek_error (outcome) != NULL)
+    g_error_free (outcome->result.error);
   else if (outcome->is_like)
     smart_outcome_unref (outcome->result.like);
   else
     smart_value_clear (&outcome->result.value);
   g_clear_object (&outcome->upstream);
   g_clear_pointer (&outcome->own, smart_cancellable_release);
-  smart_home_clear (&outcome->home);
 }
 
 void
@@ -204,12 +224,18 @@ smart_outcome_unpin (SmartOutcome *outcome)
 static void
 free_pinned (SmartOutcome *outcome)
 {
+  SmartPending pending = { NULL };
+
   /* He who finds it settled looks at nothing else. */
   g_mutex_lock (&outcome->lock);
   if (smart_outcome_is_pending (outcome))
-    g_atomic_int_set (&outcome->status, SMART_FUTURE_REJECTED);
+    {
+      pending = take_pending (outcome);
+      g_atomic_int_set (&outcome->status, SMART_FUTURE_REJECTED);
+    }
   g_mutex_unlock (&outcome->lock);
 
+  pending_clear (&pending);
   outcome_clear (outcome);
   if (g_atomic_int_add (&outcome->n_pins, UNREFERENCED) == 0)
     smart_outcome_free_spare (outcome);
@@ -382,9 +408,9 @@ smart_outcome_set_home (SmartOutcome *outcome, GMainContext *home)
   SmartThread *thread = smart_thread_get ();
 
   g_mutex_lock (&outcome->lock);
-  if (smart_outcome_is_pending (outcome) && outcome->home.context == NULL)
+  if (smart_outcome_is_pending (outcome) && outcome->pending.home.context == NULL)
     {
-      smart_home_set (&outcome->home, home);
+      smart_home_set (&outcome->pending.home, home);
       outcome->home_thread = thread;
     }
   g_mutex_unlock (&outcome->lock);
@@ -398,9 +424,9 @@ smart_outcome_set_weak_home (SmartOutcome *outcome, SmartInbox *inbox)
   SmartThread *thread = smart_thread_get ();
 
   g_mutex_lock (&outcome->lock);
-  if (smart_outcome_is_pending (outcome) && outcome->home.context == NULL)
+  if (smart_outcome_is_pending (outcome) && outcome->pending.home.context == NULL)
     {
-      smart_home_set_weak (&outcome->home, inbox);
+      smart_home_set_weak (&outcome->pending.home, inbox);
       outcome->home_thread = thread;
     }
   g_mutex_unlock (&outcome->lock);
@@ -414,9 +440,9 @@ smart_outcome_need (SmartOutcome *outcome, SmartOutcome *other)
   if (smart_outcome_is_pending (outcome))
     {
       /* Nearly always there is no more than one. */
-      if (outcome->need == NULL)
+      if (outcome->pending.need == NULL)
         {
-          outcome->need = smart_outcome_ref (other);
+          outcome->pending.need = smart_outcome_ref (other);
         }
       else
         {
@@ -436,8 +462,8 @@ void
 smart_outcome_set_home_of_others (SmartOutcome *outcome, GMainContext *home)
 {
   g_mutex_lock (&outcome->lock);
-  if (smart_outcome_is_pending (outcome) && outcome->home.context == NULL)
-    smart_home_set (&outcome->home, home);
+  if (smart_outcome_is_pending (outcome) && outcome->pending.home.context == NULL)
+    smart_home_set (&outcome->pending.home, home);
   g_mutex_unlock (&outcome->lock);
 }
 
@@ -460,7 +486,8 @@ smart_outcome_adopt_home (SmartOutcome *outcome, SmartOutcome *other)
   SmartThread *home_thread;
 
   g_mutex_lock (&other->lock);
-  smart_home_copy (&home, &other->home);
+  if (smart_outcome_is_pending (other))
+    smart_home_copy (&home, &other->pending.home);
   back_to = other->back_to;
   home_thread = other->home_thread;
   g_mutex_unlock (&other->lock);
@@ -471,13 +498,13 @@ smart_outcome_adopt_home (SmartOutcome *outcome, SmartOutcome *other)
   g_mutex_lock (&outcome->lock);
   if (smart_outcome_is_pending (outcome) && home.context != NULL)
     {
-      old = outcome->home;
-      outcome->home = home;
+      old = outcome->pending.home;
+      outcome->pending.home = home;
       outcome->home_thread = home_thread;
       outcome->back_to = back_to;
       home = (SmartHome) { NULL };
     }
-  else if (smart_outcome_is_pending (outcome) && outcome->home.context == NULL)
+  else if (smart_outcome_is_pending (outcome) && outcome->pending.home.context == NULL)
     {
       outcome->home_thread = home_thread;
       outcome->back_to = back_to;
@@ -520,9 +547,8 @@ settle (SmartOutcome *outcome, GValue *value, SmartOutcome *like, GError *error,
 {
   SmartListener *listeners;
   SmartTies ties;
-  SmartHome home;
+  SmartPending pending;
   GMainContext *sleeper;
-  SmartOutcome *need;
   gboolean has_ties;
   gboolean keeps_spent;
 
@@ -538,6 +564,7 @@ settle (SmartOutcome *outcome, GValue *value, SmartOutcome *like, GError *error,
       return FALSE;
     }
 
+  pending = take_pending (outcome);
   if (error != NULL)
     {
       outcome->result.error = error;
@@ -554,9 +581,6 @@ settle (SmartOutcome *outcome, GValue *value, SmartOutcome *like, GError *error,
     }
 
   listeners = g_steal_pointer (&outcome->listeners);
-  home = outcome->home;
-  outcome->home = (SmartHome) { NULL };
-  need = g_steal_pointer (&outcome->need);
   has_ties = outcome->rare != NULL;
   if (has_ties)
     {
@@ -587,9 +611,7 @@ settle (SmartOutcome *outcome, GValue *value, SmartOutcome *like, GError *error,
 
   if (has_ties)
     untie (outcome, &ties);
-  if (need != NULL)
-    smart_outcome_unref (need);
-  smart_home_clear (&home);
+  pending_clear (&pending);
   listeners = in_order (listeners, outcome);
   if (keeps_spent)
     smart_outcome_unref (outcome);

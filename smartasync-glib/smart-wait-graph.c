@@ -317,11 +317,11 @@ look_at (SmartOutcome *outcome, GPtrArray *looks)
         needs->holders = smart_turns_pin_holders (needs->call.turns);
 
       needs->what = describe (outcome);
-      needs->home = smart_home_peek (&outcome->home);
-      if (outcome->need != NULL)
+      needs->home = smart_home_peek (&outcome->pending.home);
+      if (outcome->pending.need != NULL)
         {
           needs->needs = g_ptr_array_new_with_free_func ((GDestroyNotify) smart_outcome_unpin);
-          g_ptr_array_add (needs->needs, smart_outcome_pin (outcome->need));
+          g_ptr_array_add (needs->needs, smart_outcome_pin (outcome->pending.need));
         }
       for (guint i = 0; more != NULL && i < more->len; i++)
         g_ptr_array_add (needs->needs, smart_outcome_pin (g_ptr_array_index (more, i)));
@@ -460,17 +460,17 @@ typedef struct
 } FirstLook;
 
 /* Adds what @outcome needs to @look, if there is any and room for all. HOLDS:
- * outcome->lock */
+ * outcome->lock, and it is pending */
 static gboolean
 pin_needs (SmartOutcome *outcome, FirstLook *look)
 {
   GPtrArray *more = get_more_needs (outcome);
   guint n_more = more != NULL ? more->len : 0;
 
-  if (outcome->need == NULL || look->n_held + 1 + n_more > FIRST_LOOK_MAX)
+  if (outcome->pending.need == NULL || look->n_held + 1 + n_more > FIRST_LOOK_MAX)
     return FALSE;
 
-  look->held[look->n_held++] = smart_outcome_pin (outcome->need);
+  look->held[look->n_held++] = smart_outcome_pin (outcome->pending.need);
   for (guint i = 0; i < n_more; i++)
     look->held[look->n_held++] = smart_outcome_pin (g_ptr_array_index (more, i));
 
@@ -493,15 +493,16 @@ is_free (SmartWait *wait, SmartOutcome *outcome, FirstLook *look)
   if (!needs_nothing && get_awaited_turns (outcome) == NULL)
     {
       SmartCall *call = get_call (outcome);
+      GMainContext *home = outcome->pending.home.context;
 
       if (call != NULL)
         smart_call_get_needs (call, &needs);
 
       /* No context, or only that which the waiter iterates meanwhile. */
       if (needs.runner == NULL && needs.turns == NULL && needs.pool == NULL &&
-          (call == NULL || outcome->home.context == NULL || outcome->home.context == wait->context))
+          (call == NULL || home == NULL || home == wait->context))
         {
-          needs_nothing = call != NULL && outcome->need == NULL;
+          needs_nothing = call != NULL && outcome->pending.need == NULL;
           has_needs = pin_needs (outcome, look);
         }
     }

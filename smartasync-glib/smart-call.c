@@ -341,9 +341,20 @@ smart_call_finalize (GObject *object)
   G_OBJECT_CLASS (smart_call_parent_class)->finalize (object);
 }
 
+/* Where many are in flight, an outcome comes from far: it does so while GObject is busy
+ * with the call. */
+static void
+smart_call_dispose (GObject *object)
+{
+  smart_fetch ((guintptr) SMART_CALL (object)->outcome, 1);
+
+  G_OBJECT_CLASS (smart_call_parent_class)->dispose (object);
+}
+
 static void
 smart_call_class_init (SmartCallClass *class)
 {
+  G_OBJECT_CLASS (class)->dispose = smart_call_dispose;
   G_OBJECT_CLASS (class)->finalize = smart_call_finalize;
 }
 

@@ -61,20 +61,6 @@ G_DEFINE_FINAL_TYPE_WITH_CODE (SmartFuture,
 
 /* The outcome */
 
-/* Where many are in flight, to wait for memory is most of what one more takes. malloc ()
- * gives it out in a row, as a rule: what is behind @outcome is the next one. If it is
- * not, or is no memory at all, to have fetched it does no harm. */
-static void
-fetch_behind (SmartOutcome *outcome)
-{
-#ifdef __GNUC__
-  guintptr next = (guintptr) (outcome + 1);
-
-  for (gsize i = 0; i < sizeof (SmartOutcome); i += SMART_CACHE_LINE)
-    __builtin_prefetch ((const void *) (next + i), 1);
-#endif
-}
-
 /* The thread keeps one to use again. */
 SmartOutcome *
 smart_outcome_new (GCancellable *upstream, gboolean wants_own)
@@ -85,7 +71,9 @@ smart_outcome_new (GCancellable *upstream, gboolean wants_own)
   if (outcome == NULL)
     {
       outcome = g_new (SmartOutcome, 1);
-      fetch_behind (outcome);
+      /* Where many are in flight, to wait for memory is most of what one more takes.
+       * malloc () gives it out in a row, as a rule: what is behind is the next one. */
+      smart_fetch ((guintptr) (outcome + 1), sizeof (SmartOutcome));
       memset (outcome, 0, G_STRUCT_OFFSET (SmartOutcome, ready));
       g_mutex_init (&outcome->lock);
     }
@@ -1694,6 +1682,11 @@ ready_told (SmartParcel *parcel, gboolean run)
   SmartReadyListener *listener = (SmartReadyListener *) parcel;
   SmartListener *base = &listener->base;
   gboolean is_own = listener == &base->outcome->ready;
+
+  /* Where many come at once, the next one is in an outcome, too, as a rule. */
+  if (parcel->next != NULL)
+    smart_fetch ((guintptr) parcel->next - G_STRUCT_OFFSET (SmartOutcome, ready),
+                 sizeof (SmartOutcome));
 
   if (run)
     {

@@ -31,4 +31,15 @@ void     smart_spares_keep       (SmartSpares *spares,
 gpointer smart_spares_take       (SmartSpares *spares);
 void     smart_spares_clear      (SmartSpares *spares);
 
+/* Has @size bytes on their way into the cache, to be written. It may be no memory at all:
+ * then it does no harm. */
+static inline void
+smart_fetch (guintptr address, gsize size)
+{
+#ifdef __GNUC__
+  for (gsize i = 0; i < size; i += SMART_CACHE_LINE)
+    __builtin_prefetch ((const void *) (address + i), 1);
+#endif
+}
+
 G_END_DECLS

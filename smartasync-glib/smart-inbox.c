@@ -11,24 +11,26 @@
 
 struct _SmartInbox
 {
+  /* What both look at for each result, and hardly anybody writes. */
   GMainContext *context; /* immutable; a key, not a reference */
   int priority;          /* immutable */
+  int retired;           /* atomic: there are no users any more; the source has to go */
   GSource *source;       /* a reference; valid while !closed */
+  gboolean closed;       /* lock to write, atomic to read */
 
-  int n_users; /* atomic; falls to zero under registry_lock only */
-  int retired; /* atomic: there are no users any more; the source has to go */
-
-  gboolean closed;    /* lock to write, atomic to read */
-  SmartParcel *batch; /* the context's owner: taken, not yet delivered */
-
-  /* What those who push write is apart from what its users do, as a rule in the
-   * context's thread. */
+  /* What those who push write is apart from that, and from what its users do, as a rule
+   * in the context's thread. */
   char apart[SMART_CACHE_LINE];
 
   GMutex lock;
   SmartParcel *head; /* lock: pushed, not yet taken */
   SmartParcel *tail; /* lock; valid if head is */
   gint64 n_woken;    /* lock: how often the context was woken up */
+
+  char apart_again[SMART_CACHE_LINE];
+
+  int n_users;        /* atomic; falls to zero under registry_lock only */
+  SmartParcel *batch; /* the context's owner: taken, not yet delivered */
 };
 
 static GMutex registry_lock;

@@ -1181,7 +1181,6 @@ smart_async_func_callv (SmartAsyncFunc *func,
   future = smart_future_new_for_outcome (outcome);
   smart_dispatch (func, outcome, home, source, args, n_args, NULL);
 
-  smart_outcome_unref (outcome);
   if (home != NULL)
     g_main_context_unref (home);
 
@@ -1295,7 +1294,7 @@ smart_async_func_call_sync (SmartAsyncFunc *func,
   thread = smart_thread_get ();
   outcome = smart_outcome_new (smart_async_func_inherit (func, cancellable),
                                func->timeout > 0 || thread->interrupt != NULL);
-  smart_dispatch (func, outcome, NULL, source, args, n_args, NULL);
+  smart_dispatch (func, smart_outcome_ref (outcome), NULL, source, args, n_args, NULL);
   success = smart_outcome_take (outcome, result, error);
   smart_outcome_unref (outcome);
 
@@ -1345,7 +1344,6 @@ smart_async_func_call_async (SmartAsyncFunc *func,
                              callback, user_data);
   smart_dispatch (func, outcome, home, source, args, n_args, NULL);
 
-  smart_outcome_unref (outcome);
   g_main_context_unref (home);
 }
 

@@ -363,7 +363,8 @@ smart_call_init (SmartCall *call)
 {
 }
 
-/* A call made by this thread. @flight (nullable) is what it does for others, too. */
+/* A call made by this thread, for @outcome (taken). @flight (nullable) is what it does for
+ * others, too. */
 static SmartCall *
 call_new (SmartOutcome *outcome, SmartLineage *flight)
 {
@@ -373,7 +374,7 @@ call_new (SmartOutcome *outcome, SmartLineage *flight)
 
   if (call == NULL)
     call = g_object_new (SMART_TYPE_CALL, NULL);
-  call->outcome = smart_outcome_ref (outcome);
+  call->outcome = outcome;
   call->home_thread = thread;
 
   if (flight != NULL)
@@ -393,7 +394,7 @@ call_new (SmartOutcome *outcome, SmartLineage *flight)
   return call;
 }
 
-/* A call of one of the bodies of @func. */
+/* A call of one of the bodies of @func. Takes @outcome. */
 SmartCall *
 smart_call_new (SmartAsyncFunc *func,
                 gboolean blocking,
@@ -408,7 +409,7 @@ smart_call_new (SmartAsyncFunc *func,
   return call;
 }
 
-/* What a continuation is given to return by. */
+/* What a continuation is given to return by. Takes @outcome. */
 SmartCall *
 smart_call_new_continuation (SmartBody body, gpointer data, SmartOutcome *outcome)
 {

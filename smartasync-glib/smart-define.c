@@ -87,7 +87,6 @@ smart_define_call_async (SmartAsyncFunc *func,
                                   callback, user_data);
   smart_dispatch (func, outcome, home, source, args, n_args, NULL);
 
-  smart_outcome_unref (outcome);
   g_main_context_unref (home);
 }
 

@@ -187,9 +187,9 @@ goes_elsewhere (SmartAsyncFunc *func, SmartCall *call)
   return smart_call_is_blocking (call) && needs_worker (func);
 }
 
-/* Takes @call, and returns when @outcome has settled. */
+/* Takes @call, and returns when its outcome has settled. */
 static void
-dispatch_sync (SmartAsyncFunc *func, SmartCall *call, SmartOutcome *outcome)
+dispatch_sync (SmartAsyncFunc *func, SmartCall *call)
 {
   if (func->max_concurrency > 0 && !smart_turns_wait (&func->turns, call))
     {
@@ -212,11 +212,19 @@ dispatch_sync (SmartAsyncFunc *func, SmartCall *call, SmartOutcome *outcome)
     }
 }
 
-/* Makes one call of @func, whose result goes to @outcome. For a caller in an
- * async context, @home is where he is; for one in a sync context @home is NULL,
- * and @outcome has settled when this returns. @flight (nullable) is what the
- * call does for others, too; then it may be under way, for a caller who waits for
- * something else. The caller holds a reference to @outcome. */
+/* Fails before there is a call. Takes both. */
+static void
+fail (SmartOutcome *outcome, GError *error)
+{
+  smart_outcome_settle (outcome, NULL, error, NULL);
+  smart_outcome_unref (outcome);
+}
+
+/* Makes one call of @func, whose result goes to @outcome (taken: whoever does not hold it
+ * otherwise leaves it to the worker). For a caller in an async context, @home is where he
+ * is; for one in a sync context @home is NULL, and @outcome has settled when this returns.
+ * @flight (nullable) is what the call does for others, too; then it may be under way, for
+ * a caller who waits for something else. */
 void
 smart_dispatch (SmartAsyncFunc *func,
                 SmartOutcome *outcome,
@@ -235,7 +243,7 @@ smart_dispatch (SmartAsyncFunc *func,
   /* There are no bodies where this fails for that. */
   if (!smart_async_func_check_args (func, args, n_args, &error))
     {
-      smart_outcome_settle (outcome, NULL, error, NULL);
+      fail (outcome, error);
       return;
     }
 
@@ -245,12 +253,9 @@ smart_dispatch (SmartAsyncFunc *func,
 
   if (leaves && blocking && is_bound_to_thread (func, source))
     {
-      smart_outcome_settle (outcome, NULL,
-                            g_error_new (SMART_ERROR, SMART_ERROR_WRONG_THREAD,
-                                         _ ("%s would use a %s on another thread"),
-                                         smart_async_func_get_label (func),
-                                         G_OBJECT_TYPE_NAME (source)),
-                            NULL);
+      fail (outcome, g_error_new (SMART_ERROR, SMART_ERROR_WRONG_THREAD,
+                                  _ ("%s would use a %s on another thread"),
+                                  smart_async_func_get_label (func), G_OBJECT_TYPE_NAME (source)));
       return;
     }
 
@@ -260,6 +265,7 @@ smart_dispatch (SmartAsyncFunc *func,
   if (smart_outcome_is_cancelled (outcome))
     {
       smart_outcome_settle_cancelled (outcome);
+      smart_outcome_unref (outcome);
       return;
     }
 
@@ -277,5 +283,5 @@ smart_dispatch (SmartAsyncFunc *func,
   else if (flight != NULL && goes_elsewhere (func, call))
     dispatch_flight (func, call, outcome);
   else
-    dispatch_sync (func, call, outcome);
+    dispatch_sync (func, call);
 }

@@ -136,7 +136,6 @@ attach (SmartFuture *future,
   own = when == ON_BOTH ? smart_outcome_new (smart_outcome_get_cancellable (listener->child), FALSE)
                         : smart_outcome_ref (listener->child);
   listener->call = smart_call_new_continuation (run_continuation, listener, own);
-  smart_outcome_unref (own);
   if (when == ON_BOTH)
     smart_call_set_lenient (listener->call);
 

@@ -577,7 +577,8 @@ join (Flight *flight,
       /* An interrupt must not end it for the others. */
       if (home == NULL)
         thread->leads = &lead;
-      smart_dispatch (func, flight->base.outcome, home, source, args, n_args, &flight->lineage);
+      smart_dispatch (func, smart_outcome_ref (flight->base.outcome), home, source, args, n_args,
+                      &flight->lineage);
       if (home == NULL)
         thread->leads = lead.outer;
       waiter->leads = home == NULL;
@@ -643,7 +644,8 @@ call_back_at_landing (SmartLock *lock,
   if (flight == NULL)
     smart_outcome_settle (outcome, NULL, error, NULL);
   else if (is_first)
-    smart_dispatch (func, outcome, home, source, args, n_args, &flight->lineage);
+    smart_dispatch (func, smart_outcome_ref (outcome), home, source, args, n_args,
+                    &flight->lineage);
 
   if (flight != NULL)
     flight_unref (flight);
@@ -663,7 +665,8 @@ run_alone (Flight *flight,
 {
   gboolean success;
 
-  smart_dispatch (func, flight->base.outcome, NULL, source, args, n_args, &flight->lineage);
+  smart_dispatch (func, smart_outcome_ref (flight->base.outcome), NULL, source, args, n_args,
+                  &flight->lineage);
   flight_land (flight);
   success = smart_outcome_get (flight->base.outcome, result, error);
   flight_unref (flight);

@@ -531,6 +531,30 @@ block_or_take_over (SmartOutcome *outcome,
   return taken_over;
 }
 
+/* Whether @outcome settles in a moment, by a worker who was seen to begin with it. */
+static gboolean
+look_out (SmartOutcome *outcome)
+{
+  SmartThread *thread = smart_thread_get ();
+  gboolean in_vain;
+  gint64 until;
+
+  if (!thread->expects)
+    return FALSE;
+
+  thread->expects = FALSE;
+  thread->submitted_at = SMART_NOT_IN_A_ROW;
+  if (!smart_look_may_begin (&thread->look_out))
+    return FALSE;
+
+  until = g_get_monotonic_time () + SMART_LOOK_USEC;
+  while ((in_vain = smart_outcome_is_pending (outcome)) && g_get_monotonic_time () < until)
+    smart_look_relax ();
+  smart_look_end (&thread->look_out, in_vain);
+
+  return !in_vain;
+}
+
 /* Blocks this thread until @outcome has settled, @deadline (monotonic time, µs;
  * -1: none) has passed or @cancellable is cancelled. Returns whether it has
  * settled. */
@@ -550,7 +574,7 @@ smart_outcome_block (SmartOutcome *outcome,
       smart_pool_retry_stuck ();
     }
 
-  if (!is_over (outcome, deadline, cancellable))
+  if (!is_over (outcome, deadline, cancellable) && !look_out (outcome))
     block_or_take_over (outcome, NULL, deadline, cancellable, refused);
 
   return !smart_outcome_is_pending (outcome);

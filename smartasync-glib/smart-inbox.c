@@ -26,6 +26,7 @@ struct _SmartInbox
   SmartParcel *head; /* lock: pushed, not yet taken */
   SmartParcel *tail; /* lock; valid if head is */
   gint64 n_woken;    /* lock: how often the context was woken up */
+  gboolean watched;  /* lock: its owner looks out, and need not be woken up for a parcel */
 
   char apart_again[SMART_CACHE_LINE];
 
@@ -71,11 +72,45 @@ has_parcels (GSource *source)
          g_atomic_int_get (&inbox->retired);
 }
 
+/* Whether something comes in a moment, from a worker who was seen to begin with it. */
+static gboolean
+look_out (GSource *source)
+{
+  SmartInbox *inbox = *(SmartInbox **) (source + 1);
+  SmartThread *thread = smart_thread_peek ();
+  gint64 until;
+  gboolean found;
+
+  if (thread == NULL || !thread->expects || thread->inbox != inbox)
+    return FALSE;
+
+  thread->expects = FALSE;
+  if (!smart_look_may_begin (&thread->look_out))
+    return FALSE;
+
+  g_mutex_lock (&inbox->lock);
+  inbox->watched = TRUE;
+  g_mutex_unlock (&inbox->lock);
+
+  until = g_get_monotonic_time () + SMART_LOOK_USEC;
+  while (!(found = has_parcels (source)) && g_get_monotonic_time () < until)
+    smart_look_relax ();
+
+  /* Who has pushed so far has woken nobody up; who does from now on will. */
+  g_mutex_lock (&inbox->lock);
+  inbox->watched = FALSE;
+  g_mutex_unlock (&inbox->lock);
+
+  smart_look_end (&thread->look_out, !found);
+
+  return found || has_parcels (source);
+}
+
 static gboolean
 inbox_prepare (GSource *source, int *timeout)
 {
   *timeout = -1;
-  return has_parcels (source);
+  return has_parcels (source) || look_out (source);
 }
 
 /* Delivers what is there now. What comes meanwhile waits for the next
@@ -403,7 +438,8 @@ smart_inbox_try_push (SmartInbox *inbox, SmartParcel *parcel, SmartWakeUp *wake_
   if (inbox->head == NULL)
     {
       g_atomic_pointer_set (&inbox->head, parcel);
-      begin_to_wake (inbox, wake_up);
+      if (!inbox->watched)
+        begin_to_wake (inbox, wake_up);
     }
   else
     {

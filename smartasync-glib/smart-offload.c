@@ -61,12 +61,6 @@
 /* So many calls that workers are done with wait to serve whoever calls next. */
 #define MAX_SPARE_CALLS 64
 
-/* So long a worker looks for more before it sleeps: about what it takes to wake it
- * up, so that it is never more than twice what the better choice takes. Having looked in
- * vain, workers let so many chances pass, more each time, up to MAX_PASSED. */
-#define LOOK_USEC  20
-#define MAX_PASSED 31
-
 /* So long an idle thread stays. */
 #define IDLE_USEC (5 * G_TIME_SPAN_SECOND)
 
@@ -108,8 +102,7 @@ struct _SmartPool
   guint n_late;       /* lock: those who are late; not counted on any more */
   guint idle_serial;  /* lock: a reset sends the idle threads home */
   gboolean looks_out; /* lock: of the idle ones, one is still awake */
-  guint n_to_pass;    /* lock: so often none will look out, for the last one did in vain */
-  guint n_passed;     /* lock: of these, those that have passed */
+  SmartLook look_out; /* lock: when one will */
 
   GCond work; /* with lock: idle threads */
   GCond look; /* with lock: the monitor */
@@ -382,6 +375,7 @@ call_looping (Pool *pool)
 typedef enum
 {
   SUMMONED,
+  SUMMON_BY_SIGHT, /* one that looks out sees it */
   SUMMON_BY_SIGNAL,
   SUMMON_BY_TICKET
 } Summons;
@@ -401,7 +395,7 @@ call_idle (Pool *pool, Summons *summons)
   pool->n_idle--;
   pool->n_summoned++;
   g_atomic_int_set (&pool->n_called, n_called + 1);
-  *summons = pool->looks_out && n_called == 0 ? SUMMONED : SUMMON_BY_SIGNAL;
+  *summons = pool->looks_out && n_called == 0 ? SUMMON_BY_SIGHT : SUMMON_BY_SIGNAL;
   return TRUE;
 }
 
@@ -823,19 +817,6 @@ get_processor (void)
 #endif
 }
 
-/* Tells the processor that this thread only waits for another one. */
-static inline void
-relax (void)
-{
-#if defined(__i386__) || defined(__x86_64__)
-  __builtin_ia32_pause ();
-#elif defined(__aarch64__)
-  /* clang-format off */ /* its versions disagree */
-  __asm__ volatile ("yield");
-  /* clang-format on */
-#endif
-}
-
 /* Looks whether somebody calls for an idle thread, for a moment. One of them does: more
  * would only be in each other's way. So it would be in its caller's, where that is on
  * this processor.
@@ -857,30 +838,24 @@ look_out (Pool *pool)
   if (pool->looks_out || pool->processor == get_processor ())
     return;
 
-  if (!in_a_row && pool->n_passed < pool->n_to_pass)
-    {
-      pool->n_passed++;
-      return;
-    }
+  if (!in_a_row && !smart_look_may_begin (&pool->look_out))
+    return;
 
   pool->looks_out = TRUE;
   g_mutex_unlock (&pool->lock);
-  until = g_get_monotonic_time () + LOOK_USEC;
+  until = g_get_monotonic_time () + SMART_LOOK_USEC;
   while ((in_vain = g_atomic_int_get (&pool->n_called) == 0) && g_get_monotonic_time () < until)
     {
       if (in_a_row)
         g_thread_yield ();
       else
-        relax ();
+        smart_look_relax ();
     }
   g_mutex_lock (&pool->lock);
   pool->looks_out = FALSE;
 
   if (!in_a_row)
-    {
-      pool->n_passed = 0;
-      pool->n_to_pass = in_vain ? MIN (2 * pool->n_to_pass + 1, MAX_PASSED) : 0;
-    }
+    smart_look_end (&pool->look_out, in_vain);
 }
 
 /* Waits until somebody calls for an idle thread, but not for ever: an executor
@@ -1270,6 +1245,7 @@ smart_pool_submit (SmartPool *pool, SmartCall *call, guint max_pending)
 
   take_spare_calls (pool, thread);
   summons = summon (pool, !thread->is_worker);
+  thread->expects = summons == SUMMON_BY_SIGHT;
   no_thread = is_stuck (pool);
   if (is_shared (pool))
     wake_monitor (pool);

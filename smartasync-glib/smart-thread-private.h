@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include "smart-look-private.h"
 #include "smart-spares-private.h"
 
 #include <smartasync-glib/smart-types.h>
@@ -48,6 +49,10 @@ struct _SmartThread
   gpointer      pool;          /* smart-offload.c: the pool that it is of */
   guint64       submitted_at;  /* smart-offload.c: n_deliveries when it last had a call for
                                   whatever worker; SMART_NOT_IN_A_ROW: it has waited since */
+  gboolean      expects;       /* smart-offload.c: a worker that was awake, on another
+                                  processor, took its last call at once; whoever waits for
+                                  a result next clears it */
+  SmartLook     look_out;      /* smart-inbox.c, smart-future-wait.c: for that */
   gboolean      is_worker;     /* smart-offload.c: of the shared pool */
   gboolean      has_run;       /* smart-offload.c: a call, since it came to the queue */
   gpointer      entering;      /* smart-offload.c: the pool that knows it waits for an interpreter */

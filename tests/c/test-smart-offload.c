@@ -14,6 +14,11 @@
 #define N_BATCH      1000
 #define MAX_TRIES    1000
 
+/* About as long as somebody looks out for them. */
+#define MIN_SHORT_USEC 12
+#define MAX_SHORT_USEC 24
+#define N_SHORT        10000
+
 /* Calls begun in a loop, whose bodies gather at a gate. */
 typedef struct
 {
@@ -550,6 +555,69 @@ keeps_what_is_borrowed (void)
   smart_test_wait_until (all_have_told, NULL);
 }
 
+/* Some end while it is looked out for them, some just when that stops, some after. */
+static void
+short_body (SmartCall *call, gpointer user_data)
+{
+  Crowd *crowd = user_data;
+  gint64 until =
+      g_get_monotonic_time () + MIN_SHORT_USEC + crowd->n_begun % (MAX_SHORT_USEC - MIN_SHORT_USEC);
+
+  while (g_get_monotonic_time () < until)
+    ;
+  smart_call_return_none (call);
+}
+
+static void
+one_after_the_other (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  Crowd *crowd = user_data;
+
+  crowd_ready (source, result, crowd);
+  if (crowd->n_begun == crowd->n_calls)
+    return;
+
+  crowd->n_begun++;
+  smart_async_func_call_async (crowd->func, NULL, NULL, 0, NULL, one_after_the_other, crowd);
+}
+
+static void
+call_one (gpointer data)
+{
+  Crowd *crowd = data;
+
+  crowd->n_begun++;
+  smart_async_func_call_async (crowd->func, NULL, NULL, 0, NULL, one_after_the_other, crowd);
+}
+
+/* Nobody is woken up who looks out; but whoever has stopped is. */
+static void
+looks_out_for_results (void)
+{
+  g_auto (Crowd) crowd;
+
+  crowd_init (&crowd, short_body, N_SHORT);
+  smart_test_in_loop (call_one, crowd_is_back, &crowd);
+}
+
+/* The same in a sync caller's wait. */
+static void
+looks_out_in_waits (void)
+{
+  g_auto (Crowd) crowd;
+
+  crowd_init (&crowd, short_body, N_SHORT);
+  smart_async_func_set_timeout (crowd.func, SMART_TEST_DEADLINE_USEC / 1000);
+  while (crowd.n_begun < crowd.n_calls)
+    {
+      g_autoptr (GError) error = NULL;
+
+      crowd.n_begun++;
+      smart_async_func_call_sync (crowd.func, NULL, NULL, 0, NULL, NULL, &error);
+      g_assert_no_error (error);
+    }
+}
+
 static gpointer
 assert_apart (gpointer unused)
 {
@@ -584,6 +652,8 @@ main (int argc, char *argv[])
   smart_test_add ("/offload/reset", reset_ends_idle_threads);
   smart_test_add ("/offload/tells-of-its-end", tells_of_its_end);
   smart_test_add ("/offload/keeps-what-is-borrowed", keeps_what_is_borrowed);
+  smart_test_add ("/offload/looks-out/loop", looks_out_for_results);
+  smart_test_add ("/offload/looks-out/wait", looks_out_in_waits);
   smart_test_add ("/offload/apart", runs_apart);
 
   return g_test_run ();

@@ -49,9 +49,10 @@ smart_debug_get_patience (void)
  * smart_async_reset:
  *
  * Frees what the library keeps to use again: the idle private contexts and the
- * spare objects of this thread now, those of other threads at their next call or when they end, and
- * the idle workers. What is in use is not touched: a call in flight goes on, so
- * it may be called at any time, from any thread. For tests that look for leaks.
+ * spare objects of this thread now, those of other threads at their next call or
+ * when they end, the calls that workers have passed back for whoever calls next,
+ * and the idle workers. What is in use is not touched: a call in flight goes on,
+ * so it may be called at any time, from any thread. For tests that look for leaks.
  *
  * Since: 1.0
  */

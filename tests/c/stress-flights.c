@@ -200,7 +200,8 @@ wait_until_alone (Execution *execution)
     }
 }
 
-/* Who left it last tells of it a moment later, too; no reset is to do it for him. */
+/* Whoever was the last to leave it cancels it, but a moment after he has said so; it must not
+ * be a reset that does. */
 static void
 wait_until_cancelled (Execution *execution)
 {

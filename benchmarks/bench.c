@@ -42,7 +42,14 @@ static const GOptionEntry option_entries[] = {
   G_OPTION_ENTRY_NULL,
 };
 
+/* So often a cache line goes to another processor and back, to see how long that takes. */
+#define N_PASSES 20000
+
 static cpu_set_t all_cores;
+
+/* What that took each time, in nanoseconds one way; 0: not measured. */
+static gint64 least_pass = 0;
+static gint64 most_pass = 0;
 
 static GString *json = NULL;
 static guint n_targets = 0;
@@ -127,6 +134,74 @@ set_place (BenchPlace place)
 
   while (tasks != NULL && (name = g_dir_read_name (tasks)) != NULL)
     sched_setaffinity (atoi (name), sizeof cores, &cores);
+}
+
+static int
+find_core (int after)
+{
+  while (++after < CPU_SETSIZE && !CPU_ISSET (after, &all_cores))
+    ;
+  return after;
+}
+
+static void
+stay_on (int core)
+{
+  cpu_set_t cores;
+
+  CPU_ZERO (&cores);
+  CPU_SET (core, &cores);
+  sched_setaffinity (0, sizeof cores, &cores);
+}
+
+static gpointer
+pass_back (gpointer data)
+{
+  int *line = data;
+
+  stay_on (find_core (find_core (-1)));
+  for (int i = 0; i < N_PASSES; i++)
+    {
+      while (g_atomic_int_get (line) != 2 * i + 1)
+        ;
+      g_atomic_int_set (line, 2 * i + 2);
+    }
+
+  return NULL;
+}
+
+/* How far apart the processors are. A host may move a virtual machine's from one moment to the
+ * next, and all that is done across them takes longer or less long with it. */
+static void
+measure_pass (void)
+{
+  int *line; /* atomic; nothing else is near it */
+  GThread *other;
+  gint64 start, pass;
+
+  if (CPU_COUNT (&all_cores) < 2)
+    return;
+
+  line = g_aligned_alloc0 (1, 128, 128);
+  other = g_thread_new ("pass-back", pass_back, line);
+  stay_on (find_core (-1));
+  g_atomic_int_set (line, 1);
+  while (g_atomic_int_get (line) != 2)
+    ;
+  start = bench_now ();
+  for (int i = 1; i < N_PASSES; i++)
+    {
+      g_atomic_int_set (line, 2 * i + 1);
+      while (g_atomic_int_get (line) != 2 * i + 2)
+        ;
+    }
+  pass = (bench_now () - start) / (2 * (N_PASSES - 1));
+  g_thread_join (other);
+  g_aligned_free (line);
+  sched_setaffinity (0, sizeof all_cores, &all_cores);
+
+  least_pass = least_pass == 0 ? pass : MIN (least_pass, pass);
+  most_pass = MAX (most_pass, pass);
 }
 
 /* Runs the side until it is warm, and finds how often it has to run for a round. */
@@ -266,7 +341,9 @@ write_json (void)
 {
   g_autoptr (GError) error = NULL;
   g_autofree char *folder = g_path_get_dirname (opt_json);
-  g_autofree char *text = g_strdup_printf ("{\"rows\": [\n%s\n]}\n", json->str);
+  g_autofree char *text = g_strdup_printf ("{\"rows\": [\n%s\n], \"pass_ns\": [%" G_GINT64_FORMAT
+                                           ", %" G_GINT64_FORMAT "]}\n",
+                                           json->str, least_pass, most_pass);
 
   g_mkdir_with_parents (folder, 0777);
   if (!g_file_set_contents (opt_json, text, -1, &error))
@@ -280,6 +357,8 @@ run_row (const char *what, const BenchRow *row, BenchPlace place)
   guint ours_n, peer_n;
   double median, half_range;
 
+  if (place == BENCH_ALL_CORES)
+    measure_pass ();
   set_place (place);
   ours_n = calibrate (row->ours, row->n);
   peer_n = calibrate (row->theirs, row->n);
@@ -394,6 +473,10 @@ main (int argc, char *argv[])
   g_print ("\nEach side: the median of %d rounds; ratio: the median of the rounds' ratios; spread: "
            "half their\ninterquartile range, in parts of the ratio.\n",
            opt_rounds);
+  if (most_pass > 0)
+    g_print ("Where all cores are used, a cache line went from one to another in %" G_GINT64_FORMAT
+             " to %" G_GINT64_FORMAT " ns.\n",
+             least_pass, most_pass);
   if (opt_json == NULL)
     g_print ("\n%u of %u targets reached\n", n_reached, n_targets);
 

@@ -378,18 +378,9 @@ call_new (SmartOutcome *outcome, SmartLineage *flight)
   call->home_thread = thread;
 
   if (flight != NULL)
-    {
-      /* Who waits for it may be looking already. */
-      g_atomic_pointer_set (&outcome->call, call);
-      call->lineage = smart_lineage_fly (flight, above != NULL ? above->lineage : NULL);
-    }
-  else
-    {
-      /* Nobody else knows the outcome yet. */
-      outcome->call = call;
-      if (above != NULL && above->lineage != NULL)
-        call->lineage = smart_lineage_ref (above->lineage);
-    }
+    call->lineage = smart_lineage_fly (flight, above != NULL ? above->lineage : NULL);
+  else if (above != NULL && above->lineage != NULL)
+    call->lineage = smart_lineage_ref (above->lineage);
 
   return call;
 }
@@ -406,10 +397,16 @@ smart_call_new (SmartAsyncFunc *func,
   call->func = g_object_ref (func);
   call->blocking = blocking;
 
+  /* Whoever waits for a flight may be looking already, at what has been written so far. */
+  if (flight != NULL)
+    g_atomic_pointer_set (&outcome->call, call);
+  else
+    outcome->call = call;
+
   return call;
 }
 
-/* What a continuation is given to return by. Takes @outcome. */
+/* What a continuation is given to return by. Takes @outcome, which nobody else knows. */
 SmartCall *
 smart_call_new_continuation (SmartBody body, gpointer data, SmartOutcome *outcome)
 {
@@ -417,6 +414,7 @@ smart_call_new_continuation (SmartBody body, gpointer data, SmartOutcome *outcom
 
   call->args.continuation.body = body;
   call->args.continuation.data = data;
+  outcome->call = call;
 
   return call;
 }

@@ -129,7 +129,11 @@ smart_place_later (SmartCall *call)
 
 /* Takes @call, and returns at once. */
 static void
-dispatch_async (SmartAsyncFunc *func, SmartCall *call, SmartOutcome *outcome, GMainContext *home)
+dispatch_async (SmartAsyncFunc *func,
+                SmartCall *call,
+                SmartOutcome *outcome,
+                GMainContext *home,
+                gboolean is_flight)
 {
   gboolean elsewhere = func->executor != NULL || smart_call_is_blocking (call);
 
@@ -139,7 +143,7 @@ dispatch_async (SmartAsyncFunc *func, SmartCall *call, SmartOutcome *outcome, GM
     smart_call_set_inbox (call, smart_inbox_get (home, func->priority));
   if (elsewhere)
     {
-      smart_outcome_set_back_to (outcome, home);
+      smart_outcome_set_back_to (outcome, home, is_flight);
       if (func->priority > G_PRIORITY_DEFAULT)
         smart_outcome_set_progress_inbox (outcome, smart_inbox_get (home, G_PRIORITY_DEFAULT));
     }
@@ -279,7 +283,7 @@ smart_dispatch (SmartAsyncFunc *func,
     smart_outcome_abandon_on_cancel (outcome);
 
   if (async)
-    dispatch_async (func, call, outcome, home);
+    dispatch_async (func, call, outcome, home, flight != NULL);
   else if (flight != NULL && goes_elsewhere (func, call))
     dispatch_flight (func, call, outcome);
   else

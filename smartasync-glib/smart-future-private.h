@@ -190,7 +190,8 @@ void          smart_outcome_set_home          (SmartOutcome    *outcome,
 void          smart_outcome_set_weak_home     (SmartOutcome    *outcome,
                                                SmartInbox      *inbox);
 void          smart_outcome_set_back_to       (SmartOutcome    *outcome,
-                                               GMainContext    *context);
+                                               GMainContext    *context,
+                                               gboolean         is_known);
 void          smart_outcome_set_home_of_others (SmartOutcome   *outcome,
                                                GMainContext    *home);
 void          smart_outcome_adopt_home        (SmartOutcome    *outcome,

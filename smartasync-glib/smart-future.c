@@ -456,12 +456,18 @@ smart_outcome_set_home_of_others (SmartOutcome *outcome, GMainContext *home)
 }
 
 /* The call of this thread runs elsewhere: what it needs is not iterated in @context,
- * but its result comes there. Nobody else knows @outcome yet. */
+ * but its result comes there. @is_known: to others, too, as a flight's outcome is. */
 void
-smart_outcome_set_back_to (SmartOutcome *outcome, GMainContext *context)
+smart_outcome_set_back_to (SmartOutcome *outcome, GMainContext *context, gboolean is_known)
 {
+  SmartThread *thread = smart_thread_get ();
+
+  if (is_known)
+    g_mutex_lock (&outcome->lock);
   outcome->back_to = context;
-  outcome->home_thread = smart_thread_get ();
+  outcome->home_thread = thread;
+  if (is_known)
+    g_mutex_unlock (&outcome->lock);
 }
 
 /* @outcome settles when @other does, and so needs what that one needs. */

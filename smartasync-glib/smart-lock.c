@@ -358,6 +358,15 @@ flight_land (Flight *flight)
   g_mutex_unlock (&lock->mutex);
 }
 
+/* Whoever begins to listen when it has settled already may be told before the flight is:
+ * then he lands it. */
+static void
+flight_land_if_settled (Flight *flight)
+{
+  if (!smart_outcome_is_pending (flight->base.outcome))
+    flight_land (flight);
+}
+
 static void
 landed (SmartParcel *parcel, gboolean run)
 {
@@ -568,6 +577,7 @@ join (Flight *flight,
                                    smart_inbox_get (home,
                                                     MIN (func->priority, G_PRIORITY_DEFAULT)));
   smart_outcome_lead (flight->base.outcome, waiting);
+  flight_land_if_settled (flight);
 
   if (is_first)
     {
@@ -640,6 +650,8 @@ call_back_at_landing (SmartLock *lock,
 
   if (inbox != NULL)
     smart_outcome_call_back (outcome, inbox, G_OBJECT (lock), callback, user_data);
+  if (flight != NULL)
+    flight_land_if_settled (flight);
 
   if (flight == NULL)
     smart_outcome_settle (outcome, NULL, error, NULL);

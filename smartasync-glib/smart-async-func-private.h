@@ -92,6 +92,7 @@ char       *smart_call_site_label         (const char      *args,
 
 /* smart-dispatch.c */
 gboolean    smart_dispatch_is_here        (SmartAsyncFunc  *func);
+gboolean    smart_dispatch_is_at_home     (SmartCall       *call);
 void        smart_dispatch                (SmartAsyncFunc  *func,
                                            SmartOutcome    *outcome,
                                            GMainContext    *home,

@@ -27,6 +27,7 @@ gboolean      smart_home_is_owned          (const SmartHome *home);
 void          smart_home_copy              (SmartHome       *home,
                                             const SmartHome *other);
 void          smart_home_clear             (SmartHome       *home);
+gboolean      smart_home_is_weak           (const SmartHome *home);
 gboolean      smart_home_is_here           (const SmartHome *home);
 GMainContext *smart_home_ref_context       (const SmartHome *home);
 void          smart_home_destroy_source    (SmartHome       *home,

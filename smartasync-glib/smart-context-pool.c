@@ -163,6 +163,12 @@ smart_home_clear (SmartHome *home)
   home->context = NULL;
 }
 
+gboolean
+smart_home_is_weak (const SmartHome *home)
+{
+  return get_inbox (home) != NULL;
+}
+
 /* Whether the context cannot go while this thread is busy. */
 gboolean
 smart_home_is_here (const SmartHome *home)

@@ -101,6 +101,15 @@ placed_at_home (SmartParcel *parcel, gboolean run)
     place (call, smart_inbox_get_context (smart_call_get_inbox (call)));
 }
 
+/* Whether @call, which waits for its turn, will be placed in its own context. */
+gboolean
+smart_dispatch_is_at_home (SmartCall *call)
+{
+  SmartAsyncFunc *func = smart_call_get_func (call);
+
+  return func->executor == NULL && !(smart_call_is_blocking (call) && func->offload);
+}
+
 /* Its turn has come: places @call (taken), from any thread. If its executor has
  * no room, it does not need the turn. */
 gboolean
@@ -119,7 +128,7 @@ smart_place_later (SmartCall *call)
       return FALSE;
     }
 
-  if (smart_call_is_blocking (call) && func->offload)
+  if (!smart_dispatch_is_at_home (call))
     smart_offload (call);
   else
     smart_call_push (call, smart_call_get_inbox (call), placed_at_home);

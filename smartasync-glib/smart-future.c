@@ -394,6 +394,7 @@ void
 smart_outcome_set_home (SmartOutcome *outcome, GMainContext *home)
 {
   SmartThread *thread = smart_thread_get ();
+  SmartHome old = { NULL };
 
   g_mutex_lock (&outcome->lock);
   if (smart_outcome_is_pending (outcome) && outcome->pending.home.context == NULL)
@@ -401,7 +402,16 @@ smart_outcome_set_home (SmartOutcome *outcome, GMainContext *home)
       smart_home_set (&outcome->pending.home, home);
       outcome->home_thread = thread;
     }
+  else if (smart_outcome_is_pending (outcome) && smart_home_is_weak (&outcome->pending.home))
+    {
+      /* It had to wait until it could begin. */
+      old = outcome->pending.home;
+      outcome->pending.home = (SmartHome) { NULL };
+      smart_home_set (&outcome->pending.home, home);
+    }
   g_mutex_unlock (&outcome->lock);
+
+  smart_home_clear (&old);
 }
 
 /* A call that will be begun in the context of @inbox, by this thread. Until then it

@@ -18,6 +18,13 @@ typedef struct
   SmartExecutor *executor; /* its function's, who keeps it; nullable */
 } Turn;
 
+/* Whoever is told that the turn has come, or that it never will. */
+static SmartOutcome *
+get_waiting (Turn *turn)
+{
+  return turn->turn != NULL ? turn->turn : turn->outcome;
+}
+
 void
 smart_turns_init (SmartTurns *turns)
 {
@@ -35,18 +42,28 @@ smart_turns_clear (SmartTurns *turns)
   g_mutex_clear (&turns->lock);
 }
 
-/* The outcomes of those who have a turn, pinned. Any thread. */
+/* The outcomes of those who have a turn, @n_holders of them, and then of those who wait
+ * for one and come before @waiting; pinned. Any thread. */
 GPtrArray *
-smart_turns_pin_holders (SmartTurns *turns)
+smart_turns_pin_ahead (SmartTurns *turns, SmartOutcome *waiting, guint *n_holders)
 {
-  GPtrArray *holders = g_ptr_array_new_with_free_func ((GDestroyNotify) smart_outcome_unpin);
+  GPtrArray *ahead = g_ptr_array_new_with_free_func ((GDestroyNotify) smart_outcome_unpin);
 
   g_mutex_lock (&turns->lock);
+  *n_holders = turns->holders->len;
   for (guint i = 0; i < turns->holders->len; i++)
-    g_ptr_array_add (holders, smart_outcome_pin (g_ptr_array_index (turns->holders, i)));
+    g_ptr_array_add (ahead, smart_outcome_pin (g_ptr_array_index (turns->holders, i)));
+  for (GList *link = turns->waiting.head; link != NULL; link = link->next)
+    {
+      Turn *turn = link->data;
+
+      if (get_waiting (turn) == waiting)
+        break;
+      g_ptr_array_add (ahead, smart_outcome_pin (turn->outcome));
+    }
   g_mutex_unlock (&turns->lock);
 
-  return holders;
+  return ahead;
 }
 
 /* A call made by a descendant of a running call of the same function runs in
@@ -66,13 +83,6 @@ take_free (SmartTurns *turns, SmartCall *call)
 
   g_ptr_array_add (turns->holders, smart_outcome_ref (smart_call_get_outcome (call)));
   return TRUE;
-}
-
-/* Whoever is told that the turn has come, or that it never will. */
-static SmartOutcome *
-get_waiting (Turn *turn)
-{
-  return turn->turn != NULL ? turn->turn : turn->outcome;
 }
 
 /* Whether some have got a turn that were not placed yet: who comes now and finds a
@@ -113,6 +123,7 @@ gboolean
 smart_turns_take (SmartTurns *turns, SmartCall *call)
 {
   SmartOutcome *outcome;
+  SmartInbox *home = NULL;
   Turn *refused = NULL;
   gboolean has_turn, taken;
 
@@ -121,6 +132,8 @@ smart_turns_take (SmartTurns *turns, SmartCall *call)
 
   smart_call_set_turn (call);
   outcome = smart_outcome_ref (smart_call_get_outcome (call));
+  if (smart_call_get_inbox (call) != NULL && smart_dispatch_is_at_home (call))
+    home = smart_inbox_ref (smart_call_get_inbox (call));
 
   g_mutex_lock (&turns->lock);
   has_turn = take_free (turns, call);
@@ -150,7 +163,11 @@ smart_turns_take (SmartTurns *turns, SmartCall *call)
     {
       /* If it has got its turn meanwhile, and begun, this does nothing. */
       smart_outcome_queue (outcome);
+      if (home != NULL)
+        smart_outcome_set_weak_home (outcome, home);
     }
+  if (home != NULL)
+    smart_inbox_unref (home);
   smart_outcome_unref (outcome);
 
   return taken;

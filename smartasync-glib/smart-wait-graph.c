@@ -27,15 +27,18 @@ static GQueue waits = G_QUEUE_INIT; /* graph_lock: of SmartWait, the oldest firs
 /* What an outcome needs, as it is now. */
 typedef struct
 {
-  SmartOutcome *outcome; /* pinned, as all are: nothing is kept that belongs to a thread */
-  gboolean can_go_on;    /* whatever others do */
+  SmartOutcome *outcome;  /* pinned, as all are: nothing is kept that belongs to a thread */
+  gboolean can_go_on;     /* whatever others do */
+  gboolean has_timer;     /* its deadline does, where somebody iterates @timed_by */
+  GMainContext *timed_by; /* identity only; nullable: it has gone */
   char *what;
   gboolean has_call;
   SmartCallNeeds call;
   guint max_threads;  /* of the call's pool */
   GMainContext *home; /* identity only */
   GPtrArray *needs;   /* pinned */
-  GPtrArray *holders; /* pinned: those who have the turns that it waits for */
+  GPtrArray *ahead;   /* pinned: those who have the turns that it waits for, and come before it */
+  guint n_holders;    /* of them: how many turns there are */
   gboolean any;       /* of the needs, any one suffices */
 } Needs;
 
@@ -188,24 +191,26 @@ is_context_stuck (Search *search, GMainContext *context, const char *what)
   return FALSE;
 }
 
-/* Those who have the turns, of whom any one can end its turn. HOLDS: graph_lock */
+/* Those who have the turns, or come before it: each that is stuck keeps a turn for good.
+ * HOLDS: graph_lock */
 static gboolean
-are_holders_stuck (Search *search, SmartOutcome *outcome, Needs *needs)
+are_turns_stuck (Search *search, SmartOutcome *outcome, Needs *needs)
 {
-  GPtrArray *holders = needs->holders;
-  gboolean stuck = holders->len > 0;
+  GPtrArray *ahead = needs->ahead;
+  guint n_left = needs->n_holders;
 
   /* It has just been given its turn. */
-  if (g_ptr_array_find (holders, outcome, NULL))
+  if (n_left == 0 || g_ptr_array_find (ahead, outcome, NULL))
     return FALSE;
 
-  for (guint i = 0; i < holders->len && stuck; i++)
-    stuck = is_stuck (search, g_ptr_array_index (holders, i));
+  for (guint i = 0; i < ahead->len && n_left > 0; i++)
+    n_left -= is_stuck (search, g_ptr_array_index (ahead, i));
 
-  if (stuck)
-    add_link (search, _ ("%s waits for its turn"), needs->what);
+  if (n_left > 0)
+    return FALSE;
 
-  return stuck;
+  add_link (search, _ ("%s waits for its turn"), needs->what);
+  return TRUE;
 }
 
 /* The threads of an executor, of which any one can take the next call. HOLDS:
@@ -241,8 +246,14 @@ is_pool_stuck (Search *search, Needs *needs)
 static gboolean
 needs_nobody (SmartOutcome *outcome)
 {
-  return !smart_outcome_is_pending (outcome) || outcome->by_hand ||
-         (outcome->rare != NULL && outcome->rare->ties.timer != NULL);
+  return !smart_outcome_is_pending (outcome) || outcome->by_hand;
+}
+
+/* HOLDS: outcome->lock */
+static gboolean
+has_timer (SmartOutcome *outcome)
+{
+  return outcome->rare != NULL && outcome->rare->ties.timer != NULL;
 }
 
 /* Nullable. HOLDS: outcome->lock */
@@ -300,6 +311,9 @@ look_at (SmartOutcome *outcome, GPtrArray *looks)
   g_mutex_lock (&outcome->lock);
 
   needs->can_go_on = needs_nobody (outcome);
+  needs->has_timer = has_timer (outcome);
+  if (needs->has_timer)
+    needs->timed_by = smart_home_peek (&outcome->rare->ties.timed_by);
   if (smart_outcome_is_pending (outcome))
     {
       GPtrArray *more = get_more_needs (outcome);
@@ -314,7 +328,7 @@ look_at (SmartOutcome *outcome, GPtrArray *looks)
         needs->call.turns = get_awaited_turns (outcome);
 
       if (needs->call.turns != NULL)
-        needs->holders = smart_turns_pin_holders (needs->call.turns);
+        needs->ahead = smart_turns_pin_ahead (needs->call.turns, outcome, &needs->n_holders);
 
       needs->what = describe (outcome);
       needs->home = smart_home_peek (&outcome->pending.home);
@@ -340,7 +354,7 @@ needs_free (gpointer data)
 
   g_free (needs->what);
   g_clear_pointer (&needs->needs, g_ptr_array_unref);
-  g_clear_pointer (&needs->holders, g_ptr_array_unref);
+  g_clear_pointer (&needs->ahead, g_ptr_array_unref);
   smart_outcome_unpin (needs->outcome);
   g_free (needs);
 }
@@ -363,10 +377,24 @@ are_needs_stuck (Search *search, Needs *needs)
   return stuck;
 }
 
+/* Whether its deadline never comes. HOLDS: graph_lock */
+static gboolean
+is_timer_stuck (Search *search, Needs *needs)
+{
+  gsize before = search->chain->len;
+
+  if (needs->timed_by == NULL || !is_context_stuck (search, needs->timed_by, needs->what))
+    return FALSE;
+
+  /* What stops the call itself is what there is to tell. */
+  g_string_erase (search->chain, 0, (gssize) (search->chain->len - before));
+  return TRUE;
+}
+
 static gboolean
 find_reason (Search *search, SmartOutcome *outcome, Needs *needs)
 {
-  if (needs->can_go_on)
+  if (needs->can_go_on || (needs->has_timer && !is_timer_stuck (search, needs)))
     return FALSE;
 
   if (needs->call.runner != NULL)
@@ -378,8 +406,8 @@ find_reason (Search *search, SmartOutcome *outcome, Needs *needs)
       return TRUE;
     }
 
-  if (needs->call.turns != NULL)
-    return are_holders_stuck (search, outcome, needs);
+  if (needs->call.turns != NULL && are_turns_stuck (search, outcome, needs))
+    return TRUE;
 
   if (needs->call.pool != NULL)
     return is_pool_stuck (search, needs);
@@ -499,8 +527,12 @@ is_free (SmartWait *wait, SmartOutcome *outcome, FirstLook *look)
         smart_call_get_needs (call, &needs);
 
       /* No context, or only that which the waiter iterates meanwhile. */
-      if (needs.runner == NULL && needs.turns == NULL && needs.pool == NULL &&
-          (call == NULL || home == NULL || home == wait->context))
+      if (has_timer (outcome) && outcome->rare->ties.timed_by.context == wait->context)
+        {
+          needs_nothing = TRUE;
+        }
+      else if (needs.runner == NULL && needs.turns == NULL && needs.pool == NULL &&
+               (call == NULL || home == NULL || home == wait->context))
         {
           needs_nothing = call != NULL && outcome->pending.need == NULL;
           has_needs = pin_needs (outcome, look);
@@ -623,19 +655,17 @@ dump_needs (Dump *dump, Needs *needs, guint depth)
   if (needs->call.runner != NULL)
     g_string_append_printf (dump->text, ", running on thread %d", needs->call.runner_id);
   if (needs->call.turns != NULL)
-    g_string_append (dump->text, ", waiting for its turn, which these have");
+    g_string_append (dump->text, ", waiting for its turn, behind these");
   if (needs->call.pool != NULL)
     g_string_append (dump->text, ", queued in its executor");
   if (needs->home != NULL)
     g_string_append_printf (dump->text, ", in main context %p", (gpointer) needs->home);
-  if (needs->can_go_on)
+  if (needs->can_go_on || needs->has_timer)
     g_string_append (dump->text, ", settled by hand or by a deadline");
   g_string_append_c (dump->text, '\n');
 
   if (needs->call.turns != NULL)
-    {
-      dump_all (dump, needs->holders, depth + 1);
-    }
+    dump_all (dump, needs->ahead, depth + 1);
   if (needs->needs != NULL)
     dump_all (dump, needs->needs, depth + 1);
   if (needs->call.runner != NULL)

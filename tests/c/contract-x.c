@@ -109,9 +109,9 @@ is_there (gpointer data)
 }
 
 static void
-test_home (void)
+test_home_of (SmartAsyncFunc *func)
 {
-  AtHome home = { .func = named (smart_async_func_new (begin_seven, NULL, NULL), "seven") };
+  AtHome home = { .func = func };
   SmartFuture *future;
 
   home.context = g_main_context_new ();
@@ -125,6 +125,168 @@ test_home (void)
   g_assert_cmpuint (smart_future_get_uint (future, NULL), ==, 7);
   g_object_unref (home.func);
   g_main_context_unref (home.context);
+}
+
+static void
+test_home (void)
+{
+  test_home_of (named (smart_async_func_new (begin_seven, NULL, NULL), "seven"));
+}
+
+/* Its deadline is in the same context, and never comes there. */
+static void
+test_home_timeout (void)
+{
+  SmartAsyncFunc *func = named (smart_async_func_new (begin_seven, NULL, NULL), "seven");
+
+  smart_async_func_set_timeout (func, SMART_TEST_DEADLINE_USEC / 1000);
+  test_home_of (func);
+}
+
+/* A call that waits for its turn, and will begin in this thread's context. */
+
+typedef struct
+{
+  GMainContext *context;
+  SmartAsyncFunc *func;
+  SmartTestGate begun;
+  SmartFuture *queued;
+  gboolean done;
+} InTheWay;
+
+static void
+begin_in_the_way (SmartCall *call, gpointer data)
+{
+  InTheWay *way = data;
+
+  if (smart_test_gate_is_open (&way->begun))
+    {
+      smart_call_return_uint (call, 7);
+      return;
+    }
+  g_object_set_data_full (G_OBJECT (way->func), "holder", g_object_ref (call), g_object_unref);
+  smart_test_gate_open (&way->begun);
+}
+
+static gpointer
+hold_the_turn (gpointer data)
+{
+  InTheWay *way = data;
+
+  smart_async_func_call_sync (way->func, NULL, NULL, 0, NULL, NULL, NULL);
+  return NULL;
+}
+
+static void
+call_behind_own (gpointer data)
+{
+  InTheWay *way = data;
+  g_autoptr (GError) error = NULL;
+
+  way->queued = begin (way->func);
+
+  /* It would never be its turn: what is before it cannot begin meanwhile. */
+  g_assert_false (smart_async_func_call_sync (way->func, NULL, NULL, 0, NULL, NULL, &error));
+  assert_refused (error);
+  g_clear_error (&error);
+
+  /* Nor may it be waited for. */
+  g_assert_false (smart_future_wait (way->queued, -1, NULL, NULL, &error));
+  assert_refused (error);
+  way->done = TRUE;
+}
+
+static gboolean
+is_out_of_the_way (gpointer data)
+{
+  InTheWay *way = data;
+
+  return way->done && smart_future_get_status (way->queued) != SMART_FUTURE_PENDING;
+}
+
+static void
+let_go_of_the_turn (InTheWay *way)
+{
+  SmartCall *holder = g_object_steal_data (G_OBJECT (way->func), "holder");
+
+  smart_call_return_uint (holder, 7);
+  g_object_unref (holder);
+}
+
+static void
+way_init (InTheWay *way)
+{
+  *way = (InTheWay) { .context = g_main_context_new () };
+  smart_test_gate_init (&way->begun);
+  way->func = named (smart_async_func_new (begin_in_the_way, way, NULL), "in the way");
+  smart_async_func_set_max_concurrency (way->func, 1);
+}
+
+static void
+way_clear (InTheWay *way)
+{
+  g_object_unref (way->queued);
+  g_object_unref (way->func);
+  g_main_context_unref (way->context);
+  smart_test_gate_clear (&way->begun);
+}
+
+static void
+test_behind_own (void)
+{
+  InTheWay way;
+  GThread *holder;
+
+  way_init (&way);
+  g_main_context_push_thread_default (way.context);
+  holder = g_thread_new ("holder", hold_the_turn, &way);
+  smart_test_gate_wait (&way.begun);
+  smart_test_invoke (way.context, call_behind_own, &way);
+  smart_test_iterate_until_set (way.context, &way.done);
+  let_go_of_the_turn (&way);
+  smart_test_iterate_until (way.context, is_out_of_the_way, &way);
+  g_assert_cmpuint (smart_future_get_uint (way.queued, NULL), ==, 7);
+  g_thread_join (holder);
+  g_main_context_pop_thread_default (way.context);
+  way_clear (&way);
+}
+
+/* By the holder, and by who wants the next turn. */
+static gboolean
+both_wait (gpointer unused)
+{
+  g_autofree char *dump = smart_async_dump_waits ();
+  const char *first = strstr (dump, " waits, for ");
+
+  return first != NULL && strstr (first + 1, " waits, for ") != NULL;
+}
+
+static gpointer
+let_go_when_waited_for (gpointer data)
+{
+  smart_test_wait_until (both_wait, NULL);
+  let_go_of_the_turn (data);
+  return NULL;
+}
+
+/* Where nobody owns its context, the wait iterates that, and its turn comes there. */
+static void
+test_turn_at_home (void)
+{
+  InTheWay way;
+  GThread *holder, *other;
+  g_autoptr (GError) error = NULL;
+
+  way_init (&way);
+  holder = g_thread_new ("holder", hold_the_turn, &way);
+  smart_test_gate_wait (&way.begun);
+  way.queued = begin (way.func);
+  other = g_thread_new ("other", let_go_when_waited_for, &way);
+  g_assert_true (smart_future_wait (way.queued, -1, NULL, NULL, &error));
+  g_assert_no_error (error);
+  g_thread_join (other);
+  g_thread_join (holder);
+  way_clear (&way);
 }
 
 /* X2: rings. Each of n bodies on workers waits for the next one's call, once
@@ -997,6 +1159,9 @@ main (int argc, char **argv)
   smart_test_add ("/contract/X1.a", test_home);
   smart_test_add ("/contract/X1.b", test_home);
   smart_test_add ("/contract/X1.c", test_home);
+  smart_test_add ("/contract/X1.a/timeout", test_home_timeout);
+  smart_test_add ("/contract/X1.a/turn", test_behind_own);
+  smart_test_add_main ("/contract/X1.a/turn-at-home", test_turn_at_home);
   smart_test_add ("/contract/X2.a", test_two);
   smart_test_add ("/contract/X2.b", test_five);
   smart_test_add ("/contract/X2.c", test_slots);

@@ -387,6 +387,82 @@ immutable (gconstpointer data)
   smart_test_expect_critical ("*was called*", smart_async_func_set_timeout (func, 1));
 }
 
+/* Several threads call one blocking function through one key, each in a context of its own:
+ * they join flights that are being made, and such as have just settled. */
+
+#define N_JOINERS 4
+
+typedef struct
+{
+  SmartLock *lock;
+  SmartAsyncFunc *func;
+  gboolean may_leave; /* then he has an outcome of his own */
+  guint n_calls;
+  guint n_back;
+} Joiner;
+
+static void
+one_body (SmartCall *call, gpointer data)
+{
+  smart_call_return_uint (call, 1);
+}
+
+static void
+joiner_ready (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  Joiner *joiner = user_data;
+  g_auto (GValue) value = G_VALUE_INIT;
+  g_autoptr (GError) error = NULL;
+
+  g_assert_true (smart_lock_run_once_finish (joiner->lock, result, &value, &error));
+  g_assert_no_error (error);
+  g_assert_cmpuint (g_value_get_uint (&value), ==, 1);
+  joiner->n_back++;
+}
+
+static gpointer
+join_often (gpointer data)
+{
+  Joiner *joiner = data;
+  g_autoptr (GMainContext) context = g_main_context_new ();
+  g_autoptr (GCancellable) cancellable = joiner->may_leave ? g_cancellable_new () : NULL;
+
+  g_main_context_push_thread_default (context);
+  for (guint n = 0; n < joiner->n_calls; n++)
+    {
+      smart_lock_run_once_async (joiner->lock, "one", joiner->func, NULL, NULL, 0, cancellable,
+                                 joiner_ready, joiner);
+      while (joiner->n_back == n)
+        g_main_context_iteration (context, TRUE);
+    }
+  g_main_context_pop_thread_default (context);
+
+  return NULL;
+}
+
+static void
+joined_while_made (void)
+{
+  g_autoptr (SmartLock) lock = smart_lock_new ();
+  g_autoptr (SmartAsyncFunc) func = smart_async_func_new_blocking (one_body, NULL, NULL);
+  Joiner joiners[N_JOINERS];
+  GThread *threads[N_JOINERS];
+
+  for (guint i = 0; i < N_JOINERS; i++)
+    {
+      joiners[i] = (Joiner) { lock, func, i % 2 == 0, smart_test_scale (10000, 500) };
+      threads[i] = g_thread_new ("joiner", join_often, &joiners[i]);
+    }
+  for (guint i = 0; i < N_JOINERS; i++)
+    {
+      g_thread_join (threads[i]);
+      g_assert_cmpuint (joiners[i].n_back, ==, joiners[i].n_calls);
+    }
+
+  g_assert_cmpuint (smart_lock_get_n_flights (lock), ==, 0);
+  g_assert_cmpuint (smart_lock_get_n_waiters (lock), ==, 0);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -404,6 +480,7 @@ main (int argc, char **argv)
   smart_test_add ("/lock/places", places);
   smart_test_add ("/lock/cancelled-in-queue", cancelled_in_queue);
   smart_test_add ("/lock/inherited", inherited);
+  smart_test_add ("/lock/joined-while-made", joined_while_made);
   smart_test_add_subprocess ("/lock/immutable", NULL, immutable, NULL);
 
   return g_test_run ();

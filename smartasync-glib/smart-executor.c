@@ -576,9 +576,11 @@ has_room (SmartExecutor *executor)
 }
 
 static GError *
-new_busy_error (void)
+new_busy_error (SmartExecutor *executor, SmartCall *call)
 {
-  return g_error_new_literal (G_IO_ERROR, G_IO_ERROR_BUSY, _ ("Too many calls wait already"));
+  return g_error_new (G_IO_ERROR, G_IO_ERROR_BUSY,
+                      _ ("%s finds no room: too many calls wait for executor %s already"),
+                      smart_call_get_label (call), executor->name);
 }
 
 static gboolean
@@ -598,7 +600,7 @@ submit_to_context (SmartExecutor *executor, SmartCall *call, GError **error)
     }
   else if (!has_room (executor))
     {
-      g_propagate_error (error, new_busy_error ());
+      g_propagate_error (error, new_busy_error (executor, call));
     }
   else
     {
@@ -631,8 +633,8 @@ smart_executor_offer (SmartExecutor *executor, SmartCall *call, GError **error)
                          (guint) g_atomic_int_get (&executor->max_pending)))
     return TRUE;
 
-  g_propagate_error (error,
-                     is_closed (executor) ? smart_executor_new_closed_error () : new_busy_error ());
+  g_propagate_error (error, is_closed (executor) ? smart_executor_new_closed_error ()
+                                                 : new_busy_error (executor, call));
   return FALSE;
 }
 

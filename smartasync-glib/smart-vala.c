@@ -249,7 +249,10 @@ generic_try_value (const Generic *generic, const GValue *value, gpointer *pointe
 
   /* An unowned T would be gone with the value. */
   if (generic->dup == NULL)
-    return FALSE;
+    {
+      *pointer = NULL;
+      return FALSE;
+    }
   *pointer = generic->dup (*pointer);
   return TRUE;
 }
@@ -259,10 +262,17 @@ generic_from_value (const Generic *generic, const GValue *value, GError **error)
 {
   gpointer pointer;
 
-  if (!generic_try_value (generic, value, &pointer))
+  if (generic_try_value (generic, value, &pointer))
+    return pointer;
+
+  if (generic->dup == NULL && holds (value, generic->type))
+    g_set_error (error, SMART_ERROR, SMART_ERROR_INVALID_ARGUMENTS,
+                 _ ("The result is a %s that nobody would own"), smart_value_type_name (value));
+  else
     g_set_error (error, SMART_ERROR, SMART_ERROR_INVALID_ARGUMENTS,
                  _ ("The result is a %s, not a %s"), smart_value_type_name (value),
                  g_type_name (generic->type));
+
   return pointer;
 }
 

@@ -1161,6 +1161,7 @@ run_max_pending (MakeExecutor make, guint max_pending)
       g_assert_cmpuint (tally.n_busy, ==, 5);
       call_and_wait (func, 99, NULL, &error);
       g_assert_error (error, G_IO_ERROR, G_IO_ERROR_BUSY);
+      g_assert_nonnull (strstr (error->message, "executor"));
       g_clear_error (&error);
       g_assert_cmpuint (log_n_begun (&log), ==, 1);
 

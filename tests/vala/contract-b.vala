@@ -69,6 +69,11 @@ void b1_result () throws Error {
 	// Numbers are converted where nothing is lost.
 	var number = SmartAsync.AsyncFunc.of_blocking<int64?> ((call) => int64.MAX);
 	assert (caught (() => number.invoke_sync<int> ()) is SmartAsync.Error.INVALID_ARGUMENTS);
+
+	// Nor does anybody get what would be gone with the call.
+	var text = SmartAsync.AsyncFunc.of_blocking<string> ((call) => "text");
+	error = caught (() => { unowned string gone = text.invoke_sync<unowned string> (); assert (gone == null); });
+	assert (error is SmartAsync.Error.INVALID_ARGUMENTS && "own" in error.message);
 	assert (number.invoke_sync<uint64?> () == (uint64) int64.MAX);
 	assert (SmartAsync.AsyncFunc.of_blocking<int> ((call) => 7).invoke_sync<double?> () == 7.0);
 }

@@ -787,6 +787,28 @@ smart_executor_is_here (SmartExecutor *executor)
   return is_here;
 }
 
+/**
+ * smart_executor_has_thread: (skip)
+ * @executor: an executor
+ *
+ * Whether the calling thread is one of @executor's, a pool: a sync call made here runs
+ * inline. For bindings whose language has loops of its own. Such a loop may run on that
+ * thread until a call is done, which then must not be queued for the thread.
+ *
+ * May be called from any thread, and speaks for that thread.
+ *
+ * Returns: %FALSE also where @executor is no pool, or closed
+ *
+ * Since: 1.0
+ */
+gboolean
+smart_executor_has_thread (SmartExecutor *executor)
+{
+  g_return_val_if_fail (SMART_IS_EXECUTOR (executor), FALSE);
+
+  return executor->kind == POOL && smart_executor_is_here (executor);
+}
+
 /* If so, runs @call (taken) to its end right here. */
 gboolean
 smart_executor_run_inline (SmartExecutor *executor, SmartCall *call)

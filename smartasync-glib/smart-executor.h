@@ -31,6 +31,8 @@ void           smart_executor_set_max_pending (SmartExecutor *executor,
 SMART_AVAILABLE_IN_1_0
 GMainContext  *smart_executor_get_context     (SmartExecutor *executor);
 SMART_AVAILABLE_IN_1_0
+gboolean       smart_executor_has_thread      (SmartExecutor *executor);
+SMART_AVAILABLE_IN_1_0
 void           smart_executor_close           (SmartExecutor *executor);
 
 G_END_DECLS

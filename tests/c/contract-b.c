@@ -1028,6 +1028,8 @@ misuse_executor (gconstpointer data)
   refused ("executor", g_assert_cmpuint (smart_executor_get_max_pending (NULL), ==, 0));
   refused ("executor", smart_executor_set_max_pending (NULL, 1));
   refused ("executor", g_assert_null (smart_executor_get_context (NULL)));
+  refused ("executor", smart_executor_has_thread (NULL));
+  refused ("executor", smart_executor_has_thread (stranger ()));
   refused ("executor", smart_executor_close (NULL));
   refused ("executor", smart_executor_close (stranger ()));
 }
@@ -1936,7 +1938,8 @@ static const Misuse misuses[] = {
   { "e/executor-new-pool", misuse_executor_new_pool, "smart_executor_new_pool" },
   { "e/executor", misuse_executor,
     "smart_executor_get_name smart_executor_get_max_threads smart_executor_get_max_pending "
-    "smart_executor_set_max_pending smart_executor_get_context smart_executor_close" },
+    "smart_executor_set_max_pending smart_executor_get_context smart_executor_has_thread "
+    "smart_executor_close" },
   { "e/lock-run-once", misuse_lock_run_once, "smart_lock_run_once" },
   { "e/lock-run-once-sync", misuse_lock_run_once_sync, "smart_lock_run_once_sync" },
   { "e/lock-run-once-async", misuse_lock_run_once_async, "smart_lock_run_once_async" },

@@ -66,6 +66,18 @@ call_sync (PyObject *module, PyObject *const *args, Py_ssize_t n)
   Py_RETURN_NONE;
 }
 
+static PyObject *
+runs_inline (PyObject *module, PyObject *object)
+{
+  SmartExecutor *executor;
+  gpointer func;
+
+  if (!smart_py_get_gobject (object, SMART_TYPE_ASYNC_FUNC, &func))
+    return NULL;
+  executor = smart_async_func_get_executor (func);
+  return PyBool_FromLong (executor != NULL && smart_executor_has_thread (executor));
+}
+
 /* Started */
 
 static int
@@ -244,6 +256,8 @@ static PyMethodDef methods[] = {
   { "call_sync", (PyCFunction) (void (*) (void)) call_sync, METH_FASTCALL,
     "call_sync(func, source, work, cancellable)\n--\n\n"
     "Calls it and waits. What comes of it is in the work's outcome." },
+  { "runs_inline", runs_inline, METH_O,
+    "Whether this thread is one of the pool's in which that function runs." },
   { "wait", (PyCFunction) (void (*) (void)) wait_quietly, METH_FASTCALL,
     "wait(future, callback, home)\n--\n\n"
     "Has `callback()` called in the main context `home` when it is settled. Nobody asks for what it\n"

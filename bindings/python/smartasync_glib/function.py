@@ -331,6 +331,7 @@ class CoroutineFunction(SmartFunction):
         self._direct = self._is_plain()
         self._is_coroutine = True
         self._untimed = None
+        self._here = None
         self._deadline = self._options.get('timeout')
         for name in ('executor', 'max_concurrency', 'abandon_on_cancel', 'context'):
             if self._options.get(name):
@@ -372,6 +373,17 @@ class CoroutineFunction(SmartFunction):
 
     def _call_aio(self, args, kwargs):
         return under_asyncio.call_coroutine(self, args, kwargs)
+
+    def _get_function_here(self):
+        """On a thread of its own pool: the one that the loop there runs; None elsewhere.
+
+        Not of one with a limit, for which all of its calls count.
+        """
+        if self._options.get('max_concurrency') or not native.runs_inline(self._get_func()):
+            return None
+        if self._here is None:
+            self._here = self.options(executor=None)
+        return self._here
 
     def _make_func(self):
         executor = self._options.get('executor')

@@ -73,8 +73,10 @@ class RunOnce:
             with within(home):
                 return self._begin(waiter, func, args, kwargs)
 
-        waiter = _Waiter(self._lock, self._key)
         loop = detect.get_asyncio_loop()
+        if loop is not None and _runs_inline(func):
+            return under_asyncio.call_inline(self.sync, func, *args, **kwargs)
+        waiter = _Waiter(self._lock, self._key)
         try:
             return await (begin() if loop is None else under_asyncio.settle(loop, begin, True))
         finally:
@@ -141,6 +143,14 @@ def _prepare(waiter, func, args, kwargs):
     kind = (function.CoroutineFunction if function.is_coroutine_function(func)
             else function.PlainFunction)
     return _get_func(kind), None, [values.box(Work(func, args, kwargs, waiter=waiter))], None
+
+
+def _runs_inline(func):
+    """Whether this is a thread of the pool's in which it runs."""
+    func = func.__func__ if isinstance(func, function.BoundFunction) else func
+    if isinstance(func, function.SmartFunction):
+        func = func._get_func()
+    return isinstance(func, SmartAsync.AsyncFunc) and native.runs_inline(func)
 
 
 _funcs = {}  # kind: SmartAsync.AsyncFunc

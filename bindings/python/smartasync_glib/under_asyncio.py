@@ -48,11 +48,25 @@ async def settle(loop, begin, abandon):
         raise
 
 
+def call_inline(call, *args, **kwargs):
+    """Waits where nobody else would come to run it: in a loop on the pool's own thread."""
+    try:
+        return call(*args, **kwargs)
+    except GLib.Error as error:
+        # As in settle(). Nobody watches the cancellable in a coroutine's first step.
+        if errors.is_cancelled(error) and (native.is_cancelled(native.current_cancellable())
+                                           or is_task_cancelled(asyncio.current_task())):
+            raise asyncio.CancelledError from error
+        raise
+
+
 async def call_in_library(function, args, kwargs):
     """Has the library call it, and awaits the result."""
     loop = detect.get_asyncio_loop()
     if loop is None:
         return await function._begin(args, kwargs)
+    if native.runs_inline(function._get_func()):
+        return call_inline(function._call_sync, args, kwargs)
     return await settle(loop, lambda home: function._begin_raw(args, kwargs, home), function._abandons)
 
 
@@ -93,7 +107,10 @@ async def call_coroutine(function, args, kwargs):
     if loop is None:
         return await function._begin(args, kwargs)
     if function._runs_elsewhere:
-        return await call_in_library(function, args, kwargs)
+        here = function._get_function_here()
+        if here is None:
+            return await call_in_library(function, args, kwargs)
+        function = here
 
     work = Work(function._function, args, kwargs, plain=True)
     work.granted = loop.create_future()

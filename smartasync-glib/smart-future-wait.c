@@ -756,6 +756,117 @@ smart_future_wait (SmartFuture *future,
   return success;
 }
 
+/* One that a binding's loop has begun. */
+typedef struct
+{
+  SmartWait wait;
+  SmartOutcome *outcome;
+  GMainContext *caller; /* nullable: owned until the end */
+  GSource *report;      /* nullable */
+} LoopWait;
+
+/* Whether @outcome goes on in @context alone, which is not iterated, and this thread
+ * has begun it there: see smart_outcome_wait(). */
+static gboolean
+goes_on_in (SmartOutcome *outcome, GMainContext *context)
+{
+  gboolean goes_on;
+
+  if (g_main_context_is_owner (context))
+    return FALSE;
+
+  g_mutex_lock (&outcome->lock);
+  goes_on = smart_outcome_is_pending (outcome) && outcome->home_thread == smart_thread_get () &&
+            outcome->pending.home.context == context;
+  g_mutex_unlock (&outcome->lock);
+
+  return goes_on;
+}
+
+/**
+ * smart_future_begin_wait: (skip)
+ * @future: a future
+ * @context: the main context that this thread iterates meanwhile, its default one
+ * @caller: (nullable): what was its default one before, for which it waits
+ * @place: (out): what has to be iterated
+ * @error: return location for an error
+ *
+ * Has the library know that this thread waits for @future and nothing else, in a loop
+ * that is not the library's. For bindings whose language has loops of its own.
+ *
+ * Like smart_future_wait(), it is refused with %SMART_ERROR_WOULD_DEADLOCK where it would
+ * never end, and acquires @caller if @future goes on there and nobody owns it. Waits end
+ * in the reverse order of their beginnings, in their thread.
+ *
+ * Returns: (nullable): the wait, for smart_future_end_wait()
+ *
+ * Since: 1.0
+ */
+gpointer
+smart_future_begin_wait (SmartFuture *future,
+                         GMainContext *context,
+                         GMainContext *caller,
+                         SmartWaitPlace *place,
+                         GError **error)
+{
+  SmartOutcome *outcome;
+  LoopWait *wait;
+
+  g_return_val_if_fail (SMART_IS_FUTURE (future), NULL);
+  g_return_val_if_fail (context != NULL, NULL);
+  g_return_val_if_fail (place != NULL, NULL);
+
+  outcome = smart_future_get_outcome (future);
+  if (caller == NULL)
+    caller = g_main_context_default ();
+  *place = SMART_WAIT_HERE;
+  if (goes_on_in (outcome, caller))
+    *place = g_main_context_acquire (caller) ? SMART_WAIT_AT_CALLER : SMART_WAIT_FOR_CALLER;
+
+  wait = g_new0 (LoopWait, 1);
+  wait->outcome = smart_outcome_ref (outcome);
+  if (*place == SMART_WAIT_AT_CALLER)
+    wait->caller = g_main_context_ref (caller);
+
+  if (!smart_wait_begin (&wait->wait, outcome, wait->caller != NULL ? caller : context, -1, FALSE,
+                         error))
+    {
+      if (wait->caller != NULL)
+        g_main_context_release (caller);
+      g_clear_pointer (&wait->caller, g_main_context_unref);
+      smart_outcome_unref (outcome);
+      g_free (wait);
+      return NULL;
+    }
+  wait->report = smart_wait_attach_report (&wait->wait, context);
+
+  return wait;
+}
+
+/**
+ * smart_future_end_wait: (skip)
+ * @wait: what smart_future_begin_wait() has given
+ *
+ * Ends it, be the future settled or not.
+ *
+ * Since: 1.0
+ */
+void
+smart_future_end_wait (gpointer wait)
+{
+  LoopWait *ended = wait;
+
+  g_return_if_fail (wait != NULL);
+
+  clear_source (&ended->report);
+  smart_wait_end (&ended->wait);
+  if (ended->caller != NULL)
+    g_main_context_release (ended->caller);
+  g_clear_pointer (&ended->caller, g_main_context_unref);
+  smart_outcome_unref (ended->outcome);
+  g_free (ended);
+}
+
 /* A wait that can be cancelled has an outcome of its own. */
 typedef struct
 {

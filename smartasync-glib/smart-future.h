@@ -77,6 +77,24 @@ gboolean           smart_future_wait           (SmartFuture          *future,
                                                 GCancellable         *cancellable,
                                                 GValue               *value,
                                                 GError              **error);
+#ifndef __GI_SCANNER__
+/* Of smart_future_begin_wait(): what has to be iterated for the future. */
+typedef enum
+{
+  SMART_WAIT_HERE,      /* nothing but the context that the thread iterates anyway */
+  SMART_WAIT_AT_CALLER, /* the caller's context, too, which the thread owns now */
+  SMART_WAIT_FOR_CALLER /* likewise, but another thread owns it: try again in a while */
+} SmartWaitPlace;
+
+SMART_AVAILABLE_IN_1_0
+gpointer           smart_future_begin_wait     (SmartFuture          *future,
+                                                GMainContext         *context,
+                                                GMainContext         *caller,
+                                                SmartWaitPlace       *place,
+                                                GError              **error);
+SMART_AVAILABLE_IN_1_0
+void               smart_future_end_wait       (gpointer              wait);
+#endif
 SMART_AVAILABLE_IN_1_0
 void               smart_future_wait_async     (SmartFuture          *future,
                                                 GCancellable         *cancellable,

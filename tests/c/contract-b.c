@@ -1397,6 +1397,20 @@ misuse_future_watch (gconstpointer data)
   refused ("callback", smart_future_watch (future, NULL, NULL, NULL));
 }
 
+static void
+misuse_future_begin_wait (gconstpointer data)
+{
+  g_autoptr (SmartFuture) future = some_future ();
+  GMainContext *context = g_main_context_default ();
+  SmartWaitPlace place;
+
+  refused ("future", smart_future_begin_wait (NULL, context, NULL, &place, NULL));
+  refused ("future", smart_future_begin_wait (stranger (), context, NULL, &place, NULL));
+  refused ("context", smart_future_begin_wait (future, NULL, NULL, &place, NULL));
+  refused ("place", smart_future_begin_wait (future, context, NULL, NULL, NULL));
+  refused ("wait", smart_future_end_wait (NULL));
+}
+
 /* One that can receive a result. */
 #define TEST_TYPE_RECEIVER (test_receiver_get_type ())
 G_DECLARE_FINAL_TYPE (TestReceiver, test_receiver, TEST, RECEIVER, GObject)
@@ -1977,6 +1991,8 @@ static const Misuse misuses[] = {
     "smart_async_func_set_interpreted smart_interpreter_entered smart_interpreter_keep" },
   { "e/future-add-receiver", misuse_future_add_receiver, "smart_future_add_receiver" },
   { "e/future-watch", misuse_future_watch, "smart_future_watch" },
+  { "e/future-begin-wait", misuse_future_begin_wait,
+    "smart_future_begin_wait smart_future_end_wait" },
   { "e/receiver-begin", misuse_receiver_begin, "smart_receiver_begin" },
   { "e/future-wait-value", misuse_future_wait_value, "smart_future_wait_value" },
   { "e/exception", misuse_exception, "smart_exception_new smart_exception_get_value" },

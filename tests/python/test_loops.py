@@ -414,5 +414,296 @@ def loop_within_home():
     assert asyncio.run(main()) == 7
 
 
+# What the library knows of their waits
+
+def find_in_dump(*names):
+    """Waits until all of these are in the dump."""
+    harness.wait_until(lambda: all(name in SmartAsync.async_dump_waits() for name in names),
+                       f'{names} never came to be in the dump')
+
+
+@smartasync
+async def await_it(future):
+    return await future
+
+
+@test('/python/loops/waits/known')
+def known_waits():
+    # Run by another thread, and by this one.
+    def look(name, wait, end):
+        assert name not in SmartAsync.async_dump_waits()
+        thread = start_thread(wait)
+        find_in_dump(name, 'thread', 'context')
+        end()
+        assert thread.join() == 7
+        harness.wait_until(lambda: name not in SmartAsync.async_dump_waits())
+
+        def look_and_end():
+            find_in_dump(name)
+            end()
+
+        thread = start_thread(look_and_end)
+        assert wait() == 7
+        thread.join()
+
+    for await_ in (await_it, SmartAsync.smartawait):
+        futures = [SmartAsync.Future.new(None) for _ in range(2)]
+        for future in futures:
+            future.set_name('the-future')
+        waiting, ending = iter(futures), iter(futures)
+        look('the-future', lambda: await_(next(waiting)), lambda: next(ending).resolve(7))
+
+    blocked, other = [Blocked(), Blocked()], [Blocked(), Blocked()]
+    waiting, ending = iter(blocked), iter(blocked)
+    look('Blocked.run', smartasync(lambda: await_it(next(waiting).run.aio())),
+         lambda: next(ending).gate.open())
+
+    def end():
+        current = next(ending)
+        # It is another one's turn.
+        find_in_dump('waiting for its turn')
+        current.gate.open()
+        holders.pop(0).join()
+
+    @smartasync
+    async def queue():
+        current = next(waiting)
+        limited = Blocked.run.options(max_concurrency=1)
+        holders.append(start_thread(limited, current))
+        current.inside.wait()
+        return await limited(current)
+
+    holders = []
+    waiting, ending = iter(other), iter(other)
+    look('waiting for its turn', queue, end)
+
+
+@test('/python/loops/waits/refused')
+def refused_waits():
+    @smartasync
+    async def later():
+        await SmartAsync.sleep(0.001)
+        return 7
+
+    def begin(how):
+        future = later()
+        error = harness.expect_smart_error(how, future, code=SmartAsync.Error.WOULD_DEADLOCK)
+        assert 'later' in error.message and 'context' in error.message, error.message
+        return future
+
+    @smartasync
+    async def catch(future):
+        # The coroutine hears of it where it waits, and can go on.
+        try:
+            return await future
+        finally:
+            await SmartAsync.sleep(0.001)
+
+    @smartasync
+    def block(future):
+        return await_it(future)
+
+    lock = SmartAsync.Lock()
+    hows = [await_it.sync, catch.sync, block.sync, SmartAsync.smartawait.sync,
+            lambda future: SmartAsync.smartcontinuation.sync(future, lambda value: value),
+            lambda future: lock.run_once.sync(await_it, future)]
+    for how in hows:
+        home = Home()
+        assert home.settle(home.call(begin, how)) == 7
+
+
+@test('/python/loops/waits/ring')
+def ring_of_coroutines():
+    # Two functions, each of which holds what the other one needs.
+    def make(n):
+        async def hold():
+            nonlocal n_refused
+            if inside.add() > 2:
+                return n
+            await SmartAsync.sleep(0.001)
+            inside.wait_for(2)
+            try:
+                return await functions[1 - n]()
+            except GLib.Error as error:
+                assert error.matches(SmartAsync.error_quark(), SmartAsync.Error.WOULD_DEADLOCK)
+                n_refused += 1
+                return 'refused'
+        return hold
+
+    for options in (lambda: {'max_concurrency': 1},
+                    lambda: {'executor': SmartAsync.Executor.new_pool('one', 1)}):
+        inside, n_refused = harness.Counter(), 0
+        functions = [smartasync(make(n)).options(**options()) for n in range(2)]
+        threads = [start_thread(function) for function in functions]
+        results = [thread.join() for thread in threads]
+        # The other one goes on.
+        assert n_refused == 1 and 'refused' in results, (n_refused, results)
+
+
+@test('/python/loops/waits/no-false-alarm')
+def no_false_alarm():
+    # What the future needs does not come. But there is something else to wait for.
+    async def time_out(future):
+        try:
+            async with asyncio.timeout(0.001):
+                await future
+        except TimeoutError:
+            return 'timed out'
+
+    async def be_cancelled(future):
+        root, loop = asyncio.current_task(), asyncio.get_running_loop()
+
+        async def cancel():
+            poked = loop.create_future()
+            threads.append(start_thread(lambda: loop.call_soon_threadsafe(poked.set_result, None)))
+            await poked
+            root.cancel()
+
+        task = loop.create_task(cancel())
+        try:
+            await future
+        except asyncio.CancelledError:
+            root.uncancel()
+            await task
+            return 'cancelled'
+
+    async def by_hand(future):
+        own = SmartAsync.Future.new(None)
+        threads.append(start_thread(own.resolve, 'by hand'))
+        return await own
+
+    async def with_others(future):
+        waiting = [asyncio.create_task(await_it.aio(future)) for _ in range(2)]
+        own = asyncio.get_running_loop().run_in_executor(None, lambda: 'with others')
+        try:
+            return await own
+        finally:
+            for task in waiting:
+                task.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
+
+    @smartasync
+    async def later():
+        await SmartAsync.sleep(0.001)
+        return 7
+
+    threads = []
+    for body, result in ((time_out, 'timed out'), (be_cancelled, 'cancelled'),
+                         (by_hand, 'by hand'), (with_others, 'with others')):
+        for wait in (lambda: smartasync(body).sync(SmartAsync.Future.new(None)),
+                     lambda: smartasync(body).sync(future)):
+            def begin():
+                nonlocal future
+                future = later()
+                seen = wait()
+                assert seen == result, (seen, result)
+                return future
+
+            home, future = Home(), None
+            future = home.call(begin)
+            # To await it cancels it with the task, as asyncio does.
+            home.until(future.done)
+    for thread in threads:
+        thread.join()
+
+
+@smartasync
+async def seven_later():
+    await SmartAsync.sleep(0.001)
+    return 7
+
+
+def begin_at_top_level(function):
+    with SmartAsync.async_mode():
+        return function()
+
+
+@test('/python/loops/waits/caller-iterated')
+def iterates_caller():
+    # As Future.wait() does, where nobody else iterates what the future needs.
+    def answer(call):
+        kept.append(call)
+        call.add_timeout(1, lambda: (call.return_int(7), GLib.SOURCE_REMOVE)[1])
+
+    @smartasync
+    def block(future):
+        return await_it(future)
+
+    @smartasync
+    async def at_once(future):
+        await SmartAsync.sleep(0)
+        return await await_it(future)
+
+    async def in_asyncio(future):
+        return await_it.sync(future)
+
+    kept = []
+    for begin in (seven_later, smartasync(SmartAsync.AsyncFunc.new(answer))):
+        for how in (await_it, block, at_once, SmartAsync.smartawait,
+                    lambda future: SmartAsync.smartcontinuation(future, lambda value: value),
+                    lambda future: harness.run_asyncio(in_asyncio, future)):
+            # The second one finds the loop of the first.
+            assert how(begin_at_top_level(begin)) == 7
+            assert how(begin_at_top_level(begin)) == 7
+    kept.clear()
+
+
+@test('/python/loops/waits/caller-iterated/context')
+def context_of_caller():
+    # What is dispatched there is in a callback of GLib's.
+    seen = []
+
+    def on_timeout():
+        seen.append((SmartAsync.is_async_context(), asyncio._get_running_loop(),
+                     GLib.MainContext.ref_thread_default() == GLib.MainContext.default(),
+                     isinstance(seven_later(), SmartAsync.Future),
+                     Gio.Cancellable.get_current()))
+        return GLib.SOURCE_REMOVE
+
+    home = Home(GLib.MainContext.default())
+    home.attach(GLib.timeout_source_new(0), on_timeout)
+    assert await_it(begin_at_top_level(seven_later)) == 7
+    home.until(lambda: seen)
+    home.drain()
+    assert seen == [(True, None, True, True, None)], seen
+
+
+@test('/python/loops/waits/caller-iterated/cancelled')
+def cancelled_at_caller():
+    # Cancelled meanwhile, it ends.
+    def never(call):
+        kept.append(call)
+
+    def cancel():
+        find_in_dump('never')
+        cancellable.cancel()
+
+    kept, cancellable = [], Gio.Cancellable()
+    future = begin_at_top_level(smartasync(SmartAsync.AsyncFunc.new(never)))
+    future.set_name('never')
+    thread = start_thread(cancel)
+    expect_error(await_it.options(cancellable=cancellable), future, code=Gio.IOErrorEnum.CANCELLED)
+    thread.join()
+    kept.pop().return_none()
+    Home(GLib.MainContext.default()).drain()
+
+
+@test('/python/loops/waits/caller-iterated/taken-over')
+def taken_over():
+    # Another thread has the context for a while, and stops without a word.
+    def own():
+        assert GLib.MainContext.default().acquire()
+        owned.open()
+        find_in_dump('seven_later')
+        GLib.MainContext.default().release()
+
+    owned = Gate()
+    future = begin_at_top_level(seven_later)
+    thread = start_thread(own)
+    owned.wait()
+    assert await_it(future) == 7
+    thread.join()
+
+
 if __name__ == '__main__':
     harness.main()

@@ -219,6 +219,22 @@ static PyTypeObject started_type = {
 
 /* Waiting */
 
+bool
+smart_py_get_future (PyObject *object, SmartFuture **future)
+{
+  gpointer found;
+
+  if (PyObject_TypeCheck (object, &started_type))
+    {
+      *future = ((Started *) object)->future;
+      return true;
+    }
+  if (!smart_py_get_gobject (object, SMART_TYPE_FUTURE, &found))
+    return false;
+  *future = found;
+  return true;
+}
+
 static void
 on_settled (GObject *source, GAsyncResult *result, gpointer callback)
 {
@@ -228,7 +244,7 @@ on_settled (GObject *source, GAsyncResult *result, gpointer callback)
 static PyObject *
 wait_quietly (PyObject *module, PyObject *const *args, Py_ssize_t n)
 {
-  gpointer future;
+  SmartFuture *future;
   GMainContext *home;
 
   if (n != 3)
@@ -236,9 +252,7 @@ wait_quietly (PyObject *module, PyObject *const *args, Py_ssize_t n)
       PyErr_SetString (PyExc_TypeError, "wait() takes a future, a callback and a main context");
       return NULL;
     }
-  if (PyObject_TypeCheck (args[0], &started_type))
-    future = ((Started *) args[0])->future;
-  else if (!smart_py_get_gobject (args[0], SMART_TYPE_FUTURE, &future))
+  if (!smart_py_get_future (args[0], &future))
     return NULL;
   if (!smart_py_get_context (args[2], &home))
     return NULL;

@@ -130,11 +130,22 @@ end_gathering (Gathering *own)
   return has_passed;
 }
 
+PyObject *
+smart_py_iterate (GMainContext *context, gboolean may_block)
+{
+  Gathering own;
+
+  begin_gathering (&own);
+  Py_BEGIN_ALLOW_THREADS
+    g_main_context_iteration (context, may_block);
+  Py_END_ALLOW_THREADS
+  return end_gathering (&own) ? Py_NewRef (Py_None) : NULL;
+}
+
 static PyObject *
 iterate (PyObject *module, PyObject *const *args, Py_ssize_t n)
 {
   GMainContext *context;
-  Gathering own;
 
   if (n != 2)
     {
@@ -143,12 +154,7 @@ iterate (PyObject *module, PyObject *const *args, Py_ssize_t n)
     }
   if (!smart_py_get_context (args[0], &context))
     return NULL;
-
-  begin_gathering (&own);
-  Py_BEGIN_ALLOW_THREADS
-    g_main_context_iteration (context, args[1] == Py_True);
-  Py_END_ALLOW_THREADS
-  return end_gathering (&own) ? Py_NewRef (Py_None) : NULL;
+  return smart_py_iterate (context, args[1] == Py_True);
 }
 
 /* The shorter of two timeouts, of which a negative one is none. */
@@ -212,6 +218,45 @@ iterate_with (PyObject *module, PyObject *args)
   if (!has_passed)
     return NULL;
   Py_RETURN_NONE;
+}
+
+/* Adds what the context polls for. */
+static void
+add_fds (GMainContext *context, GArray *fds, int *timeout)
+{
+  guint n_before = fds->len;
+  int priority, own_timeout, n, n_fds = N_FDS;
+
+  g_main_context_prepare (context, &priority);
+  do
+    {
+      g_array_set_size (fds, n_before + n_fds);
+      n = g_main_context_query (context, priority, &own_timeout,
+                                &g_array_index (fds, GPollFD, n_before), n_fds);
+    }
+  while (n > n_fds && (n_fds = n) > 0);
+  g_array_set_size (fds, n_before + n);
+  *timeout = get_shorter (*timeout, own_timeout);
+}
+
+bool
+smart_py_poll (GMainContext *context, GMainContext *other, int fd)
+{
+  GPollFD own = { .fd = fd, .events = G_IO_IN };
+  GArray *fds = g_array_new (FALSE, TRUE, sizeof (GPollFD));
+  int timeout = -1, n_ready, problem;
+
+  Py_BEGIN_ALLOW_THREADS
+    add_fds (context, fds, &timeout);
+    add_fds (other != NULL ? other : g_main_context_default (), fds, &timeout);
+    if (fd >= 0)
+      g_array_append_val (fds, own);
+    n_ready = g_poll ((GPollFD *) fds->data, fds->len, timeout);
+    problem = errno;
+    g_array_unref (fds);
+  Py_END_ALLOW_THREADS
+
+  return n_ready >= 0 || problem != EINTR || PyErr_CheckSignals () == 0;
 }
 
 /* What a context wants that somebody else polls for: its own descriptor, and a timeout. */

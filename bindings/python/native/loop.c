@@ -17,6 +17,8 @@ typedef struct
   PyObject *watch; /* cancels that task, or None */
   PyObject *body;  /* the frame of what it runs, or None until somebody asks: see detect.py */
   PyObject *first_iteration, *finalizer; /* its hooks of asynchronous generators */
+  GMainContext *caller; /* the thread's default one around the run; NULL: the application's */
+  gpointer wait;        /* the wait that the library knows of, or NULL */
   bool is_main;
 } Loop;
 
@@ -235,10 +237,61 @@ smart_py_loop_run (PyObject *loop, PyObject *coroutine, PyObject *cancellable, P
   if (self->context == NULL || !smart_py_get_context (self->context, &context))
     return NULL;
 
+  self->caller = g_main_context_get_thread_default ();
   g_main_context_push_thread_default (context);
   result = run_in_context (self, coroutine, cancellable, deadline);
   Py_CLEAR (self->body);
   g_main_context_pop_thread_default (context);
+  return result;
+}
+
+/* Waits for one future, and nothing else, that the library knows of */
+
+static PyObject *
+begin_wait (Loop *self, PyObject *object)
+{
+  GMainContext *context;
+  SmartWaitPlace place;
+  SmartFuture *future;
+  GError *error = NULL;
+
+  if (!smart_py_get_future (object, &future) || !smart_py_get_context (self->context, &context))
+    return NULL;
+  self->wait = smart_future_begin_wait (future, context, self->caller, &place, &error);
+  if (self->wait == NULL)
+    {
+      pyg_error_check (&error); /* which frees it */
+      return NULL;
+    }
+  return PyLong_FromLong (place);
+}
+
+static PyObject *
+end_wait (Loop *self, PyObject *unused)
+{
+  g_clear_pointer (&self->wait, smart_future_end_wait);
+  Py_RETURN_NONE;
+}
+
+static PyObject *
+poll_caller (Loop *self, PyObject *fd)
+{
+  GMainContext *context;
+  long number = PyLong_AsLong (fd);
+
+  if ((number == -1 && PyErr_Occurred ()) || !smart_py_get_context (self->context, &context))
+    return NULL;
+  return smart_py_poll (context, self->caller, number) ? Py_NewRef (Py_None) : NULL;
+}
+
+static PyObject *
+iterate_caller (Loop *self, PyObject *unused)
+{
+  PyObject *result;
+
+  g_main_context_push_thread_default (self->caller);
+  result = smart_py_iterate (self->caller, FALSE);
+  g_main_context_pop_thread_default (self->caller);
   return result;
 }
 
@@ -311,6 +364,15 @@ static PyMemberDef loop_members[] = {
 static PyMethodDef loop_methods[] = {
   { "_run", (PyCFunction) (void (*) (void)) run_method, METH_FASTCALL,
     "_run(coroutine, cancellable, deadline)\n--\n\nWhat `coroutine` returns." },
+  { "_begin_wait", (PyCFunction) begin_wait, METH_O,
+    "_begin_wait(future)\n--\n\n"
+    "Has the library know that nothing but `future` is waited for: what has to be iterated.\n"
+    "Raises where it would never end." },
+  { "_end_wait", (PyCFunction) end_wait, METH_NOARGS, "Ends that wait, if there is one." },
+  { "_poll_caller", (PyCFunction) poll_caller, METH_O,
+    "_poll_caller(fd)\n--\n\n"
+    "Waits until there is something to do in the loop's context or in the caller's, or to read." },
+  { "_iterate_caller", (PyCFunction) iterate_caller, METH_NOARGS, "Does what is to do there." },
   { NULL },
 };
 

@@ -94,12 +94,18 @@ bool smart_py_add_call (PyObject *module);
 /* future.c: what has been started */
 
 bool smart_py_add_future (PyObject *module);
+bool smart_py_get_future (PyObject *object, SmartFuture **future);
 
 /* iterate.c: main contexts */
 
 bool smart_py_add_iterate (PyObject *module);
 bool smart_py_get_context (PyObject *object, GMainContext **context);
 void smart_py_leave_home (GMainContext *home);
+PyObject *smart_py_iterate (GMainContext *context, gboolean may_block);
+
+/* Blocks until one of them has something to dispatch, or `fd`, if it is not negative, something to
+ * read. False if a signal's handler has raised. */
+bool smart_py_poll (GMainContext *context, GMainContext *other, int fd);
 void smart_py_notify (PyObject *callback);                   /* steals it; takes the lock */
 
 /* To be called before what C calls, and where what a signal's handler raises would be lost: it would

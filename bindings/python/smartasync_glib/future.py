@@ -9,7 +9,7 @@ import _smartasync_glib as native
 
 from . import detect, errors
 from .homes import home_of
-from .loops import may_wait_outside, wait_outside
+from .loops import ThreadLoop, may_wait_outside, wait_outside
 
 
 class RawFuture(native.Started):
@@ -34,10 +34,13 @@ class Settling:
     for it: so nobody is told once the wait has ended.
     """
 
-    __slots__ = ('waiter',)
+    __slots__ = ('waiter', 'loop')
 
     def __init__(self, future, loop, home):
         self.waiter = loop.create_future()
+        self.loop = loop if type(loop) is ThreadLoop else None
+        if self.loop is not None:
+            loop.add_settling(self.waiter, future)
         native.wait(future, self.on_settled, home)
 
     def on_settled(self):
@@ -51,7 +54,9 @@ class Settling:
             self.end()
 
     def end(self):
-        self.waiter = None
+        if self.loop is not None:
+            self.loop.remove_settling(self.waiter)
+        self.waiter = self.loop = None
 
 
 def await_future(future):

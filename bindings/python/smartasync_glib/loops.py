@@ -27,6 +27,7 @@ import signal
 import threading
 import time
 import types
+import weakref
 from asyncio import _get_running_loop, _set_running_loop
 from asyncio.tasks import _enter_task, _leave_task, current_task
 
@@ -47,6 +48,12 @@ MAX_SHARED = 8
 
 # So long, in seconds, a body that has taken too long may take to end.
 GRACE = 0.02
+
+# So long, in milliseconds, it waits until it looks again whether it may iterate its caller's context.
+LOOK = 10
+
+# What has to be iterated for a future: see smart_future_begin_wait().
+HERE, AT_CALLER, FOR_CALLER = range(3)
 
 _NOTHING = object()
 
@@ -69,6 +76,7 @@ class _Selector(selectors.BaseSelector):
         self._context = context
         self._files = None  # a selector of the kernel's
         self.may_wait = None  # to be called before it waits, which it does not where that says no
+        self.wait_for_root = None  # waits in another way, or says that it has not
 
     # File descriptors
 
@@ -89,11 +97,11 @@ class _Selector(selectors.BaseSelector):
     def get_map(self):
         return self._get_files().get_map()
 
-    def has_files(self):
-        return self._files is not None and len(self._files.get_map()) > 0
+    def count_files(self):
+        return len(self._files.get_map()) if self._files is not None else 0
 
     def close(self):
-        self.may_wait = None
+        self.may_wait = self.wait_for_root = None
         if self._files is not None:
             self._files.close()
 
@@ -102,12 +110,18 @@ class _Selector(selectors.BaseSelector):
     def select(self, timeout=None):
         if (timeout is not None and timeout <= 0) or not self.may_wait():
             native.iterate(self._context, False)
-        elif timeout is None and self._files is None:
+        elif timeout is not None or not self.wait_for_root():
+            self.wait(-1 if timeout is None else _to_milliseconds(timeout))
+        return self._files.select(0) if self._files is not None else ()
+
+    def wait(self, milliseconds=-1):
+        if milliseconds < 0 and self._files is None:
             native.iterate(self._context, True)
         else:
-            native.iterate_with(self._context, -1 if timeout is None else _to_milliseconds(timeout),
-                                -1 if self._files is None else self._files.fileno())
-        return self._files.select(0) if self._files is not None else ()
+            native.iterate_with(self._context, milliseconds, self.get_descriptor())
+
+    def get_descriptor(self):
+        return -1 if self._files is None else self._files.fileno()
 
 
 def _to_milliseconds(seconds):
@@ -173,8 +187,13 @@ class ThreadLoop(native.Loop, asyncio.SelectorEventLoop):
         self._outer = None  # the loop that waits for this one to come to an end
         self._outer_task = None  # the task of that one which does
         self._task = None   # what runs meanwhile on the main thread
+        self._run_here = None  # the _Run of its root task, while run_forever() runs that
+        self._others = None  # its other tasks
+        self._refusal = None  # of a wait
+        self._settlings = {}  # asyncio's futures, each with the library's that settles it
         self._wakeup_fd = None  # what signals were written to before, while this loop waits for them
         self._selector.may_wait = self._may_wait
+        self._selector.wait_for_root = self._wait_for_root
 
     # Waking it up: its context is, and only signals need what is written to
 
@@ -199,6 +218,69 @@ class ThreadLoop(native.Loop, asyncio.SelectorEventLoop):
     def add_signal_handler(self, *args):
         self._need_self_pipe()
         return super().add_signal_handler(*args)
+
+    # What it waits for, as the library is to know
+
+    def create_task(self, coroutine, **options):
+        task = super().create_task(coroutine, **options)
+        if self._others is None:
+            self._others = weakref.WeakSet()
+        self._others.add(task)
+        return task
+
+    def _has_other_tasks(self):
+        return self._others is not None and not all(task.done() for task in self._others)
+
+    def add_settling(self, waiter, future):
+        """While a task waits for `waiter`, it waits for that future of the library's."""
+        self._settlings[waiter] = future
+
+    def remove_settling(self, waiter):
+        self._settlings.pop(waiter, None)
+
+    def _wait_for_root(self):
+        """Waits, where nothing can go on here but what the root task awaits: whether it has.
+
+        That is as good as a wait of the library's: it is known, refused where it would never end,
+        and what nobody else iterates, the caller's main context, is iterated.
+        """
+        run = self._run_here
+        waiter = run.awaited if run is not None else None
+        future = self._settlings.get(waiter) if waiter is not None else None
+        if (future is None or self._has_other_tasks()
+                or self._selector.count_files() > (self._csock is not None)):
+            return False
+        try:
+            place = self._begin_known_wait(future)
+            if place is None:
+                # The task hears of it. What it waited for is as before.
+                waiter.set_exception(self._refusal)
+            elif place == AT_CALLER:
+                self._wait_at_caller()
+            else:
+                self._selector.wait(LOOK if place == FOR_CALLER else -1)
+        finally:
+            self._refusal = None
+            self._end_wait()
+        return True
+
+    def _begin_known_wait(self, future):
+        """What has to be iterated for it, or None where it is refused."""
+        try:
+            return self._begin_wait(future)
+        except GLib.Error as error:
+            self._refusal = error
+            return None
+
+    def _wait_at_caller(self):
+        self._poll_caller(self._selector.get_descriptor())
+        native.iterate(self._context, False)
+        try:
+            # There no loop of asyncio's runs.
+            _set_running_loop(None)
+            self._iterate_caller()
+        finally:
+            _set_running_loop(self)
 
     # Running
 
@@ -228,10 +310,22 @@ class ThreadLoop(native.Loop, asyncio.SelectorEventLoop):
         return self._root is not None and self._has_nothing_to_do() and current_task(self) is self._root
 
     def _has_nothing_to_do(self):
-        return not (self._ready or self._scheduled or self._selector.has_files())
+        return not (self._ready or self._scheduled or self._selector.count_files())
 
     def _wait_outside(self, task, future, cancellable):
         """Iterates the context until the future is settled, or the loop has something to do."""
+        try:
+            # To what is refused, or needs more than this, _wait_for_root() sees.
+            if not self._has_other_tasks() and self._begin_known_wait(future) != HERE:
+                return
+            self._iterate_outside(task, future, cancellable)
+        finally:
+            self._refusal = None
+            self._end_wait()
+        if cancellable.is_cancelled() and self._watch is None:
+            self._begin_watch(task, cancellable)
+
+    def _iterate_outside(self, task, future, cancellable):
         handler = cancellable.connect_wakeup(self._context)
         _leave_task(self, task)
         try:
@@ -241,8 +335,6 @@ class ThreadLoop(native.Loop, asyncio.SelectorEventLoop):
         finally:
             _enter_task(self, task)
             cancellable.disconnect(handler)
-        if cancellable.is_cancelled() and self._watch is None:
-            self._begin_watch(task, cancellable)
 
     def _begin_watch(self, task, cancellable):
         self._watch = Watch(cancellable.get(), self, task, outermost=True)
@@ -258,6 +350,7 @@ class ThreadLoop(native.Loop, asyncio.SelectorEventLoop):
         self._spare_run = self._spare_step = None
         self.call_soon(callback, context=step_context)
 
+        self._run_here = run
         if self._is_main:
             self._task = task
         if self._watch is None and cancellable.address:
@@ -276,7 +369,7 @@ class ThreadLoop(native.Loop, asyncio.SelectorEventLoop):
                     task.exception()  # seen
             raise
         finally:
-            self._task = None
+            self._task = self._run_here = None
             self._end_watch()
             if timer is not None:
                 timer.cancel()

@@ -36,6 +36,13 @@ async def settle(loop, begin, abandon):
             if abandon:
                 raise
             cancelled = error
+        except GLib.Error:
+            # The wait is refused: nobody is left to whom the call matters.
+            future.cancel()
+            future._forget_error()
+            if cancelled is not None:
+                raise cancelled
+            raise
     if cancelled is not None:
         future._forget_error()
         raise cancelled
@@ -134,13 +141,17 @@ async def _wait_for_turn(loop, work, future):
     granted = work.granted
     settling = Settling(future, loop, home_of(loop))
     settling.waiter.add_done_callback(on_settled)
+    if settling.loop is not None:
+        loop.add_settling(granted, future)
     try:
         await granted
-    except asyncio.CancelledError:
+    except (asyncio.CancelledError, GLib.Error):
         future.cancel()
         future._forget_error()
         raise
     finally:
+        if settling.loop is not None:
+            loop.remove_settling(granted)
         settling.end()
     if work.call is None:
         future.result()

@@ -55,6 +55,12 @@ function isOfGType(value) {
     return gtype !== undefined && gtype.name !== 'void' && gtype.name !== 'JSObject';
 }
 
+// Whether it is of that type, also for C.
+function isInstance(value, gtype) {
+    return typeof value === 'object' && value !== null && isOfGType(value) &&
+        gtype.name !== 'GValue' && GObject.type_is_a(value.constructor.$gtype, gtype);
+}
+
 function makeUint64(number) {
     const value = new GObject.Value();
     value.init(GObject.TYPE_UINT64);
@@ -877,15 +883,25 @@ function makeIntrospection2(GI) {
         const type = GI.arg_info_get_type(arg);
         const tag = GI.type_info_get_tag(type);
         const target = tag === TypeTag.INTERFACE ? GI.type_info_get_interface(type) : null;
+        const cType = getCType(tag, target);
         return {
             name: arg.get_name(),
-            cType: getCType(tag, target),
+            cType,
+            gtype: cType === 'pointer' ? GI.registered_type_info_get_g_type(target) : null,
+            values: target !== null && ['int', 'uint'].includes(cType) ? getValues(target) : null,
+            mayBeNull: GI.arg_info_may_be_null(arg),
             isIn: GI.arg_info_get_direction(arg) !== Direction.OUT,
             isNumber: tag >= TypeTag.INT8 && tag <= TypeTag.DOUBLE,
             typeName: target?.get_name() ?? null,
             hidden: [GI.arg_info_get_closure(arg), GI.arg_info_get_destroy(arg),
                 tag === TypeTag.ARRAY ? GI.type_info_get_array_length(type) : -1],
         };
+    }
+
+    // Of an enumeration, or of flags.
+    function getValues(target) {
+        return Array.from({length: GI.enum_info_get_n_values(target)},
+            (_, i) => GI.value_info_get_value(GI.enum_info_get_value(target, i)));
     }
 
     // How C takes what JavaScript gives, of the types that a GValue passes by themselves.
@@ -1175,10 +1191,36 @@ function putCallback(pair, args, callback) {
     return [...args.slice(0, i), callback, ...args.slice(i)];
 }
 
-// A GValue as C has it; a GValue makes pointers of null, objects, structures and strings.
-function toCValue(value, type) {
+// Whether C can take the value as it is. It would not look, so this does: GJS converts the rest, or refuses it.
+function fitsC(value, arg) {
+    const {cType, gtype, values, mayBeNull} = arg;
+    switch (cType) {
+    case 'boolean':
+        return typeof value === 'boolean' || value === null;
+    case 'string':
+        return value === null ? mayBeNull : typeof value === 'string' && !NO_TEXT.test(value);
+    case 'pointer':
+        return value === null ? mayBeNull : isInstance(value, gtype);
+    case 'double':
+        return typeof value === 'number' || value === null;
+    case 'int':
+        return value === null || (value | 0) === value && (values?.includes(value) ?? true);
+    case 'uint':
+        return value === null || value >>> 0 === value &&
+            (value & ~(values?.reduce((mask, flag) => mask | flag, 0) ?? -1)) === 0;
+    case 'int64':
+        return value === null || Number.isSafeInteger(value);
+    case 'uint64':
+        return value === null || Number.isSafeInteger(value) && value >= 0;
+    default:
+        return false;
+    }
+}
+
+// A GValue as C has it, of what fits; a GValue makes pointers of null, objects, structures and strings.
+function toCValue(value, {cType: type}) {
     if (type === 'string' || type === 'pointer')
-        return value ?? null;
+        return value;
     if (type === 'boolean')
         return Boolean(value);
     value ??= 0;
@@ -1194,7 +1236,11 @@ function toCValue(value, type) {
 // Begins in C, whose callback sets a property, which no GJS refuses. Returns whether it has.
 function beginInC(pair, target, args, receive) {
     const {libraries, name} = pair.symbol;
-    const values = args.map((value, i) => toCValue(value, pair.asyncArgs[i].cType));
+    // Those beyond them GJS does not look at, either.
+    const given = args.slice(0, pair.nArgs).map(value => value ?? null);
+    if (!given.every((value, i) => fitsC(value, pair.asyncArgs[i])))
+        return false;
+    const values = given.map((value, i) => toCValue(value, pair.asyncArgs[i]));
     if (pair.isMethod)
         values.unshift(target);
     const receiver = borrowReceiver(receive);

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+
+// What the override does with what it should not be given: an error that says so, in
+// both contexts, and neither a crash nor a call that never ends.
+
+import Gio from 'gi://Gio';
+import GLib from 'gi://GLib';
+import SmartAsync from 'gi://SmartAsync?version=1.0';
+
+import {assert, assertEqual, assertRejects, assertThrows, inLoop, run} from './tap.js';
+
+const {of} = SmartAsync;
+const file = Gio.File.new_for_path(import.meta.url.slice('file://'.length));
+
+const isError = error => error instanceof Error;
+
+// That it throws, says the test, and rejects with the same in a loop.
+function assertFails(matches, func) {
+    const thrown = assertThrows(matches, func);
+    const rejected = inLoop(() => assertRejects(matches, (async () => {
+        const value = await func();
+        return value;
+    })()));
+    const say = error => error.message.replace(/0x[0-9a-f]+/g, '');
+    assertEqual(say(rejected), say(thrown));
+}
+
+run('misuse', {
+    // As GJS says it of the blocking sibling.
+    argumentsOfPairs() {
+        const output = () => of(Gio.MemoryOutputStream.new_resizable());
+        const child = () => of(Gio.Subprocess.new(['true'], Gio.SubprocessFlags.STDIN_PIPE));
+        const bytes = new GLib.Bytes(new Uint8Array(100));
+        for (const wrong of ['hello there', {}, 5, null, file, new GLib.Variant('s', 'x')])
+            assertFails(isError, () => output().write_bytes(wrong, null));
+        for (const wrong of ['a string instead', null, file, bytes, Gio.InputStream.prototype])
+            assertFails(isError, () => output().splice(wrong, Gio.OutputStreamSpliceFlags.NONE, null));
+        for (const wrong of ['a string', file, bytes, {}, {constructor: Gio.Cancellable}])
+            assertFails(isError, () => of(file).query_info('*', 0, wrong));
+        for (const wrong of [['a'], {a: 1}, null, 5])
+            assertFails(isError, () => of(file).query_info(wrong, 0, null));
+        assertFails(isError, () => of(file).query_info('*', 2 ** 31, null));
+        assertFails(isError, () => of(Gio).bus_get(77, null));
+        assertFails(isError, () => child().communicate_utf8(5, null));
+        assertFails(isError, () => child().communicate('AB', null));
+
+        // And what is right is taken.
+        inLoop(async () => {
+            assertEqual(await output().write_bytes(bytes, null), 100);
+            assertEqual(await output().write_bytes(new Uint8Array(7), null), 7);
+            assertEqual(await output().splice(await of(file).read(null), 0, null) > 1000, true);
+            assert(await of(file).query_info('*', Gio.FileQueryInfoFlags.NOFOLLOW_SYMLINKS) instanceof Gio.FileInfo);
+        });
+    },
+});

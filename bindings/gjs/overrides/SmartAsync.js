@@ -37,6 +37,9 @@ const MAX_INT64 = 2n ** 63n - 1n;
 const MIN_INT64 = -(2n ** 63n);
 const MAX_UINT64 = 2n ** 64n - 1n;
 
+const CLASSES = ['GObject', 'GBoxed', 'GVariant', 'GParam', 'GInterface']
+    .map(name => GObject.type_from_name(name));
+
 // What C would end early, or would not take for text.
 const NO_TEXT = /\0|\p{Surrogate}/u;
 
@@ -50,9 +53,27 @@ function unbox(value) {
     return value instanceof Box ? value.contents : value;
 }
 
+// Whether GJS makes a GValue of it, as it claims by its constructor: of a proxy, a prototype, a surface
+// of cairo's or a new String('x') it does not, but throws.
 function isOfGType(value) {
-    const gtype = value.constructor?.$gtype;
-    return gtype !== undefined && gtype.name !== 'void' && gtype.name !== 'JSObject';
+    try {
+        const gtype = value.constructor?.$gtype;
+        // A GValue is passed on as it is; what is in no class of C is JavaScript's own.
+        if (gtype === undefined || gtype.name === 'GValue' || !isOfClass(gtype))
+            return gtype?.name === 'GValue';
+        if (GObject.type_is_a(gtype, GObject.TYPE_OBJECT))
+            native.isFloating.call(value);
+        else
+            GObject.strdup_value_contents(value);
+        return true;
+    } catch {
+        return false;
+    }
+}
+
+// Of an object or a structure, and not a number, a text, or an object of JavaScript.
+function isOfClass(gtype) {
+    return gtype.name !== 'JSObject' && CLASSES.some(type => GObject.type_is_a(gtype, type));
 }
 
 // Whether it is of that type, also for C.
@@ -442,10 +463,21 @@ function getRequest(call) {
     return {self: call.get_source_object() ?? undefined, args, async: false, isFlight: true, timeout: 0};
 }
 
+// Has one of them called later. What resolve() throws, as of a value that cannot be told, rejects.
+function follow(promise, resolve, reject) {
+    promise.then(value => {
+        try {
+            resolve(value);
+        } catch (error) {
+            reject(error);
+        }
+    }, reject);
+}
+
 // A future that settles as the promise does.
 function toFuture(promise, cancellable = null) {
     const future = SmartAsync.Future.new(cancellable);
-    promise.then(value => future.resolve(value), error => future.reject(error));
+    follow(promise, value => future.resolve(value), error => future.reject(error));
     return future;
 }
 
@@ -469,14 +501,11 @@ function giveError(request, error) {
 }
 
 function returnValue(call, request, value, name) {
-    let given;
     try {
-        given = giveValue(request, value, name);
+        native.returnValue.call(call, giveValue(request, value, name));
     } catch (error) {
         returnError(call, request, error);
-        return;
     }
-    native.returnValue.call(call, given);
 }
 
 function returnError(call, request, error) {
@@ -499,7 +528,7 @@ function returnResult(call, request, result, name) {
 // A blocking body in an async context has given a promise.
 function followPromise(request, promise, name) {
     const future = SmartAsync.Future.new(null);
-    promise.then(
+    follow(promise,
         value => native.resolve.call(future, giveValue(request, value, name)),
         error => native.reject.call(future, giveError(request, error)));
     return future;
@@ -1710,6 +1739,7 @@ function overrideAwait() {
 function _init() {
     SmartAsync = this;
 
+    native.isFloating = GObject.Object.prototype.is_floating;
     native.exceptionNew = SmartAsync.exception_new;
     native.exceptionGet = SmartAsync.exception_get_value;
     native.exceptionDomain = SmartAsync.exception_quark();

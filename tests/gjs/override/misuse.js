@@ -5,14 +5,18 @@
 
 import Gio from 'gi://Gio';
 import GLib from 'gi://GLib';
+import GObject from 'gi://GObject';
 import SmartAsync from 'gi://SmartAsync?version=1.0';
+import SmartFixture from 'gi://SmartFixture?version=1.0';
+import cairo from 'cairo';
 
 import {assert, assertEqual, assertRejects, assertThrows, inLoop, run} from './tap.js';
 
-const {of} = SmartAsync;
+const {of, smartasync, smartawait} = SmartAsync;
 const file = Gio.File.new_for_path(import.meta.url.slice('file://'.length));
 
 const isError = error => error instanceof Error;
+const isTypeError = error => error instanceof TypeError;
 
 // That it throws, says the test, and rejects with the same in a loop.
 function assertFails(matches, func) {
@@ -24,6 +28,20 @@ function assertFails(matches, func) {
     const say = error => error.message.replace(/0x[0-9a-f]+/g, '');
     assertEqual(say(rejected), say(thrown));
 }
+
+// What claims by its constructor to be of C, but is no instance, and what GJS has no GValue for.
+const DISGUISED = [
+    SmartAsync.of(file), new Proxy(new GLib.Bytes([1]), {}), Gio.File.prototype, GLib.Bytes.prototype,
+    Object.create(Gio.FileInputStream.prototype), {constructor: Gio.File},
+    {constructor: {$gtype: GObject.TYPE_INT}},
+    Object('x'), Object(3), Object(false), new cairo.ImageSurface(cairo.Format.ARGB32, 2, 2),
+    Object(Symbol('object')),
+    {
+        get constructor() {
+            throw new Error('nobody knows');
+        },
+    },
+];
 
 run('misuse', {
     // As GJS says it of the blocking sibling.
@@ -51,5 +69,38 @@ run('misuse', {
             assertEqual(await output().splice(await of(file).read(null), 0, null) > 1000, true);
             assert(await of(file).query_info('*', Gio.FileQueryInfoFlags.NOFOLLOW_SYMLINKS) instanceof Gio.FileInfo);
         });
+    },
+
+    // The value itself comes back, through all that takes it to C.
+    disguisedValues() {
+        const lock = new SmartAsync.SmartLock();
+        for (const value of DISGUISED) {
+            const ways = [
+                () => lock.run_once('key', async () => value),
+                () => lock.run_once('key', () => value),
+                () => lock.run_once('key', () => Promise.resolve(value)),
+                () => lock.run_once('key', async given => given, value),
+                () => SmartAsync.Future.new_for_value(value),
+                () => smartasync(SmartFixture.echo_new(SmartAsync.AsyncFuncKind.ASYNC))(value),
+                () => smartawait(Promise.resolve(value), new Gio.Cancellable()),
+            ];
+            for (const way of ways) {
+                assert(smartawait(way()) === value, way);
+                assert(inLoop(way) === value, way);
+            }
+        }
+    },
+
+    // What nothing holds is an error, and not a wait for ever.
+    symbols() {
+        const lock = new SmartAsync.SmartLock();
+        const symbol = Symbol('s');
+        const ways = [
+            () => lock.run_once('key', async () => symbol),
+            () => lock.run_once('key', () => Promise.resolve(symbol)),
+            () => smartawait(Promise.resolve(symbol), new Gio.Cancellable()),
+        ];
+        for (const way of ways)
+            assertFails(isTypeError, way);
     },
 });

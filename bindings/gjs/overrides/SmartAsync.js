@@ -654,6 +654,7 @@ function newJsFunc(begin, body, name) {
  * @property {Function} [directAio] - the same of one in the main loop, where nothing can cancel it
  * @property {Gio.Cancellable} [cancellable] - the caller's, where no argument is one
  * @property {GObject.Object} [source] - the source object, where `this` is none
+ * @property {object} [bound] - its `this`, where that is known
  */
 
 function getName(plan) {
@@ -763,6 +764,9 @@ function derivePlan(plan, options) {
 }
 
 function makeSmart(plan, original = null) {
+    if (plan.bound !== undefined)
+        return makeBound(plan, plan.bound, original);
+
     function smart(...args) {
         return callSmart(plan, this, args);
     }
@@ -770,7 +774,8 @@ function makeSmart(plan, original = null) {
 }
 
 // A smart function whose `this` is known.
-function makeBound(plan, self, original = null) {
+function makeBound(unbound, self, original = null) {
+    const plan = {...unbound, bound: self};
     const bound = (...args) => callSmart(plan, self, args);
     return dress(bound, plan, self, original);
 }
@@ -788,9 +793,7 @@ function dress(smart, plan, self, original) {
         },
         options: options => {
             const derived = derivePlan(plan, options);
-            return self === undefined
-                ? makeSmart(derived, original)
-                : makeBound(derived, self, original);
+            return makeSmart(derived, original);
         },
         bind: (newSelf, ...first) => makeBound(first.length > 0
             ? {...plan, direct: null, directAio: null, prepare: args => (plan.prepare ?? (a => a))([...first, ...args])}
@@ -1397,10 +1400,6 @@ function makePairPlan(where, name, {io_priority: ioPriority = GLib.PRIORITY_DEFA
     };
 }
 
-function makePairSmart(plan) {
-    return plan.bound !== undefined ? makeBound(plan, plan.bound) : makeSmart(plan);
-}
-
 function wrap(container, name, options = {}) {
     if (container === null || !['object', 'function'].includes(typeof container))
         throw new TypeError('wrap() takes an object, a class or a namespace, and a name');
@@ -1409,7 +1408,7 @@ function wrap(container, name, options = {}) {
         throw new TypeError(`${makeScope(container).key} has no pair of functions called ${name}_async ` +
             `(or ${name}) and ${name}_finish`);
     }
-    return makePairSmart(plan);
+    return makeSmart(plan);
 }
 
 // Methods that a proxy made by Gio.DBusProxy.makeProxyWrapper() has.
@@ -1437,7 +1436,7 @@ function of(object) {
             if (!known.has(name)) {
                 const isPair = !name.endsWith('_finish') && /^[a-z]/.test(name) && findPair(target, name);
                 known.set(name, isPair
-                    ? makePairSmart(makePairPlan(target, name))
+                    ? makeSmart(makePairPlan(target, name))
                     : wrapDBusMethod(target, name));
             }
             const smart = known.get(name);
@@ -1534,7 +1533,7 @@ function runOnce(lock, key, fn, args) {
     if (!async)
         refuseInPromiseJob(plan);
 
-    const {source, values, cancellable} = prepareCall(plan, undefined, args, async, true);
+    const {source, values, cancellable} = prepareCall(plan, plan.bound, args, async, true);
     finishCollectionIfBegun();
     const future = inContext(async, () => native.runOnce.call(lock, key, plan.func, source,
         values, cancellable));

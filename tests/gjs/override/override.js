@@ -108,6 +108,32 @@ run('override', {
         inLoop(async () => assert((await thing.about()).every(self => self === thing)));
     },
 
+    // Given to others, they keep their `this`, and the arguments that are bound.
+    boundFunctions() {
+        const counter = new Counter(1);
+        const lock = new SmartAsync.SmartLock();
+        const bound = () => [counter.count, counter.countLater, countUnbound.bind(counter)];
+        const query = SmartAsync.wrap(Gio.File, 'query_info').bind(file);
+        let n = 1;
+        for (const func of bound()) {
+            assertEqual(lock.run_once('key', func, 1), ++n);
+            assertEqual(smartasync(func)(1), ++n);
+            assertEqual(smartasync(func, {timeout: 60000})(1), ++n);
+            assertEqual(lock.run_once(func.options({name: 'derived'}), 1), ++n);
+        }
+        inLoop(async () => {
+            for (const func of bound()) {
+                assertEqual(await lock.run_once('key', func, 1), ++n);
+                assertEqual(await smartasync(func)(1), ++n);
+            }
+            assert(await lock.run_once(query, '*', 0, null) instanceof Gio.FileInfo);
+        });
+        assertEqual(lock.run_once(add.bind(null, 1), 2), 3);
+        assertEqual(smartasync(add.bind(null, 1))(2), 3);
+        assert(lock.run_once(query, '*', 0, null) instanceof Gio.FileInfo);
+        assert(smartasync(SmartAsync.of(file).query_info)('*', 0, null) instanceof Gio.FileInfo);
+    },
+
     // Plain functions that give promises.
     promisesOfPlainFunctions() {
         const later = smartasync(value => Promise.resolve(value));

@@ -483,20 +483,24 @@ function toFuture(promise, cancellable = null) {
 
 /* Bodies */
 
-// What the library is told of a value, and of an error.
+// What the library is told of a value, and of an error. The first counts: of another it complains.
 function giveValue(request, value, name) {
     if (request.isFlight)
         return toValue(value, `the result of ${name}`);
-    request.returned = true;
-    request.result = value;
+    if (!request.threw && !request.returned) {
+        request.returned = true;
+        request.result = value;
+    }
     return null;
 }
 
 function giveError(request, error) {
     if (request.isFlight)
         return toGError(error);
-    request.threw = true;
-    request.thrown = error;
+    if (!request.threw && !request.returned) {
+        request.threw = true;
+        request.thrown = error;
+    }
     return native.anyException;
 }
 

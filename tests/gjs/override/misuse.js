@@ -103,4 +103,39 @@ run('misuse', {
         for (const way of ways)
             assertFails(isTypeError, way);
     },
+
+    // The first result counts; of the second the library says who gave it, where it is told of it.
+    secondResults() {
+        const again = settle => ({
+            then(resolve, reject) {
+                settle(resolve, reject);
+            },
+        });
+        const bodies = [
+            [(resolve, reject) => (resolve('first'), resolve('second'), reject(new Error('third'))), 2],
+            [(resolve, reject) => (reject(new RangeError('first')), resolve('second')), 1],
+        ];
+        for (const [settle, n] of bodies) {
+            const body = () => again(settle);
+            const func = smartasync(body, {kind: 'async', name: 'twice'});
+            const isFirst = error => error instanceof RangeError && error.message === 'first';
+            const look = () => {
+                for (let i = 0; i < n; i++) {
+                    GLib.test_expect_message('SmartAsync', GLib.LogLevelFlags.LEVEL_CRITICAL,
+                        'twice returned a result again; the first one counts');
+                }
+                return func();
+            };
+            if (n === 2) {
+                assertEqual(look(), 'first');
+                assertEqual(inLoop(look), 'first');
+                assertEqual(inLoop(smartasync(body)), 'first');
+            } else {
+                assertThrows(isFirst, look);
+                inLoop(() => assertRejects(isFirst, look()));
+                inLoop(() => assertRejects(isFirst, smartasync(body)()));
+            }
+            GLib.test_assert_expected_messages_internal('test', 'misuse.js', 0, 'secondResults');
+        }
+    },
 });

@@ -44,6 +44,7 @@ const char   *smart_call_get_label       (SmartCall      *call);
 SmartAsyncFunc *
               smart_call_get_func        (SmartCall      *call);
 gboolean      smart_call_is_blocking     (SmartCall      *call);
+void          smart_call_end_unreturned  (SmartCall      *call);
 SmartLineage *smart_call_get_lineage     (SmartCall      *call);
 void          smart_call_set_deadline    (SmartCall      *call,
                                           gint64          deadline);

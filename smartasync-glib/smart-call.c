@@ -714,6 +714,13 @@ publish (SmartCall *call, GError *error, SmartCall *spent)
   smart_outcome_settle (call->outcome, value, error, spent);
 }
 
+static GError *
+new_unreturned_error (SmartCall *call)
+{
+  return g_error_new (SMART_ERROR, SMART_ERROR_NOT_RETURNED, _ ("%s ended without a result"),
+                      smart_call_get_label (call));
+}
+
 /* Runs a blocking body to its end. Takes the caller's reference. */
 void
 smart_call_run_blocking (SmartCall *call)
@@ -755,8 +762,7 @@ smart_call_run_blocking (SmartCall *call)
     }
 
   if (!returned)
-    error = g_error_new (SMART_ERROR, SMART_ERROR_NOT_RETURNED, _ ("%s ended without a result"),
-                         smart_call_get_label (call));
+    error = new_unreturned_error (call);
 
   publish (call, error, call);
 }
@@ -1259,6 +1265,14 @@ finish (SmartCall *call, GValue *value, GError *error)
   smart_call_drop_turn (call);
   hold_value (call, value);
   publish (call, error, NULL);
+}
+
+/* Its body has failed, and nobody will return for it. */
+void
+smart_call_end_unreturned (SmartCall *call)
+{
+  if (!g_atomic_int_get (&call->returned))
+    finish (call, NULL, new_unreturned_error (call));
 }
 
 /**

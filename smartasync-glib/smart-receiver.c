@@ -6,6 +6,7 @@
 #include <smartasync-glib/smart-receiver.h>
 
 #include "smart-async-func-private.h"
+#include "smart-call-private.h"
 #include "smart-context-private.h"
 #include "smart-future-private.h"
 #include "smart-value-private.h"
@@ -67,10 +68,30 @@ hand_over (GObject *receiver, const char *property, gpointer object)
     g_object_set (receiver, property, object, NULL);
 }
 
+/* A setter of JavaScript's that has no stack left for it does not run, and one that
+ * throws is not heard of: GJS logs that, and goes on. */
+static gboolean
+has_received (GObject *receiver)
+{
+  gboolean received = TRUE;
+
+  if (g_object_class_find_property (G_OBJECT_GET_CLASS (receiver), "received") != NULL)
+    {
+      received = FALSE;
+      g_object_get (receiver, "received", &received, NULL);
+    }
+  return received;
+}
+
 static void
 receive_call (SmartCall *call, gpointer receiver)
 {
+  g_object_ref (call);
   hand_over (receiver, "call", call);
+
+  if (!has_received (receiver))
+    smart_call_end_unreturned (call);
+  g_object_unref (call);
 }
 
 /**
@@ -112,6 +133,11 @@ smart_async_func_bind_to_thread (SmartAsyncFunc *func)
  * may have two more properties that can be read: `unfinished`, a #guint, how many of
  * its setters have begun and not ended, and `exit-status`, an #int. If there are
  * more after a setter than before it, the program exits with that status.
+ *
+ * Nor may one that fails. A third property that can be read is `received`, a
+ * #gboolean: whether a setter has ended as it should since it was read last. If it
+ * is %FALSE after a setter, the call fails with %SMART_ERROR_NOT_RETURNED, unless it
+ * has returned.
  *
  * Returns: (transfer full): a function
  *

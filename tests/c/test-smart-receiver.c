@@ -138,6 +138,93 @@ runs_setters (void)
   g_assert_true (begin->was_async);
 }
 
+/* One whose setter returns, or not, and ends as it should, or not. */
+
+#define TEST_TYPE_FLAWED_RECEIVER (flawed_receiver_get_type ())
+G_DECLARE_FINAL_TYPE (FlawedReceiver, flawed_receiver, FLAWED, RECEIVER, GObject)
+
+struct _FlawedReceiver
+{
+  GObject parent_instance;
+
+  SmartCall *call; /* a reference, as the wrapper of a language has one */
+  gboolean returns;
+  gboolean received;
+};
+
+G_DEFINE_FINAL_TYPE (FlawedReceiver, flawed_receiver, G_TYPE_OBJECT)
+
+enum
+{
+  FLAWED_PROP_CALL = 1,
+  FLAWED_PROP_RECEIVED
+};
+
+static void
+flawed_receiver_set_property (GObject *object,
+                              guint prop_id,
+                              const GValue *value,
+                              GParamSpec *pspec)
+{
+  FlawedReceiver *receiver = FLAWED_RECEIVER (object);
+
+  g_set_object (&receiver->call, g_value_get_object (value));
+  if (receiver->returns)
+    smart_call_return_int (receiver->call, 1);
+}
+
+static void
+flawed_receiver_get_property (GObject *object, guint prop_id, GValue *value, GParamSpec *pspec)
+{
+  g_value_set_boolean (value, FLAWED_RECEIVER (object)->received);
+}
+
+static void
+flawed_receiver_class_init (FlawedReceiverClass *class)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (class);
+
+  object_class->set_property = flawed_receiver_set_property;
+  object_class->get_property = flawed_receiver_get_property;
+  g_object_class_install_property (object_class, FLAWED_PROP_CALL,
+                                   g_param_spec_object ("call", NULL, NULL, SMART_TYPE_CALL,
+                                                        G_PARAM_WRITABLE));
+  g_object_class_install_property (object_class, FLAWED_PROP_RECEIVED,
+                                   g_param_spec_boolean ("received", NULL, NULL, FALSE,
+                                                         G_PARAM_READABLE));
+}
+
+static void
+flawed_receiver_init (FlawedReceiver *receiver)
+{
+}
+
+/* Where a setter has failed, the call ends. */
+static void
+ends_what_was_not_received (void)
+{
+  g_autoptr (FlawedReceiver) receiver = g_object_new (TEST_TYPE_FLAWED_RECEIVER, NULL);
+  g_autoptr (SmartAsyncFunc) async = smart_async_func_new_for_receivers (G_OBJECT (receiver), NULL);
+  g_autoptr (SmartAsyncFunc) block = smart_async_func_new_for_receivers (NULL, G_OBJECT (receiver));
+  SmartAsyncFunc *funcs[] = { async, block };
+
+  for (guint i = 0; i < G_N_ELEMENTS (funcs); i++)
+    {
+      g_autoptr (GError) error = NULL;
+
+      receiver->returns = FALSE;
+      g_assert_cmpint (call_sync (funcs[i], 1, &error), ==, -1);
+      g_assert_error (error, SMART_ERROR, SMART_ERROR_NOT_RETURNED);
+      g_clear_error (&error);
+
+      /* Its result counts, if there is one. */
+      receiver->returns = TRUE;
+      g_assert_cmpint (call_sync (funcs[i], 1, &error), ==, 1);
+      g_assert_no_error (error);
+    }
+  g_clear_object (&receiver->call);
+}
+
 static void
 goes_with_its_function (void)
 {
@@ -634,6 +721,7 @@ main (int argc, char **argv)
   smart_test_init (&argc, &argv);
 
   smart_test_add ("/receiver/runs-setters", runs_setters);
+  smart_test_add ("/receiver/ends-what-was-not-received", ends_what_was_not_received);
   smart_test_add ("/receiver/goes-with-its-function", goes_with_its_function);
   smart_test_add ("/receiver/keeps-to-its-thread", keeps_to_its_thread);
   smart_test_add ("/receiver/is-bound", is_bound);

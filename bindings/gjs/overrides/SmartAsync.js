@@ -283,6 +283,7 @@ function finishCollectionIfBegun() {
 
 let unfinished = 0;
 let exitStatus = 1;
+let received = false;
 
 let BodyReceiver = null;
 let ResultReceiver = null;
@@ -294,19 +295,24 @@ function defineClasses() {
         GTypeName: 'SmartAsyncGjsBox',
     }, class extends GObject.Object {});
 
-    // System.exit() ends a setter, and GJS goes on: the library asks afterwards.
+    // System.exit() ends a setter, or the stack does, and GJS goes on: the library asks afterwards.
     const Receiver = GObject.registerClass({
         GTypeName: 'SmartAsyncGjsReceiver',
         Properties: {
             'unfinished': GObject.ParamSpec.uint('unfinished', null, null,
                 READABLE, 0, GLib.MAXUINT32, 0),
             'exit-status': GObject.ParamSpec.int('exit-status', null, null, READABLE, 0, 255, 0),
+            'received': GObject.ParamSpec.boolean('received', null, null, READABLE, false),
         },
     }, class extends GObject.Object {
-        receiveBy(receive, received) {
+        receiveBy(receive, given) {
             const before = unfinished++;
-            receive(received);
-            unfinished = before;
+            try {
+                receive(given);
+            } finally {
+                // System.exit() does not come here.
+                unfinished = before;
+            }
         }
 
         get unfinished() {
@@ -315,6 +321,12 @@ function defineClasses() {
 
         get exit_status() {
             return exitStatus;
+        }
+
+        get received() {
+            const was = received;
+            received = false;
+            return was;
         }
     });
 
@@ -327,6 +339,7 @@ function defineClasses() {
     }, class extends Receiver {
         set call(call) {
             this.receiveBy(this.run, call);
+            received = true;
         }
     });
 

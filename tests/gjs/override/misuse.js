@@ -10,6 +10,7 @@ import SmartAsync from 'gi://SmartAsync?version=1.0';
 import SmartFixture from 'gi://SmartFixture?version=1.0';
 import cairo from 'cairo';
 
+import {runScript} from '../harness.js';
 import {assert, assertEqual, assertRejects, assertThrows, inLoop, run} from './tap.js';
 
 const {of, smartasync, smartawait} = SmartAsync;
@@ -136,6 +137,24 @@ run('misuse', {
                 inLoop(() => assertRejects(isFirst, smartasync(body)()));
             }
             GLib.test_assert_expected_messages_internal('test', 'misuse.js', 0, 'secondResults');
+        }
+    },
+
+    // Calls in calls until the stack ends: the script fails by itself, and neither hangs nor exits.
+    endOfStack() {
+        for (const async of ['async', '']) {
+            const out = runScript(`
+                import SmartAsync from 'gi://SmartAsync?version=1.0';
+
+                const down = SmartAsync.smartasync(${async} k => k === 0 ? 0 : 1 + down.sync(k - 1), {name: 'down'});
+                try {
+                    print('returned', down(100000));
+                } catch (error) {
+                    print('thrown');
+                }
+                print(down(10));
+            `, {environment: {G_DEBUG: ''}, stderr: /too much recursion|^$/});
+            assertEqual(out, 'thrown\n10\n');
         }
     },
 });

@@ -939,6 +939,8 @@ function makeIntrospection2(GI) {
             gtype: cType === 'pointer' ? GI.registered_type_info_get_g_type(target) : null,
             values: target !== null && ['int', 'uint'].includes(cType) ? getValues(target) : null,
             mayBeNull: GI.arg_info_may_be_null(arg),
+            isBytes: tag === TypeTag.ARRAY &&
+                GI.type_info_get_tag(GI.type_info_get_param_type(type, 0)) === TypeTag.UINT8,
             isIn: GI.arg_info_get_direction(arg) !== Direction.OUT,
             isNumber: tag >= TypeTag.INT8 && tag <= TypeTag.DOUBLE,
             typeName: target?.get_name() ?? null,
@@ -1040,6 +1042,7 @@ function makeIntrospection3(GI) {
             name: arg.get_name(),
             isIn: arg.get_direction() !== Direction.OUT,
             isNumber: tag >= TypeTag.INT8 && tag <= TypeTag.DOUBLE,
+            isBytes: tag === TypeTag.ARRAY && type.get_param_type(0).get_tag() === TypeTag.UINT8,
             typeName: tag === TypeTag.INTERFACE ? type.get_interface().get_name() : null,
             hidden: [getIndex(arg.get_closure_index()), getIndex(arg.get_destroy_index()),
                 tag === TypeTag.ARRAY ? getIndex(type.get_array_length_index()) : -1],
@@ -1137,7 +1140,36 @@ function makeScope(container) {
  * @property {boolean} isMethod - whether it is called on an object
  * @property {string} namespace - where it is from
  * @property {object|null} symbol - how C calls the first, where that is needed
+ * @property {object|null} bytes - what takes a GLib.Bytes in the place of an array
  */
+
+// GJS frees an array when the call returns, and not when C is done with it: what is to be written
+// would be something else. So it is copied, for the sibling that holds it.
+function describeBytes(scope, stem, asyncArgs) {
+    const at = asyncArgs.findIndex(arg => arg.isBytes);
+    if (at < 0)
+        return null;
+    const isAll = scope.find(`${stem}_bytes_async`) === null && stem.endsWith('_all');
+    const sibling = isAll ? stem.slice(0, -'_all'.length) : stem;
+    const begin = scope.find(`${sibling}_bytes_async`);
+    if (!begin || getJsArgs(begin.info).length !== asyncArgs.length)
+        return null;
+
+    const finishName = [`${sibling}_bytes_finish`, `${sibling}_finish`].find(name => scope.find(name));
+    const args = getJsArgs(begin.info);
+    return {
+        at,
+        isAll,
+        sibling: {
+            asyncName: `${sibling}_bytes_async`,
+            finishName,
+            asyncArgs: args,
+            nArgs: args.length - 1,
+            isMethod: true,
+            symbol: DROPS_CALLBACKS ? getIntrospection().getSymbol(begin.info, args) : null,
+        },
+    };
+}
 
 function describePair(scope, asyncName) {
     const {isMethod} = getIntrospection();
@@ -1181,6 +1213,7 @@ function describePair(scope, asyncName) {
         isMethod: isMethod(begin.info),
         namespace: begin.namespace,
         symbol: DROPS_CALLBACKS ? getIntrospection().getSymbol(begin.info, asyncArgs) : null,
+        bytes: isMethod(begin.info) ? describeBytes(scope, stem, asyncArgs) : null,
     };
 }
 
@@ -1303,6 +1336,67 @@ function beginInC(pair, target, args, receive) {
     return false;
 }
 
+// Has C begin, and calls resolve(value) or reject(error) later.
+function startPair(pair, holder, target, args, resolve, reject) {
+    const finish = getNative(pair.isMethod ? target : holder, pair.finishName);
+    const receive = result => {
+        let value;
+        try {
+            value = finish.call(target, result);
+        } catch (error) {
+            reject(error);
+            return;
+        }
+        resolve(value);
+    };
+    if (!pair.symbol || !beginInC(pair, target, args, receive)) {
+        getNative(target, pair.asyncName).apply(target,
+            putCallback(pair, args, (source, result) => receive(result)));
+    }
+}
+
+// What GJS takes for an array of bytes.
+function toBytes(value, what) {
+    if (value instanceof GLib.Bytes)
+        return value;
+    if (typeof value === 'string')
+        return new GLib.Bytes(new TextEncoder().encode(value));
+    if (value instanceof Uint8Array)
+        return new GLib.Bytes(value);
+    if (Array.isArray(value))
+        return new GLib.Bytes(Uint8Array.from(value));
+    throw new TypeError(`${what}: it takes a Uint8Array`);
+}
+
+// The same of a pair that takes an array, by its sibling that takes a GLib.Bytes.
+function startBytes(pair, target, args, resolve, reject) {
+    const {at, isAll, sibling} = pair.bytes;
+    const bytes = toBytes(args[at], `argument ${at} of ${pair.asyncName}`);
+    const begin = (part, then) =>
+        startPair(sibling, target, target, args.with?.(at, part) ?? args.map((arg, i) => i === at ? part : arg),
+            then, reject);
+    if (!isAll) {
+        begin(bytes, resolve);
+        return;
+    }
+
+    const size = bytes.get_size();
+    let done = 0;
+    const goOn = n => {
+        done += n;
+        if (done === size) {
+            resolve([true, done]);
+            return;
+        }
+        try {
+            begin(bytes.new_from_bytes(done, size - done), goOn);
+        } catch (error) {
+            reject(error);
+        }
+    };
+    begin(bytes, goOn);
+}
+
 // The place of the cancellable, where it is not given: a nested call inherits one.
 function inheritCancellable(pair, args, call) {
     const taken = pair.asyncArgs.filter((arg, i) =>
@@ -1335,21 +1429,10 @@ function makePairPlan(where, name, {io_priority: ioPriority = GLib.PRIORITY_DEFA
 
     // Calls resolve(value) or reject(error) later.
     const start = (target, args, resolve, reject) => {
-        const finish = getNative(pair.isMethod ? target : holder, pair.finishName);
-        const receive = result => {
-            let value;
-            try {
-                value = finish.call(target, result);
-            } catch (error) {
-                reject(error);
-                return;
-            }
-            resolve(value);
-        };
-        if (!pair.symbol || !beginInC(pair, target, args, receive)) {
-            getNative(target, pair.asyncName).apply(target,
-                putCallback(pair, args, (source, result) => receive(result)));
-        }
+        if (pair.bytes)
+            startBytes(pair, target, args, resolve, reject);
+        else
+            startPair(pair, holder, target, args, resolve, reject);
     };
     const begin = call => {
         const request = getRequest(call);

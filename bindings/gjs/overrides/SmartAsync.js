@@ -1015,6 +1015,7 @@ function makeIntrospection2(GI) {
         getSymbol,
         findByGType: gtype => repository.find_by_gtype(gtype),
         findByName: (namespace, name) => repository.find_by_name(namespace, name),
+        getGType: info => GI.registered_type_info_get_g_type(info),
         isFunction: info => info.get_type() === InfoType.FUNCTION,
         findMethod,
         isMethod: info => (GI.function_info_get_flags(info) & FunctionInfoFlags.IS_METHOD) !== 0,
@@ -1054,6 +1055,7 @@ function makeIntrospection3(GI) {
         getSymbol: () => null,
         findByGType: gtype => repository.find_by_gtype(gtype),
         findByName: (namespace, name) => repository.find_by_name(namespace, name),
+        getGType: info => info.get_g_type(),
         isFunction: info => info instanceof GI.FunctionInfo,
         findMethod: (info, name) => info.find_method?.(name) ?? null,
         isMethod: info => (info.get_flags() & FunctionInfoFlags.IS_METHOD) !== 0,
@@ -1098,7 +1100,7 @@ function isNamespace(container) {
 
 // Where something is looked up: what it is called on, and the functions there.
 function makeScope(container) {
-    const {findMethod, findByName, isFunction} = getIntrospection();
+    const {findMethod, findByName, isFunction, getGType} = getIntrospection();
 
     if (isNamespace(container)) {
         const namespace = container.__name__;
@@ -1121,7 +1123,7 @@ function makeScope(container) {
             for (const owner of listInfos(gtype)) {
                 const info = findMethod(owner, name);
                 if (info)
-                    return {info, namespace: owner.get_namespace()};
+                    return {info, namespace: owner.get_namespace(), gtype: getGType(owner)};
             }
             return null;
         },
@@ -1138,6 +1140,7 @@ function makeScope(container) {
  * @property {object[]} asyncArgs - what the first takes, in JavaScript
  * @property {number} priorityAt - where io_priority is in it, which can be left out; or -1
  * @property {boolean} isMethod - whether it is called on an object
+ * @property {GObject.GType} gtype - of the objects that it is called on
  * @property {string} namespace - where it is from
  * @property {object|null} symbol - how C calls the first, where that is needed
  * @property {object|null} bytes - what takes a GLib.Bytes in the place of an array
@@ -1211,6 +1214,7 @@ function describePair(scope, asyncName) {
         priorityAt: syncTakesPriority ? -1 : priorityAt,
         nArgs: taken.length,
         isMethod: isMethod(begin.info),
+        gtype: begin.gtype,
         namespace: begin.namespace,
         symbol: DROPS_CALLBACKS ? getIntrospection().getSymbol(begin.info, asyncArgs) : null,
         bytes: isMethod(begin.info) ? describeBytes(scope, stem, asyncArgs) : null,
@@ -1409,6 +1413,16 @@ function inheritCancellable(pair, args, call) {
     return inherited;
 }
 
+// What of() has made, and of what.
+const proxied = new WeakMap();
+
+// What a message calls it. A function that is not strict has the global object for none.
+function describeValue(value) {
+    if (value === undefined || value === null || value === globalThis)
+        return 'none';
+    return isOfGType(value) ? `a ${value.constructor.$gtype.name}` : 'something else';
+}
+
 // The class whose prototype this is, or what was given.
 function fromPrototype(container) {
     return Object.hasOwn(container, 'constructor') && container.constructor.prototype === container
@@ -1424,7 +1438,16 @@ function makePairPlan(where, name, {io_priority: ioPriority = GLib.PRIORITY_DEFA
 
     const holder = getHolder(container, pair);
     const onInstance = pair.isMethod && holder === container;
-    const targetOf = self => onInstance || !pair.isMethod ? holder : self;
+    const targetOf = self => {
+        if (onInstance || !pair.isMethod)
+            return holder;
+        const target = proxied.get(self) ?? self;
+        if (!isInstance(target, pair.gtype)) {
+            throw new TypeError(`${label} needs a ${pair.gtype.name} as its object, as call() or bind() give it, ` +
+                `and has ${describeValue(self)}`);
+        }
+        return target;
+    };
     const label = `${makeScope(container).key}.${pair.asyncName}`;
 
     // Calls resolve(value) or reject(error) later.
@@ -1527,9 +1550,12 @@ function of(object) {
     if (object === null || !['object', 'function'].includes(typeof object))
         throw new TypeError('of() takes an object, a class or a namespace');
 
+    if (proxied.has(object))
+        return object;
+
     const known = new Map();
     makeScope(object);  // throws where nothing is known
-    return new Proxy(object, {
+    const proxy = new Proxy(object, {
         get(target, name) {
             if (typeof name !== 'string')
                 return Reflect.get(target, name, target);
@@ -1551,6 +1577,8 @@ function of(object) {
             return Reflect.set(target, name, value, target);
         },
     });
+    proxied.set(proxy, object);
+    return proxy;
 }
 
 /* Waiting */

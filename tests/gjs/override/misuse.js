@@ -157,4 +157,29 @@ run('misuse', {
             assertEqual(out, 'thrown\n10\n');
         }
     },
+
+    // A method of a class needs one of its objects.
+    objectsOfPairs() {
+        const load = SmartAsync.wrap(Gio.File, 'load_contents');
+        const saysWhat = what => error => isTypeError(error) && error.message.includes('GFile') &&
+            error.message.includes(what);
+        const wrong = [[undefined, 'none'], [null, 'none'], [5, 'something else'], [{}, 'something else'],
+            [new Gio.Cancellable(), 'GCancellable'], [Gio.File.prototype, 'something else'], [Gio.File, 'something']];
+        const lock = new SmartAsync.SmartLock();
+        for (const [self, what] of wrong) {
+            assertFails(saysWhat(what), () => load.call(self, null));
+            assertFails(saysWhat(what), () => load.options({timeout: 60000}).call(self, null));
+        }
+        assertFails(saysWhat('none'), () => load(null));
+        assertFails(saysWhat('none'), () => lock.run_once(load, null));
+
+        // One that of() has made is one.
+        for (const read of [() => load.call(of(file), null), () => of(of(file)).load_contents(null)]) {
+            assertEqual(read()[0], true);
+            assertEqual(inLoop(read)[0], true);
+        }
+        const bytes = SmartAsync.wrap(Gio.FileInputStream, 'read_bytes');
+        assertEqual(inLoop(() => bytes.call(Gio.MemoryInputStream.new_from_bytes(new GLib.Bytes([1, 2])), 2, null))
+            .get_size(), 2);
+    },
 });

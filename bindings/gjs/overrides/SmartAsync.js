@@ -627,23 +627,55 @@ function makeRawBody(body) {
 
 /* Functions */
 
-const OPTIONS = new Set([
-    'name', 'priority', 'timeout', 'abandon_on_cancel', 'inherit_cancellable', 'executor',
-    'main_context_policy', 'max_concurrency', 'thread_safe_source', 'offload',
-]);
+const isBoolean = value => typeof value === 'boolean';
+const isCount = value => typeof value === 'number' && value >= 0 && value <= GLib.MAXUINT32;
+
+// What each takes, and how that is called. C would make something else of anything else.
+const OPTIONS = {
+    name: [value => typeof value === 'string', 'a string'],
+    priority: [value => (value | 0) === value, 'an integer'],
+    timeout: [isCount, 'a number of milliseconds'],
+    abandon_on_cancel: [isBoolean, 'a boolean'],
+    inherit_cancellable: [isBoolean, 'a boolean'],
+    executor: [value => isInstance(value, SmartAsync.Executor.$gtype), 'a SmartAsync.Executor'],
+    main_context_policy: [value => Object.values(SmartAsync.MainContextPolicy).includes(value),
+        'one of SmartAsync.MainContextPolicy'],
+    max_concurrency: [value => isCount(value) && Number.isInteger(value), 'a number of calls'],
+    thread_safe_source: [isBoolean, 'a boolean'],
+    offload: [isBoolean, 'a boolean'],
+    cancellable: [value => isInstance(value, Gio.Cancellable.$gtype), 'a Gio.Cancellable'],
+    source: [value => isInstance(value, GObject.TYPE_OBJECT), 'a GObject.Object'],
+};
 
 function toSnakeCase(name) {
     return name.replace(/-/g, '_').replace(/[A-Z]/g, letter => `_${letter.toLowerCase()}`);
 }
 
-function setOptions(func, options) {
-    for (const [name, value] of Object.entries(options)) {
-        const property = toSnakeCase(name);
-        if (!OPTIONS.has(property))
-            throw new TypeError(`${name} is not an option of a smart function`);
-        if (value !== undefined && value !== null)
-            func[property] = value;
-    }
+function checkOption(name, value) {
+    const property = toSnakeCase(name);
+    if (!Object.hasOwn(OPTIONS, property))
+        throw new TypeError(`${name} is not an option of a smart function`);
+    const [isRight, what] = OPTIONS[property];
+    if (value === undefined || value === null || isRight(value))
+        return property;
+
+    const given = typeof value === 'string' ? `'${value}'` : value;
+    throw new TypeError(`The option ${name} takes ${what}, and not ` +
+        `${typeof value === 'object' ? 'another object' : String(given)}`);
+}
+
+// By the names of the properties. One that is null is left as it is, but for what null takes off.
+function checkOptions(options) {
+    return Object.fromEntries(Object.entries(options)
+        .map(([name, value]) => [checkOption(name, value), value])
+        .filter(([property, value]) => value !== undefined && (value !== null || property === 'executor')));
+}
+
+function setOptions(func, {timeout, ...properties}) {
+    // A part of a millisecond is one, and 0 would be no deadline.
+    if (timeout !== undefined)
+        func.timeout = Math.ceil(timeout);
+    Object.assign(func, properties);
 }
 
 // The AsyncFuncs whose signature the library checks: it has to see the arguments.
@@ -765,7 +797,7 @@ function callSmart(plan, self, args) {
 const plans = new WeakMap();
 
 function derivePlan(plan, options) {
-    const {cancellable, source, ...rest} = options;
+    const {cancellable, source, ...rest} = checkOptions(options);
     const func = plan.func.derivev([], []);
     if (hasSignature.has(plan.func))
         hasSignature.add(func);
@@ -843,8 +875,10 @@ function makePlan(fn, {kind, blocking, ...options} = {}) {
         return derivePlan(plans.get(fn), options);
     if (kind !== undefined && !['async', 'blocking'].includes(kind))
         throw new TypeError(`There is no kind '${kind}': it is 'async' or 'blocking'`);
+    if (blocking !== undefined && typeof blocking !== 'function')
+        throw new TypeError('The option blocking takes a function');
 
-    const {cancellable, source, ...properties} = options;
+    const {cancellable, source, ...properties} = checkOptions(options);
     const async = blocking !== undefined || (kind ?? (isAsyncFunction(fn) ? 'async' : '')) === 'async';
     const func = newJsFunc(async ? fn : null, async ? blocking : fn, fn.name);
     setOptions(func, properties);
@@ -1504,7 +1538,7 @@ function makePairPlan(where, name, {io_priority: ioPriority = GLib.PRIORITY_DEFA
     if (CURRENT_NAMESPACES.has(pair.namespace))
         func.set_main_context_policy(SmartAsync.MainContextPolicy.CURRENT);
 
-    const {cancellable, source, ...properties} = options;
+    const {cancellable, source, ...properties} = checkOptions(options);
     setOptions(func, properties);
     const plain = Object.keys(options).length === 0;
     return {

@@ -182,4 +182,56 @@ run('misuse', {
         assertEqual(inLoop(() => bytes.call(Gio.MemoryInputStream.new_from_bytes(new GLib.Bytes([1, 2])), 2, null))
             .get_size(), 2);
     },
+
+    // What C would take for another value, or for none.
+    options() {
+        const names = name => error => isTypeError(error) && error.message.includes(name);
+        const refused = {
+            timeout: [-5, NaN, Infinity, 2 ** 40, 'abc', {}, true],
+            max_concurrency: [-1, NaN, 1.5, 2 ** 32, 'x', '2', [1]],
+            maxConcurrency: [-1, Symbol('x')],
+            priority: [2 ** 40, 0.5, NaN, {}, '1'],
+            main_context_policy: [99, -1, 'PRIVATE'],
+            abandon_on_cancel: [1, 'no', {}],
+            inherit_cancellable: [0, ''],
+            offload: [0, {}],
+            name: [5, {}],
+            executor: [5, {}, file, SmartAsync.Executor.prototype],
+            cancellable: [5, {}, file],
+            source: [5, {}, 'x'],
+        };
+        const func = smartasync(async () => 1);
+        for (const [name, values] of Object.entries(refused)) {
+            for (const value of values) {
+                assertThrows(names(name), () => smartasync(() => 1, {[name]: value}));
+                assertThrows(names(name), () => func.options({[name]: value}));
+                assertThrows(names(name), () => SmartAsync.wrap(file, 'load_contents', {[name]: value}));
+            }
+        }
+        assertThrows(names('blocking'), () => smartasync(async () => 1, {blocking: 5}));
+        assertThrows(names('tiemout'), () => func.options({tiemout: 5}));
+
+        // What is right is set, and null takes the executor off.
+        const set = func.options({
+            timeout: 0.5,
+            max_concurrency: 2 ** 32 - 1,
+            abandonOnCancel: true,
+            name: 'set',
+            priority: -100,
+            executor: SmartAsync.Executor.new_loop('loop'),
+            cancellable: null,
+            source: undefined,
+        }).func;
+        assertEqual(set.timeout, 1);
+        assertEqual(set.max_concurrency, 2 ** 32 - 1);
+        assertEqual(set.abandon_on_cancel, true);
+        assertEqual(set.priority, -100);
+        const elsewhere = func.options({executor: SmartAsync.Executor.new_loop('loop')});
+        assertFails(error => error instanceof GLib.Error, elsewhere);
+        assertEqual(elsewhere.options({executor: undefined}).func.executor, elsewhere.func.executor);
+        const here = elsewhere.options({executor: null});
+        assertEqual(here.func.executor, null);
+        assertEqual(here(), 1);
+        assertEqual(inLoop(here), 1);
+    },
 });

@@ -1652,13 +1652,12 @@ function smartawait(value, cancellable = null) {
 }
 
 function smartcontinuation(value, fn, ...args) {
-    if (!isThenable(value))
-        return fn(value, ...args);
-
-    if (!isAsync()) {
-        const result = fn(waitFor(value), ...args);
-        return isThenable(result) ? waitFor(result) : result;
+    if (!isThenable(value)) {
+        const result = fn(value, ...args);
+        return isThenable(result) && !isAsync() ? waitFor(result) : result;
     }
+    if (!isAsync())
+        return waitFor(fn(waitFor(value), ...args));
 
     if (isFuture(value) && value.get_status() !== SmartAsync.FutureStatus.PENDING) {
         try {

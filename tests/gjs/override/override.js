@@ -545,8 +545,14 @@ run('override', {
         assertEqual(smartcontinuation(5, times, 2), 10);
         assertEqual(smartcontinuation(Promise.resolve(5), times, 2), 10);
         assertEqual(smartcontinuation(addLater.aio(2, 3), addLater, 5), 10);
+        for (const value of [5, Promise.resolve(5), SmartAsync.Future.new_for_value(5)])
+            assertEqual(smartcontinuation(value, async (given, factor) => given * factor, 2), 10);
+        assertEqual(smartcontinuation(5, SmartAsync.Future.new_for_value), 5);
         inLoop(async () => {
             assertEqual(smartcontinuation(5, times, 2), 10);
+            const later = smartcontinuation(5, async (value, factor) => value * factor, 2);
+            assert(later instanceof Promise);
+            assertEqual(await later, 10);
             let applied = false;
             const settled = smartcontinuation(SmartAsync.Future.new_for_value(5), (value, factor) => {
                 applied = true;

@@ -55,13 +55,35 @@ def translated(*outcomes, told=()):
 
 def to_gerror(error, outcome):
     """What stands for the exception in C, as long as somebody holds the outcome."""
-    if isinstance(error, GLib.Error) and error.domain and GLib.quark_try_string(error.domain):
-        return error
+    if isinstance(error, GLib.Error) and _has_place_in_c(error):
+        message = _make_printable(error.message)
+        return error if message == error.message else GLib.Error(message, error.domain, error.code)
     if isinstance(error, asyncio.CancelledError):
         return make_cancelled()
     key = next(_keys) & 0x7fffffff
     _outcomes[key] = outcome
-    return GLib.Error(f'{type(error).__name__}: {error}', DOMAIN, key)
+    return GLib.Error(_make_printable(f'{type(error).__name__}: {_describe(error)}'), DOMAIN, key)
+
+
+def _has_place_in_c(error):
+    """Whether its domain and its code are such as C has, and not what somebody has made up."""
+    return (isinstance(error.message, str) and isinstance(error.code, int)
+            and GLib.MININT <= error.code <= GLib.MAXINT and isinstance(error.domain, str)
+            and error.domain == _make_printable(error.domain) != ''
+            and GLib.quark_try_string(error.domain) != 0)
+
+
+def _describe(error):
+    try:
+        return str(error)
+    except BaseException:
+        return '<unprintable>'
+
+
+def _make_printable(text):
+    """With nothing that a string of C's cannot hold: a lone surrogate, which stands for a byte of a
+    file's name, or a NUL."""
+    return text.encode('utf-8', 'backslashreplace').decode().replace('\0', '\\x00')
 
 
 def from_gerror(error, *outcomes):
@@ -77,8 +99,9 @@ def from_gerror(error, *outcomes):
             return outcome.error
     for outcome in outcomes:
         own = outcome.error
-        if isinstance(own, GLib.Error) and (own.domain, own.code, own.message) == (
-                error.domain, error.code, error.message):
+        if (isinstance(own, GLib.Error) and _has_place_in_c(own)
+                and (own.domain, own.code, _make_printable(own.message)) == (
+                    error.domain, error.code, error.message)):
             return own
     return error
 
@@ -125,8 +148,8 @@ def make_timed_out():
 
 
 def is_cancelled(error):
-    return isinstance(error, GLib.Error) and error.matches(Gio.io_error_quark(),
-                                                           Gio.IOErrorEnum.CANCELLED)
+    return isinstance(error, GLib.Error) and (error.domain, error.code) == (
+        _IO, int(Gio.IOErrorEnum.CANCELLED))
 
 
 # The library's own

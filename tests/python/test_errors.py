@@ -3,16 +3,22 @@
 
 """Exceptions that are hard to carry through C, and what is left of one when it has been seen."""
 
+import functools
+import gc
 import os
+import weakref
 
-import cells
 import harness
-from cells import CALLERS, PYTHON_KINDS, each_cell
-from harness import Home, expect, test
+from cells import PYTHON_KINDS, each_cell
+from harness import Home, expect, expect_error, expect_strays, test
 
 from gi.repository import Gio, GLib, SmartAsync
 
 smartasync = SmartAsync.smartasync
+
+
+class Oops(Exception):
+    pass
 
 
 class Mute(Exception):
@@ -118,6 +124,121 @@ def hard_in_c():
     assert see(Mute()).message == 'Mute: <unprintable>'
     error = see(HARD['GError with a surrogate']())
     assert (error.message, error.domain, error.code) == (r'caf\udce9.txt', IO, 1)
+
+
+# Who has seen an error is freed, and so is what its frames hold
+
+class Argument:
+    """What a function is called with."""
+
+
+def read(future):
+    expect(Oops, future.result)
+    assert isinstance(future.exception(), Oops)
+
+
+def finish(future, result, *data):
+    assert data == ('data',)
+    expect(Oops, future.wait_finish, result)
+
+
+def finish_cancelled(future, result):
+    expect_error(future.wait_finish, result, code=Gio.IOErrorEnum.CANCELLED)
+    assert not future.done()
+
+
+READERS = {
+    'callback': lambda future: future.add_done_callback(read),
+    'wait': lambda future: future.wait_async(None, finish, 'data'),
+    'wait that may be cancelled': lambda future: future.wait_async(Gio.Cancellable(), finish, 'data'),
+    'both': lambda future: (future.add_done_callback(read), future.wait_async(None, finish, 'data')),
+}
+
+
+def begin(make, reader):
+    """Calls what fails, and has that read: weakly, what it was called with, and the future."""
+    def fail(_):
+        raise Oops
+
+    argument = Argument()
+    future = make(fail)(argument)
+    reader(future)
+    return weakref.ref(argument), future.weak_ref()
+
+
+def free(home, references):
+    def is_freed():
+        gc.collect()
+        return not any(reference() for reference in references)
+
+    home.until(is_freed, 'it was never freed')
+
+
+@test('/python/errors/freed/called')
+def called_is_freed():
+    home = Home()
+    for make in PYTHON_KINDS.values():
+        for reader in READERS.values():
+            references = home.call(begin, make, reader)
+            free(home, references)
+
+
+@test('/python/errors/freed/once')
+def once_is_freed():
+    home = Home()
+    for make in PYTHON_KINDS.values():
+        for reader in READERS.values():
+            lock = SmartAsync.Lock()
+            references = home.call(
+                begin, lambda act, make=make, lock=lock: functools.partial(lock.run_once, make(act)),
+                reader)
+            free(home, references)
+
+
+@test('/python/errors/freed/by-hand')
+def by_hand_is_freed():
+    home = Home()
+    for reader in READERS.values():
+        future = SmartAsync.Future.new(None)
+        with home.pushed():
+            reader(future)
+        future.reject(Oops())
+        references = [future.weak_ref()]
+        del future
+        free(home, references)
+
+
+@test('/python/errors/wait/cancelled')
+def wait_is_cancelled():
+    # The wait is, and the future is not.
+    home, cancellable = Home(), Gio.Cancellable()
+    future, seen = SmartAsync.Future.new(None), []
+    with home.pushed():
+        future.wait_async(cancellable, lambda *args: (finish_cancelled(*args), seen.append(1)))
+    cancellable.cancel()
+    home.until(lambda: seen)
+    # One that has failed by then is another matter.
+    future.reject(Oops())
+    with home.pushed():
+        future.wait_async(None, lambda *args: (finish(*args), seen.append(2)), 'data')
+    home.until(lambda: len(seen) == 2)
+
+
+@test('/python/errors/callback')
+def callbacks():
+    # What is none is refused at once; what one raises is printed, and the others are called.
+    home, future, seen = Home(), SmartAsync.Future.new(None), []
+    for callback in None, 'x':
+        expect(TypeError, future.add_done_callback, callback)
+        expect(TypeError, future.wait_async, None, callback)
+    with home.pushed():
+        future.add_done_callback(lambda _: 1 / 0)
+        future.add_done_callback(lambda done: seen.append(done.result()))
+    with expect_strays(ZeroDivisionError):
+        future.resolve(7)
+        assert not seen
+        home.drain()
+        assert seen == [7]
 
 
 if __name__ == '__main__':

@@ -252,9 +252,7 @@ wait_quietly (PyObject *module, PyObject *const *args, Py_ssize_t n)
       PyErr_SetString (PyExc_TypeError, "wait() takes a future, a callback and a main context");
       return NULL;
     }
-  if (!smart_py_get_future (args[0], &future))
-    return NULL;
-  if (!smart_py_get_context (args[2], &home))
+  if (!smart_py_get_future (args[0], &future) || !smart_py_get_context (args[2], &home))
     return NULL;
 
   if (home != NULL)
@@ -263,6 +261,41 @@ wait_quietly (PyObject *module, PyObject *const *args, Py_ssize_t n)
   smart_future_watch (future, on_settled, Py_NewRef (args[1]), smart_py_drop);
   if (home != NULL)
     smart_py_leave_home (home);
+  Py_RETURN_NONE;
+}
+
+/* As PyGObject calls what C calls back, but without what it would be given: an object that stands for
+ * the result holds the future where the collector does not see it, and the frames of an error that is
+ * read here would hold that object. */
+static void
+call_back (GObject *source, GAsyncResult *result, gpointer callback)
+{
+  PyGILState_STATE state = smart_py_ensure ();
+  PyObject *called;
+
+  smart_py_handle_signals (callback);
+  called = PyObject_CallNoArgs (callback);
+  if (called == NULL)
+    PyErr_Print ();
+  Py_XDECREF (called);
+  Py_DECREF ((PyObject *) callback);
+  PyGILState_Release (state);
+}
+
+static PyObject *
+add_callback (PyObject *module, PyObject *const *args, Py_ssize_t n)
+{
+  SmartFuture *future;
+
+  if (n != 2)
+    {
+      PyErr_SetString (PyExc_TypeError, "add_callback() takes a future and a callback");
+      return NULL;
+    }
+  if (!smart_py_get_future (args[0], &future))
+    return NULL;
+
+  smart_future_watch (future, call_back, Py_NewRef (args[1]), smart_py_drop);
   Py_RETURN_NONE;
 }
 
@@ -276,6 +309,9 @@ static PyMethodDef methods[] = {
     "wait(future, callback, home)\n--\n\n"
     "Has `callback()` called in the main context `home` when it is settled. Nobody asks for what it\n"
     "has come to." },
+  { "add_callback", (PyCFunction) (void (*) (void)) add_callback, METH_FASTCALL,
+    "add_callback(future, callback)\n--\n\n"
+    "Has `callback()` called in this context when it is settled, always by a source of its own." },
   { NULL },
 };
 

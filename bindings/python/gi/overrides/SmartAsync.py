@@ -9,8 +9,10 @@ that it was.
 
 import asyncio
 import contextvars
+import functools
 
 import _smartasync_glib as native
+from gi.repository import GLib
 
 from ..module import get_introspection_module
 from ..overrides import override
@@ -103,6 +105,23 @@ __all__.append('AsyncFunc')
 
 
 _wait = SmartAsync.Future.wait
+_get_value = SmartAsync.Future.get_value
+
+
+def _check_callback(callback):
+    if not callable(callback):
+        raise TypeError(f'callback is to be callable, not {callback!r}')
+
+
+def _make_result(future, result, cancellable):
+    """What a wait for the future has come to, which C says by `result`, without an object of C's."""
+    if cancellable.is_cancelled():
+        try:
+            _get_value(result)
+        except GLib.Error as error:
+            if errors.is_cancelled(error):
+                return Future.new_for_error(errors.make_cancelled())
+    return future
 
 
 def _unboxed(result):
@@ -168,8 +187,9 @@ class Future(SmartAsync.Future):
     def add_done_callback(self, callback, *, context=None):
         """Has `callback(future)` called in this context when it is settled."""
         self._forget_error()
+        _check_callback(callback)
         context = context or contextvars.copy_context()
-        super().wait_async(None, lambda *_: context.run(callback, self))
+        native.add_callback(self, functools.partial(context.run, callback, self))
 
     # What gives its value, or raises its error
 
@@ -187,8 +207,19 @@ class Future(SmartAsync.Future):
             return _unboxed(super().wait_finish(result))
 
     def wait_async(self, cancellable=None, callback=None, *user_data):
+        _check_callback(callback)
         self._forget_error()
-        super().wait_async(cancellable, callback, *user_data)
+        # C's object for the result holds the future, which the collector does not see; and an error
+        # that is read there has it in a frame. The future itself is a result just as well.
+        if cancellable is None:
+            native.add_callback(self, functools.partial(callback, self, self, *user_data))
+            return
+
+        def on_ready(_, result):
+            result = _make_result(self, result, cancellable)
+            callback(self, result, *user_data)
+
+        super().wait_async(cancellable, on_ready)
 
     # What settles it
 

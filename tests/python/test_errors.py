@@ -151,6 +151,7 @@ READERS = {
     'callback': lambda future: future.add_done_callback(read),
     'wait': lambda future: future.wait_async(None, finish, 'data'),
     'wait that may be cancelled': lambda future: future.wait_async(Gio.Cancellable(), finish, 'data'),
+    'catch': lambda future: future.catch(lambda call, failed: (read(failed), call.return_none())),
     'both': lambda future: (future.add_done_callback(read), future.wait_async(None, finish, 'data')),
 }
 
@@ -224,6 +225,33 @@ def wait_is_cancelled():
     home.until(lambda: len(seen) == 2)
 
 
+@test('/python/errors/caught')
+def caught():
+    # Nobody holds the futures: the exception comes as it was, and is seen to even if nobody reads it.
+    home = Home()
+    for make in PYTHON_KINDS.values():
+        raised, seen = [], []
+
+        def fail(_):
+            raised.append(Oops())
+            raise raised[0]
+
+        def catch(call, failed):
+            seen.append(failed.exception())
+            call.return_none()
+
+        def ignore(call, _):
+            seen.append(None)
+            call.return_none()
+
+        home.call(lambda: make(fail)(7).catch(catch) and None)
+        home.until(lambda: seen)
+        assert seen == raised
+        home.call(lambda: make(fail)(7).catch(ignore) and None)
+        home.until(lambda: len(seen) == 2)
+        home.drain()
+
+
 @test('/python/errors/callback')
 def callbacks():
     # What is none is refused at once; what one raises is printed, and the others are called.
@@ -231,6 +259,8 @@ def callbacks():
     for callback in None, 'x':
         expect(TypeError, future.add_done_callback, callback)
         expect(TypeError, future.wait_async, None, callback)
+        for go_on in future.then, future.catch, future.finally_:
+            expect(TypeError, go_on, callback)
     with home.pushed():
         future.add_done_callback(lambda _: 1 / 0)
         future.add_done_callback(lambda done: seen.append(done.result()))

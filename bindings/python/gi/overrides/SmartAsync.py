@@ -156,6 +156,21 @@ class Future(SmartAsync.Future):
         self._forget_error()
         return child
 
+    def _guard(self, continuation, has_seen=False):
+        """The continuation, as a body. C has nothing of the future but its outcome, nor has this."""
+        _check_callback(continuation)
+        outcomes = self._get_outcomes()
+
+        @functools.wraps(continuation)
+        def continue_(call, settled, *data):
+            if not settled._get_outcomes():
+                settled._sources = outcomes
+            if has_seen:
+                settled._forget_error()
+            return continuation(call, settled, *data)
+
+        return bodies.guard(continue_)
+
     # As of asyncio's futures
 
     def done(self):
@@ -245,13 +260,13 @@ class Future(SmartAsync.Future):
     # What goes on with it
 
     def then(self, continuation, *user_data):
-        return self._make_child(super().then(bodies.guard(continuation), *user_data))
+        return self._make_child(super().then(self._guard(continuation), *user_data))
 
     def catch(self, continuation, *user_data):
-        return self._make_child(super().catch(bodies.guard(continuation), *user_data))
+        return self._make_child(super().catch(self._guard(continuation, True), *user_data))
 
     def finally_(self, continuation, *user_data):
-        return self._make_child(super().finally_(bodies.guard(continuation), *user_data))
+        return self._make_child(super().finally_(self._guard(continuation), *user_data))
 
     def with_timeout(self, msec):
         return self._make_child(super().with_timeout(msec))

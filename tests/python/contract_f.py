@@ -146,7 +146,9 @@ def each_has_its_own():
 def await_plain():
     assert smartawait(7) == 7
     # By the plain API: a future that has it.
-    assert getattr(SmartAsync, 'await')(7, None).get_int() == 7
+    for await_ in getattr(SmartAsync, 'await'), SmartAsync.await_:
+        assert await_(7, None).get_int() == 7
+    assert SmartAsync.await_([7]).result() == [7]
 
 
 @test('/contract/F2.b')
@@ -155,6 +157,7 @@ def await_future():
     thread = start_thread(pending.resolve, 7)
     assert smartawait(pending) == 7
     thread.join()
+    assert SmartAsync.await_(pending).get_int() == 7
     assert smartawait(resolved(7)) == 7
     expect_error(smartawait, rejected(), code=NOT_FOUND)
 

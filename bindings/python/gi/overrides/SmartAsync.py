@@ -375,8 +375,12 @@ def run_blocking(body, *args):
     return SmartAsync.run_blocking(bodies.guard(body), *args)
 
 
+# Releases of PyGObject differ in whether they leave it the name that is a keyword.
+_await = getattr(SmartAsync, 'await', None) or getattr(SmartAsync, 'await_', None)
+
+
 def await_(value, cancellable=None):
-    return SmartAsync.await_(values.to_gvalue(value), cancellable)
+    return _await(values.to_gvalue(value), cancellable)
 
 
 def continuation(value, function, *user_data):

@@ -38,19 +38,35 @@ _keys = itertools.count(1)
 _outcomes = weakref.WeakValueDictionary()  # key: Outcome
 
 
-@contextlib.contextmanager
-def translated(*outcomes, told=()):
+class translated:
     """A GLib.Error that is raised within comes out as the exception that it stands for.
 
-    It may be that of one of the outcomes, or of those in the list `told` by then.
+    It may be that of one of the outcomes, or of those in the list `told` by then. The exception keeps
+    what it was raised in, and because of. This is no generator: no StopIteration comes out of one.
     """
-    try:
-        yield
-    except GLib.Error as error:
-        found = from_gerror(error, *outcomes, *told)
+
+    __slots__ = ('outcomes', 'told')
+
+    def __init__(self, *outcomes, told=()):
+        self.outcomes = outcomes
+        self.told = told
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, traceback):
+        if not isinstance(error, GLib.Error):
+            return False
+        found = from_gerror(error, *self.outcomes, *self.told)
         if found is error:
-            raise
-        raise found from None
+            return False
+        context = found.__context__
+        try:
+            raise found
+        finally:
+            found.__context__ = context
+            # It has this frame now: that is not to have it.
+            del self, error, traceback, found, context
 
 
 def to_gerror(error, outcome):

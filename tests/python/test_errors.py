@@ -10,7 +10,7 @@ import weakref
 
 import harness
 from cells import PYTHON_KINDS, each_cell
-from harness import Home, expect, expect_error, expect_strays, test
+from harness import Home, expect, expect_error, expect_strays, strays, test
 
 from gi.repository import Gio, GLib, SmartAsync
 
@@ -151,6 +151,22 @@ def hard_in_c():
     assert see(Mute()).message == 'Mute: <unprintable>'
     error = see(HARD['GError with a surrogate']())
     assert (error.message, error.domain, error.code) == (r'caf\udce9.txt', IO, 1)
+
+
+@test('/python/errors/exits')
+def exits():
+    # What ends a program is nothing that asyncio has to tell of, too.
+    for kind in SystemExit, KeyboardInterrupt:
+        async def leave():
+            await SmartAsync.sleep(0.001)
+            raise kind(3)
+
+        for options in {}, {'timeout': harness.DEADLINE}, {'abandon_on_cancel': True}:
+            error = expect(kind, smartasync(leave).options(**options))
+            assert error.args == (3,), options
+            del error
+            gc.collect()
+            strays.check()
 
 
 # Who has seen an error is freed, and so is what its frames hold

@@ -365,8 +365,9 @@ class ThreadLoop(native.Loop, asyncio.SelectorEventLoop):
                 # As asyncio.run() does: the body sees that it is cancelled.
                 task.cancel()
                 self.run_forever()
-                if not task.cancelled():
-                    task.exception()  # seen
+            # What the body itself has raised, such as SystemExit, comes both ways.
+            if task.done() and not task.cancelled():
+                task.exception()  # seen
             raise
         finally:
             self._task = self._run_here = None

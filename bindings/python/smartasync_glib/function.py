@@ -429,5 +429,12 @@ class BoundFunction(native.Method):
         signature = inspect.signature(self.__func__)
         return signature.replace(parameters=list(signature.parameters.values())[1:])
 
+    def __reduce__(self):
+        # By its name, as a method is copied and pickled; one with options of its own has none.
+        name = getattr(self.__func__, '__name__', '')
+        if getattr(self.__self__, name, None) == self:
+            return getattr, (self.__self__, name)
+        return BoundFunction, (self.__func__, self.__self__)
+
     def __repr__(self):
         return f'<bound {self.__func__!r} of {self.__self__!r}>'

@@ -142,10 +142,20 @@ def wrong():
     function = cells.make_def(lambda: 7)
     for options in ({'max_concurrency': -1}, {'max_concurrency': '3'}, {'max_concurrency': True},
                     {'timeout': -1}, {'timeout': '1'}, {'timeout': float('nan')},
-                    {'executor': 'pool'}, {'context': 'here'}, {'timeuot': 3}):
+                    {'max_concurrency': 1 << 32}, {'priority': 'high'}, {'priority': 1 << 31},
+                    {'priority': True}, {'name': 5}, {'name': 'a\0b'}, {'name': '\udce9'},
+                    {'cancellable': 'c'}, {'executor': 'pool'}, {'context': 'here'},
+                    {'timeuot': 3}):
         error = expect(TypeError, lambda: function.options(**options))
         assert next(iter(options)) in str(error), error
     assert function() == 7
+    # These are none.
+    pending = SmartAsync.AsyncFunc.new_blocking(lambda call: call.return_int(7))
+    for options in ({'max_concurrency': GLib.MAXUINT}, {'priority': GLib.PRIORITY_LOW},
+                    {'priority': GLib.MININT}, {'name': 'Grüße'}, {'name': ''},
+                    {'cancellable': Gio.Cancellable()}, {'timeout': None, 'name': None}):
+        assert function.options(**options)() == 7, options
+        assert smartasync(pending).options(**options)() == 7, options
 
 
 if __name__ == '__main__':

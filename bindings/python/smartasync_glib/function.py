@@ -9,7 +9,7 @@ from types import CoroutineType, MethodType
 
 import _smartasync_glib as native
 from _smartasync_glib import context_is_async, has_current_call, new_func, run_work
-from gi.repository import GLib, GObject, SmartAsync
+from gi.repository import Gio, GLib, GObject, SmartAsync
 
 from . import (calls, cancellation, detect, driver, errors, interrupt, loops, under_asyncio,
                values)
@@ -284,8 +284,18 @@ _ASK_FOR_LIBRARY = {'executor', 'timeout', 'max_concurrency', 'abandon_on_cancel
 
 def _check_options(options):
     limit = options.get('max_concurrency')
-    if limit is not None and (type(limit) is not int or limit < 0):
+    if limit is not None and (type(limit) is not int or not 0 <= limit <= GLib.MAXUINT):
         raise TypeError(f'max_concurrency is a whole number, not {limit!r}')
+    priority = options.get('priority')
+    if priority is not None and (isinstance(priority, bool) or not isinstance(priority, int)
+                                 or not GLib.MININT <= priority <= GLib.MAXINT):
+        raise TypeError(f'priority is that of a source, a number, not {priority!r}')
+    name = options.get('name')
+    if name is not None and not (isinstance(name, str) and values.is_c_string(name)):
+        raise TypeError(f'name is a string, not {name!r}')
+    cancellable = options.get('cancellable')
+    if cancellable is not None and not isinstance(cancellable, Gio.Cancellable):
+        raise TypeError(f'cancellable is a Gio.Cancellable, not {cancellable!r}')
     timeout = options.get('timeout')
     if timeout is not None and (type(timeout) not in (int, float) or not 0 <= timeout < 4e6):
         raise TypeError(f'timeout is a number of seconds, not {timeout!r}')

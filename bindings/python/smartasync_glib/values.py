@@ -24,7 +24,8 @@ def _typed(gtype, value):
     return boxed
 
 
-def _is_c_string(text):
+def is_c_string(text):
+    """Whether one of C's can hold it."""
     if '\0' in text:
         return False
     try:
@@ -59,7 +60,7 @@ def to_gvalue(value):
     if kind is float:
         return _typed(GObject.TYPE_DOUBLE, value)
     if kind is str:
-        return _typed(GObject.TYPE_STRING, value) if _is_c_string(value) else _box(value)
+        return _typed(GObject.TYPE_STRING, value) if is_c_string(value) else _box(value)
     if isinstance(value, GObject.Value):
         return value
     if isinstance(value, GLib.Variant):

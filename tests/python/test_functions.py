@@ -7,7 +7,8 @@ import copy
 import pickle
 
 import harness
-from harness import expect, test
+from cells import CALLERS
+from harness import expect, expect_strays, test
 
 from gi.repository import SmartAsync
 
@@ -45,6 +46,59 @@ def methods_are_copied():
     assert copy.copy(derived) == derived
     assert copy.deepcopy(derived).__func__ is derived.__func__
     expect(pickle.PicklingError, pickle.dumps, derived)
+
+
+# What is refused
+
+@test('/python/functions/modes')
+def modes():
+    for kind, mode in (ValueError, 7), (ValueError, -1), (TypeError, 'sync'), (TypeError, None):
+        assert 'mode' in str(expect(kind, SmartAsync.context_push_mode, mode)), mode
+    assert SmartAsync.context_describe().startswith('sync')
+    for mode in SmartAsync.Mode.ASYNC, 2:
+        SmartAsync.context_push_mode(mode)
+        assert SmartAsync.is_async_context()
+        SmartAsync.context_pop_mode()
+    assert not SmartAsync.is_async_context()
+
+
+@test('/python/functions/errors')
+def errors():
+    for wrong in None, 'x', 7, ValueError:
+        future = Future.new(None)
+        assert 'error' in str(expect(TypeError, future.reject, wrong)), wrong
+        assert not future.done() and future.resolve(7)
+        expect(TypeError, Future.new_for_error, wrong)
+        # In a body, the call's error is that.
+        func = SmartAsync.AsyncFunc.new_blocking(lambda call: call.return_error(wrong))
+        expect(TypeError, func.call_sync)
+
+
+@test('/python/functions/return-error')
+def return_error():
+    # Any exception, as what a body raises.
+    for new in SmartAsync.AsyncFunc.new, SmartAsync.AsyncFunc.new_blocking:
+        for error in ValueError('x'), ValueError('caf\udce9'), StopIteration():
+            func = new(lambda call: call.return_error(error))
+            assert expect(BaseException, func.call_sync) is error
+            for caller in CALLERS.values():
+                caught = expect(Exception, caller, smartasync(func))
+                assert caught is error or caught.__cause__ is error  # a coroutine has awaited it
+        # The second one counts as such.
+        func = new(lambda call: (call.return_error(ValueError('first')), 1 / 0))
+        with expect_strays(ZeroDivisionError):
+            expect(ValueError, func.call_sync)
+
+
+@test('/python/functions/futures')
+def futures():
+    future = Future.new_for_value(7)
+    for combine in Future.allv, Future.anyv, Future.racev:
+        for wrong in None, 7, 'x':
+            error = expect(TypeError, combine, [future, wrong])
+            assert 'futures[1]' in str(error), error
+        expect(TypeError, combine, None)
+        assert combine(each for each in [future]).done()
 
 
 if __name__ == '__main__':

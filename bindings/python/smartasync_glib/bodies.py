@@ -45,7 +45,7 @@ def guard(body):
                 return
             outcome = errors.make_outcome(error)
             errors.keep(outcome)
-            call.return_error(errors.to_gerror(error, outcome))
+            call._return_error(errors.to_gerror(error, outcome))
         finally:
             del _running[hash(call)]
     return guarded

@@ -34,6 +34,7 @@ GLIB = 'glib'        # in a main context that is iterated, and no asyncio
 MODE_AUTO = int(SmartAsync.Mode.AUTO)
 MODE_SYNC = int(SmartAsync.Mode.SYNC)
 MODE_ASYNC = int(SmartAsync.Mode.ASYNC)
+_MODES = (MODE_AUTO, MODE_SYNC, MODE_ASYNC)
 COROUTINE_BODY = 'coroutine body'
 
 
@@ -56,7 +57,7 @@ def _judge(loop):
     if frame is not None and frame.is_here():
         if frame.loop is not loop and loop is not None:
             return True, 'an asyncio loop runs'
-        while frame is not None and frame.kind in (MODE_AUTO, MODE_SYNC, MODE_ASYNC):
+        while frame is not None and frame.kind in _MODES:
             if frame.kind != MODE_AUTO:
                 is_async = frame.kind == MODE_ASYNC
                 return is_async, f'mode {"ASYNC" if is_async else "SYNC"} was pushed'
@@ -72,7 +73,7 @@ def _judge(loop):
 
 
 def _find_body(frame):
-    while frame is not None and frame.kind in (MODE_AUTO, MODE_SYNC, MODE_ASYNC):
+    while frame is not None and frame.kind in _MODES:
         frame = frame.below
     return frame
 
@@ -149,6 +150,10 @@ _pop_mode_in_c = SmartAsync.context_pop_mode
 
 def push_mode(mode):
     """Overrides the detection for smart calls of this task, here, until pop_mode()."""
+    if not isinstance(mode, int):
+        raise TypeError(f'mode is a SmartAsync.Mode, not {mode!r}')
+    if mode not in _MODES:
+        raise ValueError(f'mode is a SmartAsync.Mode, of which none is {int(mode)}')
     below = top.get()
     if below is not None and not below.is_here():
         below = None

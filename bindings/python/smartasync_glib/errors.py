@@ -20,6 +20,7 @@ from _smartasync_glib import Outcome
 from gi.repository import Gio, GLib, SmartAsync
 
 DOMAIN = 'smartasync-python-exception-quark'
+GLib.quark_from_string(DOMAIN)  # GLib knows it from now on
 _IO = GLib.quark_to_string(Gio.io_error_quark())
 
 
@@ -139,6 +140,8 @@ def unbox(value):
 
 def make_outcome(error):
     """One of somebody who has nothing but an exception."""
+    if not isinstance(error, BaseException):
+        raise TypeError(f'error is to be an exception, not {error!r}')
     outcome = Outcome()
     outcome.reject(error)
     return outcome

@@ -63,7 +63,7 @@ def fail(call, work, error):
             told.append(outcome)
     outcome.unseen = not (work.plain or isinstance(error, asyncio.CancelledError)
                           or errors.is_cancelled(error))
-    call.return_error(errors.to_gerror(error, outcome))
+    call._return_error(errors.to_gerror(error, outcome))
 
 
 @interrupt.protected

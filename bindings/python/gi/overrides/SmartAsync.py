@@ -32,7 +32,17 @@ class Call(SmartAsync.Call):
         return calls.get_current()
 
     _return_none = SmartAsync.Call.return_none
+    _return_error = SmartAsync.Call.return_error
     _return_value = SmartAsync.Call.return_value
+
+    def return_error(self, error):
+        """Settles it with this exception, which the caller gets as it is."""
+        outcome = errors.make_outcome(error)
+        given = errors.to_gerror(error, outcome)
+        if given.domain == errors.DOMAIN and given is not error:
+            errors.keep(outcome)
+        self._return_error(given)
+        bodies.note_returned(self)
 
     def return_error_if_cancelled(self):
         is_cancelled = super().return_error_if_cancelled()
@@ -53,7 +63,7 @@ def _add_return(name):
 
 
 for _name in ('none', 'boolean', 'int', 'uint', 'int64', 'uint64', 'double', 'string', 'object',
-              'variant', 'value', 'error', 'new_error_literal', 'future'):
+              'variant', 'value', 'new_error_literal', 'future'):
     _add_return(f'return_{_name}')
 
 Call = override(Call)
@@ -285,6 +295,10 @@ class Future(SmartAsync.Future):
 
 
 def _combine(combine, futures):
+    futures = list(futures)
+    for number, future in enumerate(futures):
+        if not isinstance(future, Future):
+            raise TypeError(f'futures[{number}] is to be a SmartAsync.Future, not {future!r}')
     combined = combine(futures)
     combined._sources = [outcome for future in futures for outcome in future._get_outcomes()]
     for future in futures:

@@ -7,10 +7,10 @@ import copy
 import pickle
 
 import harness
-from cells import CALLERS
-from harness import expect, expect_strays, test
+from cells import ASYNC_CALLERS, CALLERS
+from harness import Gate, Home, expect, expect_error, expect_strays, test
 
-from gi.repository import SmartAsync
+from gi.repository import Gio, GLib, SmartAsync
 
 smartasync = SmartAsync.smartasync
 Future = SmartAsync.Future
@@ -46,6 +46,25 @@ def methods_are_copied():
     assert copy.copy(derived) == derived
     assert copy.deepcopy(derived).__func__ is derived.__func__
     expect(pickle.PicklingError, pickle.dumps, derived)
+
+
+@test('/python/functions/continuation')
+def continuation():
+    # In a sync context it is the value, whatever the function is; nobody is left with a coroutine.
+    async def add(value, more=1):
+        await SmartAsync.sleep(0.001)
+        return value + more
+
+    for apply in SmartAsync.smartcontinuation, SmartAsync.smartcontinuation.sync:
+        assert apply(3, add) == 4 and apply(3, add, more=3) == 6
+        assert apply(add(3), add) == 5
+        assert apply(3, smartasync(add)) == 4
+    for caller in ASYNC_CALLERS.values():
+        assert caller(SmartAsync.smartcontinuation, 3, add) == 4
+        assert caller(SmartAsync.smartcontinuation, add(3), add) == 5
+    # What can be awaited as it is stays so.
+    future = Future.new_for_value(7)
+    assert Home().call(SmartAsync.smartcontinuation, 3, lambda _: future) is future
 
 
 # What is refused

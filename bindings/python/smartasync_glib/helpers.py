@@ -24,16 +24,26 @@ class _Continuation(CoroutineFunction):
     """Of a value that is there, it does not wait."""
 
     def __call__(self, value, on_resolved, /, *args, **kwargs):
-        if not inspect.isawaitable(value):
-            return on_resolved(value, *args, **kwargs)
-        return super().__call__(value, on_resolved, *args, **kwargs)
+        if inspect.isawaitable(value):
+            return super().__call__(value, on_resolved, *args, **kwargs)
+        result = on_resolved(value, *args, **kwargs)
+        if inspect.isawaitable(result) and _has_to_be_run(result):
+            return smartawait(result)
+        return result
+
+
+def _has_to_be_run(awaitable):
+    """Whether the caller is not one who awaits it as it is."""
+    context, _ = detect.find_context()
+    return context is detect.SYNC or (context is detect.GLIB and inspect.iscoroutine(awaitable))
 
 
 @_Continuation
 async def smartcontinuation(value, on_resolved, /, *args, **kwargs):
     """Applies `on_resolved(value, *args, **kwargs)`: at once to a value, later to an awaitable.
 
-    In a sync context an awaitable is run first, and what the function gives is returned.
+    In a sync context an awaitable is run first, and so is one that the function gives; what comes
+    of it is returned.
     """
     return await _resolve(on_resolved(await _resolve(value), *args, **kwargs))
 

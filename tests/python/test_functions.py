@@ -67,6 +67,27 @@ def continuation():
     assert Home().call(SmartAsync.smartcontinuation, 3, lambda _: future) is future
 
 
+@test('/python/functions/names')
+def names():
+    # Messages name what was called.
+    lock = SmartAsync.Lock()
+
+    def load():
+        return lock['k'].run_once(load)
+
+    async def fetch():
+        return await lock['k'].run_once(fetch)
+
+    class Loader:
+        def __call__(self):
+            return lock['k'].run_once(self)
+
+    for function, name in (load, 'names.<locals>.load'), (fetch, 'names.<locals>.fetch'), \
+            (Loader(), 'names.<locals>.Loader'):
+        error = expect(GLib.Error, lock['k'].run_once, function)
+        assert name in error.message and '_run_once' not in error.message, error
+
+
 # What is refused
 
 @test('/python/functions/modes')

@@ -2,6 +2,7 @@
 
 """SmartLock.run_once() of Python's functions: see SmartAsync.Lock."""
 
+import functools
 import threading
 
 import _smartasync_glib as native
@@ -142,7 +143,8 @@ def _prepare(waiter, func, args, kwargs):
                 func._make_arguments(args, kwargs, waiter), func._cancellable)
     kind = (function.CoroutineFunction if function.is_coroutine_function(func)
             else function.PlainFunction)
-    return _get_func(kind), None, [values.box(Work(func, args, kwargs, waiter=waiter))], None
+    name = getattr(func, '__qualname__', None) or type(func).__qualname__
+    return _get_func(kind, name), None, [values.box(Work(func, args, kwargs, waiter=waiter))], None
 
 
 def _runs_inline(func):
@@ -153,15 +155,11 @@ def _runs_inline(func):
     return isinstance(func, SmartAsync.AsyncFunc) and native.runs_inline(func)
 
 
-_funcs = {}  # kind: SmartAsync.AsyncFunc
-
-
-def _get_func(kind):
-    """What calls what nobody has decorated."""
-    if kind not in _funcs:
-        _funcs[kind] = kind(_run_once)._get_func()
-    return _funcs[kind]
+@functools.lru_cache(maxsize=256)
+def _get_func(kind, name):
+    """What calls what nobody has decorated, and is of this name."""
+    return kind(_run_once, {'name': name})._get_func()
 
 
 def _run_once():
-    """It gives them its name."""
+    """It is never called: what is comes with each call."""

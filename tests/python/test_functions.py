@@ -88,6 +88,21 @@ def names():
         assert name in error.message and '_run_once' not in error.message, error
 
 
+@test('/python/functions/deadline')
+def deadlines():
+    # It is the same, and says the same, however the function is called.
+    gate = Gate()
+    plain, later = smartasync(gate.wait), smartasync(SmartAsync.sleep)
+    seen = set()
+    for function, *args in (plain,), (later, harness.DEADLINE):
+        timed = function.options(timeout=0.01)
+        for caller in CALLERS.values():
+            error = expect_error(caller, timed, *args, code=Gio.IOErrorEnum.TIMED_OUT)
+            seen.add(error.message)
+    gate.open()
+    assert len(seen) == 1, seen
+
+
 # What is refused
 
 @test('/python/functions/modes')

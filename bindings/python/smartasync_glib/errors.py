@@ -159,11 +159,17 @@ def because_of(cause):
 # Errors of GIO's
 
 def make_cancelled():
-    return GLib.Error('The operation was cancelled', _IO, int(Gio.IOErrorEnum.CANCELLED))
+    return GLib.Error(_translate('The operation was cancelled'), _IO,
+                      int(Gio.IOErrorEnum.CANCELLED))
 
 
 def make_timed_out():
-    return GLib.Error('The operation took too long', _IO, int(Gio.IOErrorEnum.TIMED_OUT))
+    return GLib.Error(_translate('The operation timed out'), _IO, int(Gio.IOErrorEnum.TIMED_OUT))
+
+
+def _translate(message):
+    """What the library itself says in this case."""
+    return GLib.dgettext('smartasync-glib', message)
 
 
 def is_cancelled(error):

@@ -57,4 +57,5 @@ async def main(store: Store, future: SmartAsync.Future[int]) -> None:
     lock[42].run_once(load, 'a')  # error: index
     smartasync(7)  # error: call-overload
     future.resolve('a')  # error: arg-type
+    future.reject('a')  # error: arg-type
     print(text)

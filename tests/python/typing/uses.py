@@ -3,8 +3,9 @@
 """Typical uses, and what a type checker must make of each: see contract_m_types.py. It is never run."""
 
 import asyncio
+import sys
 from collections.abc import Coroutine
-from typing import List
+from typing import List, Union
 
 from typing_extensions import assert_type
 
@@ -66,6 +67,11 @@ class Store:
     async def fetch(self, url: str) -> bytes:
         return await fetch(url)
 
+    @classmethod
+    @smartasync
+    def open(cls, path: str) -> int:
+        return cls.limit + len(path)
+
     @staticmethod
     @smartasync
     async def count(what: List[str]) -> int:
@@ -78,6 +84,9 @@ def methods(store: Store) -> None:
     assert_type(store.fetch.options(name='it').sync('a'), bytes)
     assert_type(Store.load.sync(store, 'a'), bytes)
     assert_type(Store.count.sync(['a']), int)
+    if sys.version_info < (3, 12):
+        assert_type(Store.open('a'), int)
+        assert_type(Store.open.sync('a'), int)
 
 
 async def async_methods(store: Store) -> None:
@@ -121,6 +130,7 @@ def with_lock() -> None:
     assert_type(lock.run_once.sync(fetch, 'a'), bytes)
     assert_type(lock['user:42'].run_once.sync(fetch, 'a', retries=1), bytes)
     lock.forget('user:42')
+    lock['user:42'].forget()
     lock.reset()
     assert_type(lock.get_n_waiters(), int)
 
@@ -139,6 +149,12 @@ def futures() -> None:
     assert_type(future.result(), int)
     assert_type(future.get_value()[1], int)
     assert_type(future.wait(1000, None)[1], int)
+    assert_type(future.wait()[1], int)
+    future.wait_async(None, lambda waited, result: print(waited.wait_finish(result)[1] + 1))
+    assert_type(future.reject(ValueError('a')), bool)
+    failed: SmartAsync.Future[int] = SmartAsync.Future.new_for_error(KeyError('a'))
+    assert_type(failed.exception(), Union[BaseException, None])
+    assert_type(SmartAsync.await_(failed), SmartAsync.Future[object])
     assert_type(SmartAsync.Future.new_for_value('a'), SmartAsync.Future[str])
     assert_type(SmartAsync.Future.racev([future]), SmartAsync.Future[int])
     assert_type(future.with_timeout(10), SmartAsync.Future[int])
@@ -182,6 +198,8 @@ async def helpers_in_async(future: SmartAsync.Future[int]) -> None:
 # The plain API
 
 def body(call: SmartAsync.Call, factor: int) -> None:
+    if factor == 0:
+        call.return_error(ZeroDivisionError('there is nothing to give'))
     call.return_int(call.get_int(0) * factor)
 
 
@@ -189,6 +207,7 @@ def plain() -> None:
     func = SmartAsync.AsyncFunc.new_blocking(body, 2)
     func.set_name('double')
     assert_type(func.call_sync(None, [21], None)[0], bool)
+    assert_type(func.callv(), SmartAsync.Future[object])
     assert_type(func.callv(None, [21], Gio.Cancellable()).get_int(), int)
     assert_type(smartasync(func).sync(21), object)
 

@@ -7,8 +7,10 @@ has them run; and GLib alone in its callbacks."""
 import asyncio
 import contextlib
 import gc
+import sys
 import time
 import weakref
+from threading import get_ident
 from unittest import mock
 
 import gi
@@ -17,7 +19,7 @@ import harness
 from cells import ASYNCIO_CALLERS, CALLERS
 from harness import Home, expect, expect_error, expect_strays, run_asyncio, start_thread, test
 
-from gi.repository import Gio, SmartAsync
+from gi.repository import Gio, GLib, SmartAsync
 from smartasync_glib import loops
 
 smartasync = SmartAsync.smartasync
@@ -546,6 +548,66 @@ def reported():
     home.until(lambda: seen)
     assert type(seen[0]) is Oops
     home.drain()
+
+
+@test('/python/bodies/glib/generator')
+def generator_is_closed():
+    """An asynchronous generator that was left early is closed as under asyncio, on its thread."""
+    home, closed, kept = Home(), [], []
+
+    class Oops(Exception):
+        pass
+
+    async def count(error=None):
+        try:
+            for number in range(3):
+                yield number
+        finally:
+            await SmartAsync.sleep(0.001)
+            closed.append(get_ident())
+            if error is not None:
+                raise error
+
+    @smartasync
+    async def take_first(generator):
+        async for number in generator:
+            return number
+
+    @smartasync
+    async def keep(held=None):
+        generator = count(held)
+        await generator.__anext__()
+        kept.append(generator)
+
+    hooks = sys.get_asyncgen_hooks()
+    for n_closed in 1, 2, 3:
+        assert home.run(lambda: take_first(count())) == 0
+        home.until(lambda: len(closed) == n_closed)
+        assert sys.get_asyncgen_hooks() == hooks
+    # Whoever drops it.
+    home.run(keep)
+    start_thread(kept.clear).join()
+    home.until(lambda: len(closed) == 4)
+    # A context that nobody iterates any more goes, with all that waits there.
+    forsaken = Home(GLib.MainContext.new())
+    held = Oops()
+    for _ in range(2):
+        forsaken.run(keep, held)
+    kept.clear()
+    held = weakref.ref(held)
+    assert held() is not None
+    del forsaken
+    home.until(lambda: gc.collect() >= 0 and held() is None)
+    assert len(closed) == 4
+    # What closing it raises is reported.
+    with expect_strays(Oops):
+        assert home.run(lambda: take_first(count(Oops()))) == 0
+        deadline = harness.get_deadline()
+        with home.pushed():
+            while not harness.strays.seen and time.monotonic() < deadline:
+                home.context.iteration(True)
+                gc.collect()
+    assert closed == [get_ident()] * 5
 
 
 @test('/python/bodies/glib/cancel')

@@ -3,6 +3,7 @@
 """Drives coroutines where there is a GLib loop and no asyncio."""
 
 import asyncio
+import sys
 from asyncio import _get_running_loop, _set_running_loop
 
 import _smartasync_glib as native
@@ -10,6 +11,7 @@ import gi
 from gi.repository import GLib, GObject, SmartAsync
 
 from . import detect, errors, interrupt, under_asyncio
+from .homes import within
 from .work import fail, finish
 
 _Async = getattr(gi._gi, 'Async', None)  # Gio's awaitables, in PyGObject 3.50 and newer
@@ -45,6 +47,10 @@ class LoopOfGLib(detect.LoopOfGLib):
     def is_running(self):
         return True
 
+    def see_to_generators(self, _=None):
+        """Asynchronous ones, each of which has this called when it begins."""
+        sys.set_asyncgen_hooks(self.see_to_generators, _Closer(self._context))
+
     def __getattr__(self, name):
         if name.startswith('__'):
             raise AttributeError(name)
@@ -77,6 +83,36 @@ def run_soon(context, function):
     return source
 
 
+class _Closer:
+    """Closes the one generator that it is for, when that was left early: any thread may drop it.
+
+    The generator has this for life, and waits in the context: it is not to hold that, too.
+    """
+
+    __slots__ = ('context',)
+
+    def __init__(self, context):
+        self.context = context
+
+    def __call__(self, generator):
+        context, self.context = self.context, None
+        if not sys.is_finalizing():
+            run_soon(context, lambda: _begin_to_close(generator))
+
+
+def _begin_to_close(generator):
+    from .function import smartasync
+
+    # Its results come in that context, even where another one is this thread's default.
+    context = GLib.main_current_source().get_context()
+    with within(None if native.is_thread_default(context) else context):
+        smartasync(_close)._begin((generator,), {})
+
+
+async def _close(generator):
+    await generator.aclose()
+
+
 class Driver:
     """One coroutine. What it waits for keeps it alive."""
 
@@ -96,7 +132,9 @@ class Driver:
     def step(self, error=None):
         """Runs it until it suspends or ends; whether it has ended."""
         outer = _get_running_loop()
+        outer_hooks = sys.get_asyncgen_hooks()
         _set_running_loop(self.loop)
+        self.loop.see_to_generators()
         try:
             if error is not None:
                 yielded = self.work.context.run(self.coroutine.throw, error)
@@ -114,6 +152,7 @@ class Driver:
             return False
         finally:
             _set_running_loop(outer)
+            sys.set_asyncgen_hooks(*outer_hooks)
         return True
 
     def resume(self, error=None):

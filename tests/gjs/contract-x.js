@@ -287,10 +287,25 @@ contract('X5.a', () => {
         h.iterateUntil(() => seen !== null);
         h.assertError(seen, 'WOULD_DEADLOCK');
     });
-    // In the callback of a source, and at top level, it gives the value.
+    // GJS's timers run the jobs within their own sources.
+    h.inLoop(async () => {
+        const refused = () => h.assertThrows('WOULD_DEADLOCK', () => func.sync());
+        await new Promise(resolve => setTimeout(resolve, 1));
+        refused();
+        await new Promise(resolve => {
+            const ticking = setInterval(() => {
+                clearInterval(ticking);
+                resolve();
+            }, 1);
+        });
+        refused();
+        await new Promise(resolve => setTimeout(() => Promise.resolve().then(refused).then(resolve), 1));
+    });
+    // In the callback of a source, a timer's among them, and at top level, it gives the value.
     assertEqual(func.sync(), 7);
     h.inLoop(async () => {
         assertEqual(await h.inCallback(() => func.sync()), 7);
+        assertEqual(await new Promise(resolve => setTimeout(() => resolve(func.sync()), 1)), 7);
     });
 });
 

@@ -239,19 +239,17 @@ function inContext(async, func) {
     }
 }
 
-// Promise jobs never run inside another one.
+const SETTLED = Promise.resolve();
+
+// Promise jobs never run inside another one: so that is tried. The source that is dispatched
+// does not tell, since GJS's timers run jobs within their own. Without a source none are run,
+// but by a script that ends by an exception.
 function isInPromiseJob() {
-    const depth = GLib.main_depth();
-    if (depth === 0)
-        return false;
-    if (GLib.main_current_source()?.get_name() === JOBS)
-        return true;
-    if (depth === 1)
+    if (GLib.main_depth() === 0)
         return false;
 
-    // In a loop that a job may have run.
     let ran = false;
-    Promise.resolve().then(() => {
+    SETTLED.then(() => {
         ran = true;
     });
     drainMicrotaskQueue();
@@ -1619,9 +1617,17 @@ function of(object) {
 
 let awaiter = null;
 
+// Promise jobs are run before the awaiter takes it: GJS would report a rejection that nobody
+// has taken by then.
+function takeRejection(value) {
+    if (value instanceof Promise)
+        value.then(null, () => {});
+}
+
 // In a sync context: until a promise has settled. @timeout: in milliseconds; 0: none.
 function waitFor(value, timeout = 0) {
     while (isThenable(value)) {
+        takeRejection(value);
         if (isFuture(value))
             [, value] = value.wait(timeout > 0 ? timeout * 1000 : -1, null);
         else
@@ -1636,6 +1642,7 @@ function waitForCancellably(value, cancellable) {
         const [, next] = value.wait(-1, cancellable);
         return isThenable(next) ? waitForCancellably(next, cancellable) : next;
     }
+    takeRejection(value);
     return cancellableAwaiter.sync(value, cancellable);
 }
 

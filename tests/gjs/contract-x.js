@@ -287,6 +287,29 @@ contract('X5.a', () => {
         h.iterateUntil(() => seen !== null);
         h.assertError(seen, 'WOULD_DEADLOCK');
     });
+    // By the plain API, a mode and a lock, of one's own body and of a derived function.
+    const raw = AsyncFunc.new(async call => {
+        await h.idle();
+        call.return_int(7);
+    });
+    h.inLoop(async () => {
+        await null;
+        for (const plain of [func.func, func.options({name: 'derived'}).func, func.func.derivev([], []), raw]) {
+            const lock = new SmartAsync.Lock();
+            const waits = [
+                () => plain.call_sync(null, [], null),
+                () => smartasync(plain).sync(),
+                () => smartasync(plain, {name: 'optional'}).sync(),
+                () => lock.run_once_sync('key', plain, null, [], null),
+                () => h.withMode(SmartAsync.Mode.SYNC, () => plain.callv(null, [], null)),
+                () => h.withMode(SmartAsync.Mode.SYNC, () => lock.run_once('key', plain, null, [], null)),
+            ];
+            waits.forEach(wait => h.assertThrows('WOULD_DEADLOCK', wait));
+            // What does not wait is not refused.
+            assertEqual(await plain.callv(null, [], null), 7);
+            assertEqual(await lock.run_once('key', plain, null, [], null), 7);
+        }
+    });
     // GJS's timers run the jobs within their own sources.
     h.inLoop(async () => {
         const refused = () => h.assertThrows('WOULD_DEADLOCK', () => func.sync());

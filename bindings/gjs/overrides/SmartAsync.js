@@ -679,6 +679,10 @@ function setOptions(func, {timeout, ...properties}) {
 // The AsyncFuncs whose signature the library checks: it has to see the arguments.
 const hasSignature = new WeakSet();
 
+// Says of an AsyncFunc that its promises must settle for a sync caller. A property of its own
+// is kept while C has the function, unlike a place in a WeakSet.
+const NEEDS_JOBS = Symbol('needs promise jobs');
+
 function newJsFunc(begin, body, name) {
     const func = newFunc(begin ? makeBegin(begin, name) : null, body ? makeBody(body, name) : null);
     if (name)
@@ -686,6 +690,8 @@ function newJsFunc(begin, body, name) {
     func.set_offload(false);
     if (begin)
         func.set_main_context_policy(SmartAsync.MainContextPolicy.CURRENT);
+    if (begin && !body)
+        func[NEEDS_JOBS] = true;
     return func;
 }
 
@@ -695,7 +701,6 @@ function newJsFunc(begin, body, name) {
  * @typedef {object} Plan
  * @property {SmartAsync.AsyncFunc} func - what the library calls
  * @property {boolean} inJs - whether it takes a request
- * @property {boolean} needsJobs - whether its promises must settle for a sync caller
  * @property {Function} [prepare] - what is done to the arguments first
  * @property {Function} [direct] - what a sync caller can call without the library
  * @property {Function} [directAio] - the same of one in the main loop, where nothing can cancel it
@@ -704,8 +709,8 @@ function newJsFunc(begin, body, name) {
  * @property {object} [bound] - its `this`, where that is known
  */
 
-function getName(plan) {
-    return plan.func.get_name() ?? 'a function';
+function getName(func) {
+    return func.get_name() ?? 'a function';
 }
 
 function getSource(plan, self) {
@@ -722,7 +727,7 @@ function getCancellable(plan, args) {
 function checkArgs(plan, args) {
     args.forEach((value, i) => {
         if (typeof value === 'symbol')
-            toValue(value, `argument ${i} of ${getName(plan)}`);
+            toValue(value, `argument ${i} of ${getName(plan.func)}`);
     });
 }
 
@@ -736,21 +741,21 @@ function prepareCall(plan, self, args, async, isFlight = false) {
     return {
         request,
         source: getSource(plan, self),
-        values: request ? [nameRequest(request)] : toValues(prepared, getName(plan)),
+        values: request ? [nameRequest(request)] : toValues(prepared, getName(plan.func)),
         cancellable: getCancellable(plan, prepared),
     };
 }
 
-function refuseInPromiseJob(plan) {
-    if (plan.needsJobs && isInPromiseJob())
-        throw newWouldDeadlock(getName(plan));
+function refuseInPromiseJob(func) {
+    if (func[NEEDS_JOBS] && isInPromiseJob())
+        throw newWouldDeadlock(getName(func));
 }
 
 function callSync(plan, self, args) {
     if (plan.direct)
         return plan.direct(self, args);
 
-    refuseInPromiseJob(plan);
+    refuseInPromiseJob(plan.func);
     const {request, source, values, cancellable} = prepareCall(plan, self, args, false);
     finishCollectionIfBegun();
     try {
@@ -864,7 +869,7 @@ function isAsyncFunction(fn) {
 
 function makePlan(fn, {kind, blocking, ...options} = {}) {
     if (fn instanceof SmartAsync.AsyncFunc) {
-        const plan = {func: fn, inJs: false, needsJobs: false};
+        const plan = {func: fn, inJs: false};
         return Object.keys(options).length > 0 ? derivePlan(plan, options) : plan;
     }
     if (typeof fn !== 'function')
@@ -880,7 +885,7 @@ function makePlan(fn, {kind, blocking, ...options} = {}) {
     const async = blocking !== undefined || (kind ?? (isAsyncFunction(fn) ? 'async' : '')) === 'async';
     const func = newJsFunc(async ? fn : null, async ? blocking : fn, fn.name);
     setOptions(func, properties);
-    return {func, inJs: true, needsJobs: async && !blocking, cancellable, source};
+    return {func, inJs: true, cancellable, source};
 }
 
 // Replaces a method of a class by an accessor, so that object.method.sync () knows its object.
@@ -1542,7 +1547,6 @@ function makePairPlan(where, name, {io_priority: ioPriority = GLib.PRIORITY_DEFA
     return {
         func,
         inJs: true,
-        needsJobs: false,
         // A blocking sibling is just called: it knows its cancellable itself.
         direct: plain && pair.syncName
             ? (self, args) => block(self, args, SmartAsync.Call.get_current())
@@ -1699,7 +1703,7 @@ function runOnce(lock, key, fn, args) {
     const plan = getPlan(fn);
     const async = isAsync();
     if (!async)
-        refuseInPromiseJob(plan);
+        refuseInPromiseJob(plan.func);
 
     const {source, values, cancellable} = prepareCall(plan, plan.bound, args, async, true);
     finishCollectionIfBegun();
@@ -1718,7 +1722,10 @@ function lockRunOnce(...args) {
     if (fn instanceof SmartAsync.AsyncFunc && args.length === 5 &&
         (source === null || source instanceof GObject.Object) &&
         (list === null || Array.isArray(list))) {
-        return inContext(isAsync(), () => native.runOnce.call(this, key, fn, source,
+        const async = isAsync();
+        if (!async)
+            refuseInPromiseJob(fn);
+        return inContext(async, () => native.runOnce.call(this, key, fn, source,
             toValues(list, fn.get_name() ?? 'the function'), cancellable));
     }
     if (!isCallable(fn))
@@ -1756,7 +1763,10 @@ function overrideAsyncFunc() {
 
     AsyncFunc.new = function (begin) {
         checkBody(begin);
-        return newFunc(makeRawBody(begin), null);
+        const func = newFunc(makeRawBody(begin), null);
+        if (isAsyncFunction(begin))
+            func[NEEDS_JOBS] = true;
+        return func;
     };
     AsyncFunc.new_blocking = function (body) {
         checkBody(body);
@@ -1768,12 +1778,24 @@ function overrideAsyncFunc() {
         return newFunc(makeRawBody(begin), makeRawBody(body));
     };
 
+    const {derivev} = prototype;
+    prototype.derivev = function (...args) {
+        const func = derivev.apply(this, args);
+        if (this[NEEDS_JOBS])
+            func[NEEDS_JOBS] = true;
+        return func;
+    };
+
     const nameOf = func => func.get_name() ?? 'the function';
     prototype.callv = function (source, args, cancellable) {
+        const async = isAsync();
+        if (!async)
+            refuseInPromiseJob(this);
         const values = toValues(args, nameOf(this));
-        return inContext(isAsync(), () => native.callv.call(this, source, values, cancellable));
+        return inContext(async, () => native.callv.call(this, source, values, cancellable));
     };
     prototype.call_sync = function (source, args, cancellable) {
+        refuseInPromiseJob(this);
         finishCollectionIfBegun();
         const values = toValues(args, nameOf(this));
         return [true, getResult(inContext(false,
@@ -1877,6 +1899,7 @@ function overrideLock() {
     native.runOnce = prototype.run_once;
     prototype.run_once = lockRunOnce;
     prototype.run_once_sync = function (key, func, source, args, cancellable) {
+        refuseInPromiseJob(func);
         finishCollectionIfBegun();
         const values = toValues(args, func.get_name() ?? 'the function');
         return [true, getResult(inContext(false,

@@ -153,7 +153,45 @@ contract('C2.c', () => {
     });
     assert(whileBusy(null, () => assertEqual(func(), 7)) > 0);
     h.inLoop(() => assert(whileBusy(null, () => assertEqual(func.sync(), 7)) > 0));
+    // One of the plain API, which returns through its call.
+    const raw = AsyncFunc.new(async call => {
+        seen.push(own(), idOf(call.get_context()));
+        await h.timer(5);
+        if (call.get_n_args() > 0)
+            throw new Error(call.get_string(0));
+        call.return_int(7);
+    });
+    for (const cell of SYNC_CELLS) {
+        assert(whileBusy(null, () => assertEqual(cell(raw), 7)) > 0);
+        let error = null;
+        try {
+            cell(raw, ['later']);
+        } catch (thrown) {
+            error = thrown;
+        }
+        assertEqual(error?.message, 'later');
+    }
     assert(seen.every(id => id === 0 || id === idOf(null)), 'the body ran in another context');
+
+    // A promise that no job would settle is refused, unless the call has returned before.
+    async function delegated(call) {
+        await h.timer(5);
+        seen.push(call.get_n_args());
+    }
+    const before = seen.length;
+    for (const cell of SYNC_CELLS) {
+        h.assertThrows('WOULD_DEADLOCK', () => cell(AsyncFunc.new(call => delegated(call))));
+        assertEqual(cell(AsyncFunc.new(call => {
+            call.return_int(7);
+            return delegated(call);
+        })), 7);
+    }
+    h.iterateUntil(() => seen.length === before + 2 * SYNC_CELLS.length);
+    const settling = () => AsyncFunc.new(call => delegated(call).then(() => call.return_int(7)));
+    assertEqual(h.inLoop(() => h.settled(h.call(settling()))), 7);
+    const current = settling();
+    current.set_main_context_policy(MainContextPolicy.CURRENT);
+    assertEqual(h.callSync(current), 7);
 });
 
 let ran = 0;

@@ -138,6 +138,12 @@ function newWouldDeadlock(name) {
         'do not run meanwhile: await it, or call its aio()');
 }
 
+function newWouldSettleNowhere() {
+    return newError(SmartAsync.Error.WOULD_DEADLOCK,
+        'The promise that the body has given would never settle, since promise jobs run in the ' +
+        'default main context only: make it an async function, or set the policy CURRENT');
+}
+
 function toGError(error) {
     if (error instanceof GLib.Error)
         return error;
@@ -225,17 +231,23 @@ function describe() {
         : native.describe();
 }
 
+// Whether the call that is being made is waited for.
+let isWaitedFor = false;
+
 // The library's rule knows nothing of scripts' top levels.
 function inContext(async, func) {
-    if (async === native.isAsync())
-        return func();
+    const before = isWaitedFor;
+    const pushes = async !== native.isAsync();
 
-    const {ASYNC, SYNC} = SmartAsync.Mode;
-    native.pushMode(async ? ASYNC : SYNC);
+    if (pushes)
+        native.pushMode(async ? SmartAsync.Mode.ASYNC : SmartAsync.Mode.SYNC);
+    isWaitedFor = !async;
     try {
         return func();
     } finally {
-        native.popMode();
+        isWaitedFor = before;
+        if (pushes)
+            native.popMode();
     }
 }
 
@@ -610,15 +622,27 @@ function makeBody(fn, name) {
     };
 }
 
+// The call of the raw body that runs, until it returns.
+let unreturned = null;
+
 // A body of the plain API, that returns through its call.
 function makeRawBody(body) {
     return call => {
+        const before = unreturned;
+        const inVain = isWaitedFor && GLib.MainContext.get_thread_default() !== null;
+        unreturned = call;
         try {
             const result = body(call);
-            if (isThenable(result))
+            if (!isThenable(result))
+                return;
+            if (inVain && unreturned === call && !isFuture(result))
+                call.return_error(newWouldSettleNowhere());
+            else
                 result.then(null, error => call.return_error(error));
         } catch (error) {
             call.return_error(error);
+        } finally {
+            unreturned = before;
         }
     };
 }
@@ -683,16 +707,26 @@ const hasSignature = new WeakSet();
 // is kept while C has the function, unlike a place in a WeakSet.
 const NEEDS_JOBS = Symbol('needs promise jobs');
 
+// Lets promises settle for what begins here; with a blocking body, a sync caller needs none.
+function needJobs(func, body) {
+    func.set_main_context_policy(SmartAsync.MainContextPolicy.CURRENT);
+    if (!body)
+        func[NEEDS_JOBS] = true;
+    return func;
+}
+
 function newJsFunc(begin, body, name) {
     const func = newFunc(begin ? makeBegin(begin, name) : null, body ? makeBody(body, name) : null);
     if (name)
         func.set_name(name);
     func.set_offload(false);
-    if (begin)
-        func.set_main_context_policy(SmartAsync.MainContextPolicy.CURRENT);
-    if (begin && !body)
-        func[NEEDS_JOBS] = true;
-    return func;
+    return begin ? needJobs(func, body) : func;
+}
+
+// One of the plain API.
+function newRawFunc(begin, body) {
+    const func = newFunc(begin && makeRawBody(begin), body && makeRawBody(body));
+    return isAsyncFunction(begin) ? needJobs(func, body) : func;
 }
 
 /**
@@ -1763,19 +1797,16 @@ function overrideAsyncFunc() {
 
     AsyncFunc.new = function (begin) {
         checkBody(begin);
-        const func = newFunc(makeRawBody(begin), null);
-        if (isAsyncFunction(begin))
-            func[NEEDS_JOBS] = true;
-        return func;
+        return newRawFunc(begin, null);
     };
     AsyncFunc.new_blocking = function (body) {
         checkBody(body);
-        return newFunc(null, makeRawBody(body));
+        return newRawFunc(null, body);
     };
     AsyncFunc.new_dual = function (begin, body) {
         checkBody(begin);
         checkBody(body);
-        return newFunc(makeRawBody(begin), makeRawBody(body));
+        return newRawFunc(begin, body);
     };
 
     const {derivev} = prototype;
@@ -1876,6 +1907,23 @@ function overrideFuture() {
     };
 }
 
+// The ways in which a body returns.
+const RETURNS = [
+    'none', 'boolean', 'int', 'uint', 'int64', 'uint64', 'double', 'string', 'object', 'variant', 'value',
+    'error', 'new_error_literal', 'error_if_cancelled', 'future',
+];
+
+// What tells whether the call has been cancelled has not returned, if it gives false.
+function noteReturns(prototype, name) {
+    const method = prototype[name];
+    prototype[name] = function (...args) {
+        const returned = method.apply(this, args);
+        if (returned !== false && unreturned === this)
+            unreturned = null;
+        return returned;
+    };
+}
+
 function overrideCall() {
     const {prototype} = SmartAsync.Call;
 
@@ -1891,6 +1939,7 @@ function overrideCall() {
     prototype.return_error = function (error) {
         native.returnError.call(this, toGError(error));
     };
+    RETURNS.forEach(what => noteReturns(prototype, `return_${what}`));
 }
 
 function overrideLock() {

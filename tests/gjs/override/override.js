@@ -621,7 +621,7 @@ run('override', {
                 await inCallback();
                 throw new Error(call.get_string(0));
             });
-            rejecting.set_main_context_policy(MainContextPolicy.CURRENT);
+            assertEqual(rejecting.main_context_policy, MainContextPolicy.CURRENT);
             rejecting.call_sync(null, ['later'], null);
         });
         inLoop(() => new Promise((resolve, reject) => {

@@ -135,7 +135,7 @@ function newError(code, message) {
 function newWouldDeadlock(name) {
     return newError(SmartAsync.Error.WOULD_DEADLOCK,
         `To wait for ${name} in a promise job would never end, since other promise jobs ` +
-        'do not run meanwhile: await it, or call its aio()');
+        'do not run meanwhile: await its aio(), or give call_async() a callback');
 }
 
 function newWouldSettleNowhere() {

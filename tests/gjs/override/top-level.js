@@ -29,6 +29,13 @@ try {
 } catch (error) {
     refused = error;
 }
+// As the message says.
+let awaitedInVain = null;
+try {
+    await later(5);
+} catch (error) {
+    awaitedInVain = error;
+}
 seen.aio = await later.aio(6);
 
 async function continued() {
@@ -58,6 +65,8 @@ await runAtTopLevel('top-level', {
         assertThrows(error => error.matches(SmartAsync.Error, SmartAsync.Error.WOULD_DEADLOCK), () => {
             throw refused;
         });
-        assert(refused.message.includes('aio()'), refused.message);
+        assert(refused.message.includes('await its aio()'), refused.message);
+        assert(!refused.message.includes('await it,'), refused.message);
+        assertEqual(awaitedInVain?.message, refused.message);
     },
 });

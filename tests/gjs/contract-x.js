@@ -310,6 +310,28 @@ contract('X5.a', () => {
             assertEqual(await lock.run_once('key', plain, null, [], null), 7);
         }
     });
+    // In a body that has a context of its own no job runs, either; in one that has the caller's, they do.
+    for (const policy of ['PRIVATE', 'CURRENT']) {
+        const outer = AsyncFunc.new(call => call.return_int(func.sync() + raw.call_sync(null, [], null)[1]));
+        outer.set_main_context_policy(SmartAsync.MainContextPolicy[policy]);
+        for (const run of [wait => wait(), h.inLoop]) {
+            if (policy === 'PRIVATE')
+                h.assertThrows('WOULD_DEADLOCK', () => run(() => h.callSync(outer)));
+            else
+                assertEqual(run(() => h.callSync(outer)), 14);
+        }
+    }
+    // The default context may be the thread default, too.
+    const context = GLib.MainContext.default();
+    assert(context.acquire());
+    context.push_thread_default();
+    try {
+        assertEqual(func.sync(), 7);
+        assertEqual(raw.call_sync(null, [], null)[1], 7);
+    } finally {
+        context.pop_thread_default();
+        context.release();
+    }
     // GJS's timers run the jobs within their own sources.
     h.inLoop(async () => {
         const refused = () => h.assertThrows('WOULD_DEADLOCK', () => func.sync());

@@ -138,6 +138,12 @@ function newWouldDeadlock(name) {
         'do not run meanwhile: await its aio(), or give call_async() a callback');
 }
 
+function newWouldDeadlockOffDefault(name) {
+    return newError(SmartAsync.Error.WOULD_DEADLOCK,
+        `To wait for ${name} here would never end, since promise jobs run in the default main context, and ` +
+        'another one is the thread default: call it where none is, or from a body with the policy CURRENT');
+}
+
 function newWouldSettleNowhere() {
     return newError(SmartAsync.Error.WOULD_DEADLOCK,
         'The promise that the body has given would never settle, since promise jobs run in the ' +
@@ -266,6 +272,27 @@ function isInPromiseJob() {
     });
     drainMicrotaskQueue();
     return !ran;
+}
+
+const MARK = 'smartasync mark of the default context';
+
+// The same context is another object in GJS, each time: so one of its sources is looked for.
+function isDefaultContext(context) {
+    const source = GLib.idle_source_new();
+    source.set_name(MARK);
+    const id = source.attach(null);
+    try {
+        return context.find_source_by_id(id)?.get_name() === MARK;
+    } finally {
+        source.destroy();
+    }
+}
+
+// Promise jobs are run where the default context is iterated. What waits here iterates the
+// thread default one, or one of its own.
+function mayIterateJobs() {
+    const context = GLib.MainContext.get_thread_default();
+    return context === null || isDefaultContext(context);
 }
 
 /* Garbage: in a GJS that drops callbacks, no collection is left half done. */
@@ -629,13 +656,12 @@ let unreturned = null;
 function makeRawBody(body) {
     return call => {
         const before = unreturned;
-        const inVain = isWaitedFor && GLib.MainContext.get_thread_default() !== null;
         unreturned = call;
         try {
             const result = body(call);
             if (!isThenable(result))
                 return;
-            if (inVain && unreturned === call && !isFuture(result))
+            if (isWaitedFor && unreturned === call && !isFuture(result) && !mayIterateJobs())
                 call.return_error(newWouldSettleNowhere());
             else
                 result.then(null, error => call.return_error(error));
@@ -780,16 +806,21 @@ function prepareCall(plan, self, args, async, isFlight = false) {
     };
 }
 
-function refuseInPromiseJob(func) {
-    if (func[NEEDS_JOBS] && isInPromiseJob())
+// Where no promise would settle for who waits.
+function refuseInVain(func) {
+    if (!func[NEEDS_JOBS])
+        return;
+    if (isInPromiseJob())
         throw newWouldDeadlock(getName(func));
+    if (!mayIterateJobs())
+        throw newWouldDeadlockOffDefault(getName(func));
 }
 
 function callSync(plan, self, args) {
     if (plan.direct)
         return plan.direct(self, args);
 
-    refuseInPromiseJob(plan.func);
+    refuseInVain(plan.func);
     const {request, source, values, cancellable} = prepareCall(plan, self, args, false);
     finishCollectionIfBegun();
     try {
@@ -1737,7 +1768,7 @@ function runOnce(lock, key, fn, args) {
     const plan = getPlan(fn);
     const async = isAsync();
     if (!async)
-        refuseInPromiseJob(plan.func);
+        refuseInVain(plan.func);
 
     const {source, values, cancellable} = prepareCall(plan, plan.bound, args, async, true);
     finishCollectionIfBegun();
@@ -1758,7 +1789,7 @@ function lockRunOnce(...args) {
         (list === null || Array.isArray(list))) {
         const async = isAsync();
         if (!async)
-            refuseInPromiseJob(fn);
+            refuseInVain(fn);
         return inContext(async, () => native.runOnce.call(this, key, fn, source,
             toValues(list, fn.get_name() ?? 'the function'), cancellable));
     }
@@ -1821,12 +1852,12 @@ function overrideAsyncFunc() {
     prototype.callv = function (source, args, cancellable) {
         const async = isAsync();
         if (!async)
-            refuseInPromiseJob(this);
+            refuseInVain(this);
         const values = toValues(args, nameOf(this));
         return inContext(async, () => native.callv.call(this, source, values, cancellable));
     };
     prototype.call_sync = function (source, args, cancellable) {
-        refuseInPromiseJob(this);
+        refuseInVain(this);
         finishCollectionIfBegun();
         const values = toValues(args, nameOf(this));
         return [true, getResult(inContext(false,
@@ -1948,7 +1979,7 @@ function overrideLock() {
     native.runOnce = prototype.run_once;
     prototype.run_once = lockRunOnce;
     prototype.run_once_sync = function (key, func, source, args, cancellable) {
-        refuseInPromiseJob(func);
+        refuseInVain(func);
         finishCollectionIfBegun();
         const values = toValues(args, func.get_name() ?? 'the function');
         return [true, getResult(inContext(false,

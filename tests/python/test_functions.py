@@ -34,7 +34,10 @@ class Thing:
 def methods_are_copied():
     # As those of Python are: a deep copy and a pickle have a copy of the object.
     thing = Thing(7)
-    by_pickle = lambda method: pickle.loads(pickle.dumps(method))
+
+    def by_pickle(method):
+        return pickle.loads(pickle.dumps(method))
+
     for make, is_new in (copy.copy, False), (copy.deepcopy, True), (by_pickle, True):
         copied = make(thing.get)
         assert copied() == copied.sync() == 7

@@ -605,14 +605,10 @@ function getArgs(request, call) {
         request.args.map((arg, j) => i === j ? call.get_cancellable() : arg);
 }
 
-// A function of bodies that take the call. A callback would do, where none is dropped.
+// A function of bodies that take the call. They are no callbacks: those may be dropped, and do not
+// tell whether there was stack enough for them to run.
 function newFunc(begin, body) {
-    if (DROPS_CALLBACKS)
-        return native.newForReceivers(begin && makeReceiver(begin), body && makeReceiver(body));
-
-    const func = native.newOfCallbacks(begin, body);
-    func.bind_to_thread();
-    return func;
+    return native.newForReceivers(begin && makeReceiver(begin), body && makeReceiver(body));
 }
 
 function makeReceiver(run) {
@@ -1808,14 +1804,8 @@ function overrideAsyncFunc() {
             throw new TypeError('A body is a function, which takes a SmartAsync.Call');
     };
 
-    const {new: newAsync, new_blocking: newBlocking, new_dual: newDual} = AsyncFunc;
     Object.assign(native, {
         newForReceivers: AsyncFunc.new_for_receivers,
-        newOfCallbacks: (begin, body) => {
-            if (begin && body)
-                return newDual.call(AsyncFunc, begin, body);
-            return begin ? newAsync.call(AsyncFunc, begin) : newBlocking.call(AsyncFunc, body);
-        },
         callv: prototype.callv,
         callAsync: prototype.call_async,
     });
@@ -2023,12 +2013,12 @@ function _init() {
     overrideLock();
     overrideAwait();
 
+    const {exit} = System;
+    System.exit = status => {
+        exitStatus = status;
+        exit(status);
+    };
     if (DROPS_CALLBACKS) {
-        const {exit} = System;
-        System.exit = status => {
-            exitStatus = status;
-            exit(status);
-        };
         registry = new FinalizationRegistry(finishCollection);
         plantCanary();
     }

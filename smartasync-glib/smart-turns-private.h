@@ -24,8 +24,8 @@ gboolean smart_turns_wait    (SmartTurns *turns,
 void     smart_turns_release (SmartTurns   *turns,
                               SmartOutcome *outcome);
 GPtrArray *
-         smart_turns_pin_ahead (SmartTurns   *turns,
-                                SmartOutcome *waiting,
-                                guint        *n_holders);
+         smart_turns_pin_holders (SmartTurns *turns);
+GPtrArray *
+         smart_turns_pin_queue (SmartTurns *turns);
 
 G_END_DECLS

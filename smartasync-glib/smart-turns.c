@@ -42,28 +42,33 @@ smart_turns_clear (SmartTurns *turns)
   g_mutex_clear (&turns->lock);
 }
 
-/* The outcomes of those who have a turn, @n_holders of them, and then of those who wait
- * for one and come before @waiting; pinned. Any thread. */
+/* The outcomes of those who have a turn, pinned. Any thread. */
 GPtrArray *
-smart_turns_pin_ahead (SmartTurns *turns, SmartOutcome *waiting, guint *n_holders)
+smart_turns_pin_holders (SmartTurns *turns)
 {
-  GPtrArray *ahead = g_ptr_array_new_with_free_func ((GDestroyNotify) smart_outcome_unpin);
+  GPtrArray *holders = g_ptr_array_new_with_free_func ((GDestroyNotify) smart_outcome_unpin);
 
   g_mutex_lock (&turns->lock);
-  *n_holders = turns->holders->len;
   for (guint i = 0; i < turns->holders->len; i++)
-    g_ptr_array_add (ahead, smart_outcome_pin (g_ptr_array_index (turns->holders, i)));
-  for (GList *link = turns->waiting.head; link != NULL; link = link->next)
-    {
-      Turn *turn = link->data;
-
-      if (get_waiting (turn) == waiting)
-        break;
-      g_ptr_array_add (ahead, smart_outcome_pin (turn->outcome));
-    }
+    g_ptr_array_add (holders, smart_outcome_pin (g_ptr_array_index (turns->holders, i)));
   g_mutex_unlock (&turns->lock);
 
-  return ahead;
+  return holders;
+}
+
+/* What settles for those who wait for one, the next first, pinned: the outcome of the call
+ * or, for a sync caller, of his wait. Any thread. */
+GPtrArray *
+smart_turns_pin_queue (SmartTurns *turns)
+{
+  GPtrArray *queue = g_ptr_array_new_with_free_func ((GDestroyNotify) smart_outcome_unpin);
+
+  g_mutex_lock (&turns->lock);
+  for (GList *link = turns->waiting.head; link != NULL; link = link->next)
+    g_ptr_array_add (queue, smart_outcome_pin (get_waiting (link->data)));
+  g_mutex_unlock (&turns->lock);
+
+  return queue;
 }
 
 /* A call made by a descendant of a running call of the same function runs in

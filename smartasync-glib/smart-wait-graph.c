@@ -37,8 +37,8 @@ typedef struct
   guint max_threads;  /* of the call's pool */
   GMainContext *home; /* identity only */
   GPtrArray *needs;   /* pinned */
-  GPtrArray *ahead;   /* pinned: those who have the turns that it waits for, and come before it */
-  guint n_holders;    /* of them: how many turns there are */
+  GPtrArray *holders; /* pinned: those who have the turns that it waits for */
+  GPtrArray *queue;   /* pinned, where they were looked at: those who wait for one, too */
   gboolean any;       /* of the needs, any one suffices */
 } Needs;
 
@@ -47,6 +47,7 @@ typedef struct
 {
   SmartWait *self;      /* the wait that is about to begin, nullable */
   GHashTable *verdicts; /* of the outcomes that were looked at */
+  GHashTable *moving;   /* the turns of which somebody will always get one */
   GPtrArray *stuck;     /* those found to be, in this order */
   GPtrArray *looks;     /* the Needs: nothing is freed under the lock */
   GString *chain;       /* what was found on the way to a ring */
@@ -191,28 +192,6 @@ is_context_stuck (Search *search, GMainContext *context, const char *what)
   return FALSE;
 }
 
-/* Those who have the turns, or come before it: each that is stuck keeps a turn for good.
- * HOLDS: graph_lock */
-static gboolean
-are_turns_stuck (Search *search, SmartOutcome *outcome, Needs *needs)
-{
-  GPtrArray *ahead = needs->ahead;
-  guint n_left = needs->n_holders;
-
-  /* It has just been given its turn. */
-  if (n_left == 0 || g_ptr_array_find (ahead, outcome, NULL))
-    return FALSE;
-
-  for (guint i = 0; i < ahead->len && n_left > 0; i++)
-    n_left -= is_stuck (search, g_ptr_array_index (ahead, i));
-
-  if (n_left > 0)
-    return FALSE;
-
-  add_link (search, _ ("%s waits for its turn"), needs->what);
-  return TRUE;
-}
-
 /* The threads of an executor, of which any one can take the next call. HOLDS:
  * graph_lock */
 static gboolean
@@ -299,6 +278,90 @@ describe (SmartOutcome *outcome)
   return g_strdup_printf (_ ("a future (%p)"), (gpointer) outcome);
 }
 
+/* What has led nowhere. */
+static void
+forget_links (Search *search, gsize length_before)
+{
+  g_string_erase (search->chain, 0, (gssize) (search->chain->len - length_before));
+}
+
+/* Whether @outcome, of a call that waits for its turn, would not begin in it, since nobody
+ * iterates its context: then it keeps that turn for good. HOLDS: graph_lock */
+static gboolean
+would_not_begin (Search *search, SmartOutcome *outcome)
+{
+  GMainContext *home = NULL;
+  char *what = NULL;
+  gboolean stuck;
+
+  g_mutex_lock (&outcome->lock);
+  /* A deadline takes it out of the queue, unless that does not come either. */
+  if (!needs_nobody (outcome))
+    home = smart_home_peek (&outcome->pending.home);
+  if (home != NULL && has_timer (outcome) &&
+      smart_home_peek (&outcome->rare->ties.timed_by) != home)
+    home = NULL;
+  if (home != NULL)
+    what = describe (outcome);
+  g_mutex_unlock (&outcome->lock);
+
+  stuck = home != NULL && is_context_stuck (search, home, what);
+  g_free (what);
+
+  return stuck;
+}
+
+/* Those who have the turns, and those who come before it in the queue (@waiting; NULL: all
+ * who are there): each that is stuck keeps a turn for good. HOLDS: graph_lock */
+static gboolean
+are_all_kept (Search *search, Needs *needs, SmartOutcome *waiting)
+{
+  guint n_left = needs->holders->len;
+  gsize before = search->chain->len;
+
+  for (guint i = 0; i < needs->holders->len && n_left > 0; i++)
+    n_left -= is_stuck (search, g_ptr_array_index (needs->holders, i));
+  for (guint i = 0; i < needs->queue->len && n_left > 0; i++)
+    {
+      SmartOutcome *other = g_ptr_array_index (needs->queue, i);
+
+      if (other == waiting)
+        break;
+      n_left -= would_not_begin (search, other);
+    }
+
+  if (n_left > 0)
+    forget_links (search, before);
+  return n_left == 0;
+}
+
+/* HOLDS: graph_lock */
+static gboolean
+are_turns_stuck (Search *search, SmartOutcome *outcome, Needs *needs)
+{
+  gsize before = search->chain->len;
+
+  /* It has just been given its turn. */
+  if (needs->holders->len == 0 || g_ptr_array_find (needs->holders, outcome, NULL))
+    return FALSE;
+
+  /* Of many who wait for one of these turns, only one has to look at all of them. */
+  if (g_hash_table_contains (search->moving, needs->call.turns))
+    return FALSE;
+
+  needs->queue = smart_turns_pin_queue (needs->call.turns);
+  if (are_all_kept (search, needs, outcome))
+    {
+      add_link (search, _ ("%s waits for its turn"), needs->what);
+      return TRUE;
+    }
+
+  if (!are_all_kept (search, needs, NULL))
+    g_hash_table_add (search->moving, needs->call.turns);
+  forget_links (search, before);
+  return FALSE;
+}
+
 /* Its parts are freed with @looks, which may run what the user has given. */
 static Needs *
 look_at (SmartOutcome *outcome, GPtrArray *looks)
@@ -328,7 +391,7 @@ look_at (SmartOutcome *outcome, GPtrArray *looks)
         needs->call.turns = get_awaited_turns (outcome);
 
       if (needs->call.turns != NULL)
-        needs->ahead = smart_turns_pin_ahead (needs->call.turns, outcome, &needs->n_holders);
+        needs->holders = smart_turns_pin_holders (needs->call.turns);
 
       needs->what = describe (outcome);
       needs->home = smart_home_peek (&outcome->pending.home);
@@ -354,7 +417,8 @@ needs_free (gpointer data)
 
   g_free (needs->what);
   g_clear_pointer (&needs->needs, g_ptr_array_unref);
-  g_clear_pointer (&needs->ahead, g_ptr_array_unref);
+  g_clear_pointer (&needs->holders, g_ptr_array_unref);
+  g_clear_pointer (&needs->queue, g_ptr_array_unref);
   smart_outcome_unpin (needs->outcome);
   g_free (needs);
 }
@@ -387,7 +451,7 @@ is_timer_stuck (Search *search, Needs *needs)
     return FALSE;
 
   /* What stops the call itself is what there is to tell. */
-  g_string_erase (search->chain, 0, (gssize) (search->chain->len - before));
+  forget_links (search, before);
   return TRUE;
 }
 
@@ -462,6 +526,7 @@ search_init (Search *search, SmartWait *self)
 {
   search->self = self;
   search->verdicts = g_hash_table_new (NULL, NULL);
+  search->moving = g_hash_table_new (NULL, NULL);
   search->stuck = g_ptr_array_new ();
   search->looks = g_ptr_array_new_with_free_func (needs_free);
   search->chain = g_string_new (NULL);
@@ -472,6 +537,7 @@ static void
 search_clear (Search *search)
 {
   g_hash_table_unref (search->verdicts);
+  g_hash_table_unref (search->moving);
   g_ptr_array_unref (search->stuck);
   g_ptr_array_unref (search->looks);
   g_string_free (search->chain, TRUE);
@@ -655,7 +721,7 @@ dump_needs (Dump *dump, Needs *needs, guint depth)
   if (needs->call.runner != NULL)
     g_string_append_printf (dump->text, ", running on thread %d", needs->call.runner_id);
   if (needs->call.turns != NULL)
-    g_string_append (dump->text, ", waiting for its turn, behind these");
+    g_string_append (dump->text, ", waiting for its turn, which these have");
   if (needs->call.pool != NULL)
     g_string_append (dump->text, ", queued in its executor");
   if (needs->home != NULL)
@@ -665,7 +731,7 @@ dump_needs (Dump *dump, Needs *needs, guint depth)
   g_string_append_c (dump->text, '\n');
 
   if (needs->call.turns != NULL)
-    dump_all (dump, needs->ahead, depth + 1);
+    dump_all (dump, needs->holders, depth + 1);
   if (needs->needs != NULL)
     dump_all (dump, needs->needs, depth + 1);
   if (needs->call.runner != NULL)

@@ -289,6 +289,59 @@ test_turn_at_home (void)
   way_clear (&way);
 }
 
+/* X4: however many wait for their turns, each is told of once. */
+
+#define N_QUEUED 500
+
+static gpointer
+wait_for_all (gpointer all)
+{
+  g_assert_true (smart_future_wait (all, -1, NULL, NULL, NULL));
+  return NULL;
+}
+
+static gboolean
+are_queued_shown (gpointer dump)
+{
+  char **text = dump;
+
+  g_free (*text);
+  *text = smart_async_dump_waits ();
+  return strstr (*text, "in the way") != NULL;
+}
+
+static void
+test_dump_queue (void)
+{
+  InTheWay way;
+  SmartFuture *futures[N_QUEUED];
+  g_autoptr (SmartFuture) all = NULL;
+  g_autofree char *dump = NULL;
+  g_auto (GStrv) lines = NULL;
+  GThread *thread;
+
+  way_init (&way);
+  g_main_context_push_thread_default (way.context);
+  for (guint i = 0; i < N_QUEUED; i++)
+    futures[i] = begin (way.func);
+  all = smart_future_allv (futures, N_QUEUED);
+  thread = g_thread_new ("waits", wait_for_all, all);
+
+  smart_test_wait_until (are_queued_shown, &dump);
+  lines = g_strsplit (dump, "\n", -1);
+  g_assert_cmpuint (g_strv_length (lines), <, 3 * N_QUEUED);
+
+  let_go_of_the_turn (&way);
+  while (smart_future_get_status (all) == SMART_FUTURE_PENDING)
+    g_main_context_iteration (way.context, TRUE);
+  g_thread_join (thread);
+  for (guint i = 1; i < N_QUEUED; i++)
+    g_object_unref (futures[i]);
+  way.queued = futures[0];
+  g_main_context_pop_thread_default (way.context);
+  way_clear (&way);
+}
+
 /* X2: rings. Each of n bodies on workers waits for the next one's call, once
  * all have begun. */
 
@@ -1172,6 +1225,7 @@ main (int argc, char **argv)
   smart_test_add ("/contract/X3.a/deadline", test_deadline);
   smart_test_add ("/contract/X3.b", test_planted);
   smart_test_add ("/contract/X4.a", test_dump);
+  smart_test_add ("/contract/X4.a/queue", test_dump_queue);
   smart_test_add_subprocess ("/contract/X4.b", NULL, wait_for_long,
                              "*takes long*thread * waits*settled by hand*"
                              "takes long*thread * waits*lonely*");

@@ -89,7 +89,8 @@ receive_call (SmartCall *call, gpointer receiver)
   g_object_ref (call);
   hand_over (receiver, "call", call);
 
-  if (!has_received (receiver))
+  /* A blocking body that gives nothing ends so by itself. */
+  if (!has_received (receiver) && !smart_call_is_blocking (call))
     smart_call_end_unreturned (call);
   g_object_unref (call);
 }
